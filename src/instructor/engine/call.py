@@ -1,0 +1,77 @@
+"""The values an extraction is made of. Frozen: a request is rebuilt, never changed.
+
+A *call* is what the user wants, a *request* what an SDK is called with, a *response* what the SDK gives back, a *reply*
+that response decoded, a *delta* a piece of a streamed reply decoded. Nothing here knows a provider.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from instructor.engine.ports import Output
+    from instructor.mode import Mode
+    from instructor.usage import Usage
+
+Message = Mapping[str, Any]
+Json = dict[str, Any]
+
+TEXT = -1
+"""The channel of a reply's plain text; a tool call's channel is its index, from 0."""
+
+Finish = Literal["stop", "tool", "length", "filter"]
+"""Why a reply ended, in one vocabulary for all wires. None while it has not: no terminal event was seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What is wanted: these messages, answered in this shape, by this mode."""
+
+    messages: Sequence[Message]
+    output: Output
+    mode: Mode
+    options: Mapping[str, Any] = field(default_factory=dict)
+    context: Mapping[str, Any] | None = None
+    strict: bool | None = True
+    stream: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Keyword arguments for one call of an SDK, as the wire documents them."""
+
+    body: Mapping[str, Any]
+    stream: bool = False
+
+
+class ToolCall(NamedTuple):
+    """One tool call of a reply: its arguments are JSON text, as the model wrote them."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole reply, decoded."""
+
+    text: str = ""
+    calls: Sequence[ToolCall] = ()
+    finish: Finish | None = None
+    refusal: str | None = None
+    usage: Usage | None = None
+
+
+class Delta(NamedTuple):
+    """A piece of a streamed reply. `text` belongs to `channel`; the other fields come once, when they are known."""
+
+    channel: int = TEXT
+    text: str = ""
+    id: str | None = None
+    name: str | None = None
+    finish: Finish | None = None
+    refusal: str | None = None
+    usage: Usage | None = None

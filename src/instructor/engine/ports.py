@@ -1,0 +1,112 @@
+"""What the engine needs from other rooms, as protocols: an output, a wire's dialect, a transport.
+
+The arrows of the house run one way because of this file: `output`, `wire` and `transport` fit these shapes, and the
+engine never imports one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from instructor.engine.call import Call, Delta, Json, Reply, Request
+
+
+class Good(NamedTuple):
+    """A value that is right: its place in the answer and the text it came from. `final` is False for a snapshot."""
+
+    index: int
+    value: Any
+    text: str
+    final: bool = True
+    repaired: bool = False
+
+
+class Bad(NamedTuple):
+    """A part of the answer that is wrong: its place, its text, and what is wrong, as the exception that says so."""
+
+    index: int
+    text: str
+    error: Exception
+
+
+Outcome = Good | Bad
+
+
+class Sink(Protocol):
+    """Takes a reply as it comes, gives what is known to be good or bad so far. Pure: no I/O, no provider."""
+
+    def feed(self, deltas: Sequence[Delta]) -> list[Outcome]: ...
+
+    def close(self) -> list[Outcome]:
+        """Say what the end of the reply decides; `closed` then tells whether the answer's last bracket came."""
+        ...
+
+    @property
+    def closed(self) -> bool: ...
+
+    @property
+    def looked(self) -> int:
+        """How many characters were looked at so far, each time counted."""
+        ...
+
+
+class Output(Protocol):
+    """The shape of the answer."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def description(self) -> str: ...
+    @property
+    def schema(self) -> Json: ...
+    def sink(self, call: Call) -> Sink: ...
+
+
+class Dialect(Protocol):
+    """One wire format, as four pure functions over wire JSON."""
+
+    def encode(self, call: Call) -> Request: ...
+    def decode(self, wire: Json) -> Reply: ...
+    def delta(self, event: Json) -> Sequence[Delta]: ...
+    def correct(self, request: Request, reply: Reply, notes: str) -> Request:
+        """Append the reply as the assistant's turn and the notes as what it is answered."""
+        ...
+
+
+class Received(NamedTuple):
+    """A whole response: the wire's JSON, the SDK's own object, the headers where the transport has any."""
+
+    wire: Json
+    raw: Any
+    headers: Mapping[str, str]
+
+
+class Connection(Protocol):
+    """An open stream. `read` gives all events of one network read, and None after the last one."""
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    def read(self) -> list[Json] | None: ...
+    def close(self) -> None: ...
+
+
+class AsyncConnection(Protocol):
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    async def read(self) -> list[Json] | None: ...
+    async def close(self) -> None: ...
+
+
+class Transport(Protocol):
+    """How a blocking client is called."""
+
+    def send(self, request: Request) -> Received: ...
+    def open(self, request: Request) -> Connection: ...
+
+
+class AsyncTransport(Protocol):
+    """How an awaiting client is called."""
+
+    async def send(self, request: Request) -> Received: ...
+    async def open(self, request: Request) -> AsyncConnection: ...

@@ -1,0 +1,129 @@
+"""What can go wrong, as one tree.
+
+    InstructorError
+    ├── ConfigurationError            wrong arguments, found before any request is sent
+    │   ├── ModeError                 a mode that this provider has not
+    │   └── ClientError               a client of the wrong kind
+    ├── ResponseParsingError          a reply that is not what was asked for (also a ValueError)
+    │   └── RefusalError              the model declined to answer
+    ├── ProviderError                 the provider reported an error inside a stream
+    ├── IncompleteOutputException     the reply was cut: length limit, dropped connection, no terminal event
+    └── InstructorRetryException      all attempts failed; `__cause__` is the last error
+
+A request that fails in the SDK raises an error that is both the SDK's own type and an InstructorRetryException.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from instructor.report import FailedItem, Report
+    from instructor.usage import Usage
+
+
+class FailedAttempt(NamedTuple):
+    """One attempt that failed: its number (from 1), why, and the response it failed on."""
+
+    attempt_number: int
+    exception: Exception
+    completion: Any = None
+
+
+class InstructorError(Exception):
+    """The root of all errors that are this library's own."""
+
+    failed_attempts: Sequence[FailedAttempt] = ()
+
+
+class ConfigurationError(InstructorError):
+    """Arguments that cannot work, found before any request is sent."""
+
+
+class ModeError(ConfigurationError):
+    """A mode that this provider has not."""
+
+    def __init__(self, mode: str, provider: str, valid_modes: Sequence[str]) -> None:
+        self.mode, self.provider, self.valid_modes = mode, provider, list(valid_modes)
+        super().__init__(f"{provider} has no mode {mode!r}; it has {', '.join(self.valid_modes)}.")
+
+
+class ClientError(ConfigurationError):
+    """A client of the wrong kind."""
+
+
+class ResponseParsingError(InstructorError, ValueError):
+    """A reply that is not what was asked for; `text` holds what came, `raw_response` the SDK's object."""
+
+    def __init__(self, message: str, *, text: str = "", mode: str | None = None, raw_response: Any = None) -> None:
+        self.text, self.mode, self.raw_response = text, mode, raw_response
+        super().__init__(message)
+
+
+class RefusalError(ResponseParsingError):
+    """The model declined to answer; `text` holds its words."""
+
+
+class ProviderError(InstructorError):
+    """The provider reported an error inside a stream; `body` is its report."""
+
+    def __init__(self, provider: str, message: str, body: Any = None) -> None:
+        self.provider, self.body = provider, body
+        super().__init__(f"{provider}: {message}")
+
+
+class _Ended(InstructorError):
+    """What an extraction that ended without its whole answer knows."""
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        last_completion: Any = None,
+        n_attempts: int = 0,
+        total_usage: Usage | None = None,
+        create_kwargs: dict[str, Any] | None = None,
+        failed_attempts: Sequence[FailedAttempt] = (),
+        failed_items: Sequence[FailedItem] = (),
+        report: Report | None = None,
+        text: str = "",
+    ) -> None:
+        self.last_completion, self.n_attempts, self.total_usage = last_completion, n_attempts, total_usage
+        self.create_kwargs, self.failed_attempts = create_kwargs or {}, list(failed_attempts)
+        self.failed_items, self.report, self.text = list(failed_items), report, text
+        Exception.__init__(self, message)
+
+    @property
+    def messages(self) -> list[Any]:
+        """The conversation of the last request."""
+        body = self.create_kwargs
+        return list(body.get("messages") or body.get("input") or body.get("contents") or [])
+
+
+class IncompleteOutputException(_Ended):
+    """The reply was cut; everything good was delivered first. `failed_items` and `report` say what is missing."""
+
+
+class InstructorRetryException(_Ended):
+    """All attempts failed; `__cause__` is the last error, `failed_attempts` lists them all."""
+
+
+@lru_cache(maxsize=64)
+def _also(kind: type[Exception]) -> type[InstructorRetryException]:
+    """Make the type that is both `kind` and InstructorRetryException, so that either `except` clause works."""
+    try:
+        return type(kind.__name__, (InstructorRetryException, kind), {"__module__": kind.__module__, "__doc__": kind.__doc__})
+    except TypeError:  # two C layouts that cannot be joined: an OSError, say
+        return InstructorRetryException
+
+
+def sdk_failure(cause: Exception, **known: Any) -> InstructorRetryException:
+    """Wrap what an SDK raised: catchable as the SDK's own type, with its attributes, and as ours."""
+    wrapped = _also(type(cause))(str(cause), **known)
+    for name, value in vars(cause).items():
+        if name not in wrapped.__dict__ and not name.startswith("__"):
+            wrapped.__dict__[name] = value
+    wrapped.__cause__ = cause
+    return wrapped
