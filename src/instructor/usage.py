@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+_NONE: Mapping[str, "Usage"] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one request, or the sum over several. `exact` is False where a provider could not say and we estimated."""
+    """Tokens of one request, or the sum over several.
+
+    `exact` is False where a provider did not say and the numbers are estimates. `by_cause` splits a sum into the first
+    request ("first"), corrections ("reask") and continuations ("continuation").
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
     reasoning_tokens: int = 0
     exact: bool = True
+    by_cause: Mapping[str, Usage] = field(default=_NONE, compare=False)
 
     @property
     def total_tokens(self) -> int:
@@ -36,4 +45,14 @@ class Usage:
             self.cached_tokens + other.cached_tokens,
             self.reasoning_tokens + other.reasoning_tokens,
             self.exact and other.exact,
+            self.by_cause,
+        )
+
+    def spent(self, cause: str, usage: Usage) -> Usage:
+        """Add one request's tokens under its cause."""
+        split = dict(self.by_cause)
+        split[cause] = split.get(cause, Usage()) + usage
+        total = self + usage
+        return Usage(
+            total.input_tokens, total.output_tokens, total.cached_tokens, total.reasoning_tokens, total.exact, split
         )

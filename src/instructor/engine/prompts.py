@@ -1,0 +1,67 @@
+"""Every text that this library itself says to a model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+
+def schema(schema: dict[str, Any]) -> str:
+    """Tell a model that answers in plain text which JSON is wanted."""
+    told = json.dumps(schema, indent=2, ensure_ascii=False)
+    return (
+        "Answer with one JSON value that fits the JSON Schema below, read from what you are given. "
+        f"Write the JSON and nothing else.\n\n{told}\n\nGive an instance that fits this schema, not the schema itself."
+    )
+
+
+CODE_BLOCK = "Put the JSON into one ```json code block."
+
+EXTRACT = "Correctly extracted `{name}` with all the required parameters with correct types"
+
+
+def segmentation(name: str) -> str:
+    """Describe the wrapper of a list."""
+    return f"Correct segmentation of the text into `{name}` items: every one of them, each once, in the order of the text."
+
+
+def tasks(name: str) -> str:
+    """Describe the wrapper's one field."""
+    return f"All the `{name}` items, in the order in which they occur."
+
+
+SIMPLE = "The one value that was asked for, under `content`."
+
+
+def wrong(lines: Iterable[str]) -> str:
+    """Say what was wrong with an answer, and ask for it again."""
+    return "\n".join(["The answer is not valid:", *(f"- {line}" for line in lines), "Correct it and answer again, whole."])
+
+
+def wrong_items(errors: Sequence[Sequence[str]]) -> str:
+    """Say what was wrong with each of the items just shown, and ask for just these again."""
+    listed = [f"- item {place}: {'; '.join(lines)}" for place, lines in enumerate(errors, 1)]
+    count = "This item is" if len(errors) == 1 else f"These {len(errors)} items are"
+    return "\n".join([
+        f"{count} not valid:",
+        *listed,
+        f"Give exactly {'this item' if len(errors) == 1 else f'these {len(errors)} items'} again, corrected, "
+        "in the same order and in the same form. Leave out all others.",
+    ])  # fmt: skip
+
+
+def go_on(count: int, shown: int) -> str:
+    """Ask for the rest of a list that broke off after `count` items, of which the last `shown` are on view."""
+    if not count:
+        return "The answer broke off before its first item. Begin again, and give all the items."
+    last = "The last one is shown" if shown == 1 else f"The last {shown} are shown"
+    return (
+        f"The list broke off after {count} item{'s' if count > 1 else ''}. {last}. Go on with the item that follows, to the end, "
+        "in the same form. Do not repeat an item that is there already. If none is left, give an empty list."
+    )
+
+
+MISSING_CALL = "No tool was called. Call the tool, with the whole answer as its arguments."
+
+NO_JSON = "There is no JSON in the answer. Answer with the JSON alone."

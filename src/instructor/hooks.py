@@ -1,0 +1,101 @@
+"""Hooks: functions of the user's, called as an extraction proceeds."""
+
+from __future__ import annotations
+
+import enum
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from instructor.exceptions import ConfigurationError
+
+Hook = Callable[..., Any]
+
+
+class HookName(str, enum.Enum):
+    """When a hook is called, and with what."""
+
+    COMPLETION_KWARGS = "completion:kwargs"
+    """Before each request, with its keyword arguments."""
+    COMPLETION_RESPONSE = "completion:response"
+    """After each whole response, with the SDK's object."""
+    COMPLETION_ERROR = "completion:error"
+    """When a request failed, with the SDK's exception."""
+    COMPLETION_LAST_ATTEMPT = "completion:last_attempt"
+    """When no attempt is left, with the last exception."""
+    COMPLETION_USAGE = "completion:usage"
+    """After each response that told its tokens, with the sum so far."""
+    PARSE_ERROR = "parse:error"
+    """When a reply, or an item of it, was wrong, with the exception."""
+    ITEM_GOOD = "item:good"
+    """When an item is right, with its index and value."""
+    ITEM_BAD = "item:bad"
+    """When an item is wrong, with its index, text and exception."""
+    STREAM_CONTINUE = "stream:continue"
+    """Before a broken answer is continued, with the report."""
+    STREAM_END = "stream:end"
+    """When an answer has ended, well or not, with the report."""
+
+
+def named(name: HookName | str) -> HookName:
+    """Give the hook's name for a name or its text; a ConfigurationError, which is a ValueError too, for another."""
+    try:
+        return HookName(name)
+    except ValueError:
+        known = ", ".join(member.value for member in HookName)
+        raise UnknownHookError(f"No hook is called {name!r}; there are {known}.") from None
+
+
+class UnknownHookError(ConfigurationError, ValueError):
+    """A hook's name that does not exist."""
+
+
+class Hooks:
+    """The user's functions, by hook. Sums of two are new ones."""
+
+    def __init__(self) -> None:
+        self._hooks: dict[HookName, list[Hook]] = {}
+
+    def on(self, hook_name: HookName | str, handler: Hook) -> None:
+        """Call `handler` at this hook from now on; an `async def` one is awaited by asynchronous clients."""
+        self._hooks.setdefault(named(hook_name), []).append(handler)
+
+    def off(self, hook_name: HookName | str, handler: Hook) -> None:
+        """Stop calling `handler` at this hook."""
+        hooks = self._hooks.get(named(hook_name), [])
+        if handler in hooks:
+            hooks.remove(handler)
+
+    def clear(self, hook_name: HookName | str | None = None) -> None:
+        """Forget all functions of one hook, or of all."""
+        if hook_name is None:
+            self._hooks.clear()
+        else:
+            self._hooks.pop(named(hook_name), None)
+
+    def at(self, hook_name: HookName) -> tuple[Hook, ...]:
+        """List the functions of a hook, in the order they were given."""
+        return tuple(self._hooks.get(hook_name, ()))
+
+    def copy(self) -> Hooks:
+        return self + Hooks()
+
+    def __add__(self, other: Hooks) -> Hooks:
+        both = Hooks()
+        for source in (self, other):
+            for name, hooks in source._hooks.items():
+                both._hooks.setdefault(name, []).extend(hooks)
+        return both
+
+    @classmethod
+    def combine(cls, *hooks: Hooks) -> Hooks:
+        return sum(hooks, cls())
+
+
+def accepted(hook: Hook, arguments: tuple[Any, ...], about: dict[str, Any]) -> dict[str, Any]:
+    """Keep those keyword arguments about an event that the function takes; all or none of them."""
+    try:
+        inspect.signature(hook).bind(*arguments, **about)
+    except (TypeError, ValueError):
+        return {}
+    return about
