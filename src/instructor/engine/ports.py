@@ -13,13 +13,16 @@ from instructor.engine.call import Call, Delta, Json, Reply, Request
 
 
 class Good(NamedTuple):
-    """A value that is right: its place in the answer and the text it came from. `final` is False for a snapshot."""
+    """A value that is right: its place in the reply and the text it came from.
+
+    `final` is False for a snapshot, `mended` is True when small faults of the text's syntax were put right first.
+    """
 
     index: int
     value: Any
     text: str
     final: bool = True
-    repaired: bool = False
+    mended: bool = False
 
 
 class Bad(NamedTuple):
@@ -39,11 +42,18 @@ class Sink(Protocol):
     def feed(self, deltas: Sequence[Delta]) -> list[Outcome]: ...
 
     def close(self) -> list[Outcome]:
-        """Say what the end of the reply decides; `closed` then tells whether the answer's last bracket came."""
+        """Say what the end of the reply decides."""
         ...
 
     @property
-    def closed(self) -> bool: ...
+    def started(self) -> bool:
+        """Whether anything of an answer came: not prose alone, not a reply without the tool that was asked for."""
+        ...
+
+    @property
+    def closed(self) -> bool:
+        """Whether the answer's last bracket came."""
+        ...
 
     @property
     def looked(self) -> int:

@@ -1,0 +1,96 @@
+"""Shapes of an answer: one value, a list of items, or a value that is shown while it grows.
+
+A shape is compiled once for a response model and kept as long as the model lives.
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import inspect
+import threading
+from typing import Annotated, Any, get_args, get_origin
+from weakref import WeakKeyDictionary
+
+from instructor.engine.ports import Output
+from instructor.exceptions import ConfigurationError
+from instructor.output.growing import Growing
+from instructor.output.many import Many, Segmentation
+from instructor.output.one import One
+from instructor.output.partial import Partial
+
+_LISTS = (list, collections.abc.Iterable)
+_ALIASES_KEPT = 256
+
+_lock = threading.Lock()
+_of_class: WeakKeyDictionary[type, dict[str, Output]] = WeakKeyDictionary()
+_of_alias: dict[tuple[str, Any], Output] = {}
+
+
+def output_for(response_model: Any) -> Output:
+    """Give the shape of `response_model`'s answer: a list for `Iterable[T]`, `list[T]` and `IterableModel(T)`."""
+    item = item_of(response_model)
+    if item is not None:
+        return _compiled("many", item)
+    if inspect.isclass(response_model) and issubclass(response_model, Segmentation):
+        return _compiled("wrapper", response_model)
+    if get_origin(response_model) is Partial:
+        return growing_for(response_model)
+    if response_model in (collections.abc.Iterable, Partial):
+        raise ConfigurationError(f"{response_model!r} does not say of what: write Iterable[User] or Partial[User].")
+    return _compiled("one", response_model)
+
+
+def list_for(response_model: Any) -> Output:
+    """Give the shape of a list of `response_model`, or of its items where it is a list already."""
+    if get_origin(response_model) is Partial:
+        raise ConfigurationError(f"{response_model!r} is not an item type: a list gives whole items; use create_partial.")
+    if item_of(response_model) is not None or (
+        inspect.isclass(response_model) and issubclass(response_model, Segmentation)
+    ):
+        return output_for(response_model)
+    return _compiled("many", response_model)
+
+
+def growing_for(response_model: Any) -> Output:
+    """Give the shape of a value that is shown while it grows."""
+    inner = get_args(response_model)[0] if get_origin(response_model) is Partial else response_model
+    return _compiled("growing", inner)
+
+
+def item_of(response_model: Any) -> Any:
+    """Give the item type of a list type; None when it is none."""
+    origin = get_origin(response_model)
+    if origin is Annotated:
+        return item_of(get_args(response_model)[0])
+    if origin in _LISTS:
+        return get_args(response_model)[0]
+    return None
+
+
+def _compile(how: str, kind: Any) -> Output:
+    if how == "many":
+        return Many(kind)
+    if how == "wrapper":
+        return Many(kind.task_type, kind)
+    return Growing(One(kind)) if how == "growing" else One(kind)
+
+
+def _compiled(how: str, kind: Any) -> Output:
+    with _lock:
+        if inspect.isclass(kind):
+            try:
+                kept = _of_class.setdefault(kind, {})
+            except TypeError:  # a class without weak references: compiled each time, kept by nobody
+                return _compile(how, kind)
+            if how not in kept:
+                kept[how] = _compile(how, kind)
+            return kept[how]
+        try:
+            found = _of_alias.get((how, kind))
+        except TypeError:  # not hashable: Annotated with a dict, say
+            return _compile(how, kind)
+        if found is None:
+            if len(_of_alias) >= _ALIASES_KEPT:
+                _of_alias.pop(next(iter(_of_alias)))
+            found = _of_alias[how, kind] = _compile(how, kind)
+        return found

@@ -1,0 +1,150 @@
+"""An answer that is a list: each item is read, judged and handed out on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError, create_model
+
+from instructor.engine import prompts
+from instructor.engine.call import Call, Delta, Json
+from instructor.engine.ports import Bad, Good, Outcome
+from instructor.output import schema as schemas
+from instructor.output.one import broken
+from instructor.text import loose
+from instructor.text.items import Items, Slice
+
+
+class Segmentation(BaseModel):
+    """What all wrappers of a list have in common: `task_type`, the type of their items."""
+
+    task_type: ClassVar[Any] = None
+
+
+def IterableModel(subtask_class: Any, name: str | None = None, description: str | None = None) -> type[Segmentation]:  # noqa: N802 - the field's name for it
+    """Make the wrapper object of a list: a model `IterableT` with one field, `tasks`.
+
+    As a response model it gives the list itself. `name` stands for T's own, `description` for the docstring.
+    """
+    told = name or schemas.name_of(subtask_class)
+    tasks = (list[subtask_class], Field(repr=False, description=prompts.tasks(told)))
+    doc = description or prompts.segmentation(told)
+    model = create_model(schemas.legal(f"Iterable{told}"), __base__=Segmentation, __doc__=doc, tasks=tasks)
+    model.task_type = subtask_class
+    return model
+
+
+class Many:
+    """The shape of an answer that is a list of `kind`."""
+
+    def __init__(self, kind: Any, wrapper: type[Segmentation] | None = None) -> None:
+        self.kind = kind
+        self.adapter: TypeAdapter[Any] = schemas.adapter_for(kind)
+        self.opens = schemas.starts(schemas.schema_of(self.adapter))
+        self._wrapper = wrapper or IterableModel(kind)
+        self.name = schemas.legal(self._wrapper.__name__)
+        self.description = self._wrapper.__doc__ or prompts.segmentation(schemas.name_of(kind))
+
+    @cached_property
+    def schema(self) -> Json:
+        return schemas.parameters(schemas.schema_of(schemas.adapter_for(self._wrapper)))
+
+    def sink(self, call: Call) -> ManySink:
+        return ManySink(self, call)
+
+    def joined(self, items: Sequence[str]) -> str:
+        """Write the texts of some items as the wire would carry them: under the wrapper's key."""
+        return f'{{"tasks": [{", ".join(items)}]}}'
+
+
+class ManySink:
+    """Cuts a reply into items, one reader a channel, and judges each as its last bracket arrives."""
+
+    def __init__(self, output: Many, call: Call) -> None:
+        self._opens, self._call = output.opens, call
+        self._validate = output.adapter.validator.validate_json
+        self._readers: dict[int, Items] = {}
+        self._loose: list[Bad] = []
+        self._count = 0
+
+    def feed(self, deltas: Sequence[Delta]) -> list[Outcome]:
+        by_tool = self._call.mode.by_tool
+        if len(deltas) == 1:
+            delta = deltas[0]
+            if delta.text and (delta.channel >= 0) == by_tool:
+                return self._read(delta.channel, delta.text)
+            return []
+        outcomes: list[Outcome] = []
+        for channel, text in _runs(deltas, by_tool):
+            outcomes += self._read(channel, text)
+        return outcomes
+
+    def close(self) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        for reader in self._readers.values():
+            outcomes += self._judge(reader.close())
+        if not any(reader.listed for reader in self._readers.values()):  # else they stood in the prose around the list
+            for bad in self._loose:
+                outcomes.append(bad._replace(index=self._count))
+                self._count += 1
+        return outcomes
+
+    @property
+    def started(self) -> bool:
+        return bool(self._count) or any(reader.listed for reader in self._readers.values())
+
+    @property
+    def closed(self) -> bool:
+        return bool(self._readers) and all(reader.closed for reader in self._readers.values())
+
+    @property
+    def looked(self) -> int:
+        return sum(reader.looked for reader in self._readers.values())
+
+    def _read(self, channel: int, text: str) -> list[Outcome]:
+        reader = self._readers.get(channel)
+        if reader is None:
+            reader = self._readers[channel] = Items(opens=self._opens)
+        slices = reader.feed(text)
+        return self._judge(slices) if slices else []
+
+    def _judge(self, slices: list[Slice]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        for text, is_loose in slices:
+            outcome = self._item(text)
+            if is_loose and isinstance(outcome, Bad):
+                self._loose.append(outcome)
+                continue
+            self._count += 1
+            outcomes.append(outcome)
+        return outcomes
+
+    def _item(self, text: str) -> Outcome:
+        strict, context = self._call.strict, self._call.context
+        try:
+            return Good(self._count, self._validate(text, strict=strict, context=context), text)
+        except ValidationError as error:
+            mended = loose.repair(text) if broken(error) else None
+            if mended is not None:
+                try:
+                    return Good(self._count, self._validate(mended, strict=strict, context=context), text, mended=True)
+                except ValidationError as second:
+                    return Bad(self._count, text, second)
+            return Bad(self._count, text, error)
+
+
+def _runs(deltas: Sequence[Delta], by_tool: bool) -> Iterator[tuple[int, str]]:
+    """Join neighbouring deltas of one channel: the reader is then entered once for a whole network read."""
+    channel, parts = 0, list[str]()
+    for delta in deltas:
+        if not delta.text or (delta.channel >= 0) != by_tool:
+            continue
+        if delta.channel != channel and parts:
+            yield channel, "".join(parts)
+            parts = []
+        channel = delta.channel
+        parts.append(delta.text)
+    if parts:
+        yield channel, "".join(parts)

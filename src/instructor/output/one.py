@@ -1,0 +1,101 @@
+"""An answer that is one value: a model, or anything else under the key `content`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from pydantic import Field, TypeAdapter, ValidationError, create_model
+
+from instructor.engine import prompts
+from instructor.engine.call import Call, Delta, Json
+from instructor.engine.ports import Bad, Good, Outcome
+from instructor.exceptions import ResponseParsingError
+from instructor.output import schema as schemas
+from instructor.text import loose
+
+
+class One:
+    """The shape of an answer that is one value of type `kind`."""
+
+    def __init__(self, kind: Any) -> None:
+        self.kind = kind
+        self.adapter: TypeAdapter[Any] = schemas.adapter_for(kind)
+        whole = schemas.schema_of(self.adapter)
+        self.wrapped = whole.get("type") != "object" or "properties" not in whole
+        if self.wrapped:  # a wire's answer is an object: the value goes under a key
+            response = create_model("Response", __doc__=prompts.SIMPLE, content=(kind, Field()))
+            self.adapter = TypeAdapter(response)
+            whole = schemas.schema_of(self.adapter)
+        self.name = schemas.legal(whole.get("title") or schemas.name_of(kind))
+        self.description = whole.get("description") or prompts.EXTRACT.format(name=self.name)
+        self._whole = whole
+
+    @cached_property
+    def schema(self) -> Json:
+        return schemas.parameters(schemas.described(self._whole, self.kind))
+
+    def parse(self, text: str, call: Call) -> tuple[Any, bool]:
+        """Validate an answer's text; the flag tells that small faults of syntax were mended first.
+
+        In prose with several JSON values the last one that validates counts. Raises the ValidationError of the last.
+        """
+        error: Exception = ResponseParsingError(prompts.NO_JSON, text=text, mode=call.mode.value)
+        for candidate in reversed(loose.values(text) or [text.strip()]):
+            for mended in (False, True):
+                tried = loose.repair(candidate) if mended else candidate
+                if not tried:
+                    continue
+                try:
+                    return self._unwrapped(self.adapter.validate_json(tried, strict=call.strict, context=call.context)), mended
+                except ValidationError as problem:
+                    if not broken(problem):
+                        error = problem
+                        break
+                    if isinstance(error, ResponseParsingError) and candidate.startswith(("{", "[")):
+                        error = problem
+        raise error
+
+    def _unwrapped(self, value: Any) -> Any:
+        return value.content if self.wrapped else value
+
+    def sink(self, call: Call) -> OneSink:
+        return OneSink(self, call)
+
+
+def broken(error: ValidationError) -> bool:
+    """Whether the text was not even JSON, so that mending its syntax may help."""
+    return error.error_count() == 1 and error.errors(include_url=False, include_context=False)[0]["type"] == "json_invalid"
+
+
+class OneSink:
+    """Gathers one answer, and judges it at its end."""
+
+    def __init__(self, output: One, call: Call) -> None:
+        self._output, self._call = output, call
+        self._parts: dict[int, list[str]] = {}
+        self.looked = 0
+        self.closed = False
+        self.started = False
+
+    def feed(self, deltas: Sequence[Delta]) -> list[Outcome]:
+        for delta in deltas:
+            if delta.text and (delta.channel >= 0) == self._call.mode.by_tool:
+                self.started = True
+                self._parts.setdefault(delta.channel, []).append(delta.text)
+        return []
+
+    def close(self) -> list[Outcome]:
+        if not self.started:
+            return []
+        text = "".join(self._parts[min(self._parts)])
+        self.looked += len(text)
+        try:
+            value, mended = self._output.parse(text, self._call)
+        except (ValidationError, ResponseParsingError) as error:
+            return [Bad(0, text, error)]
+        self.closed = True
+        return [Good(0, value, text, mended=mended)]
+
+
