@@ -15,8 +15,8 @@ class Partial(Generic[T]):
 
     __slots__ = ()
 
-    def __new__(cls, *arguments: Any, **named: Any) -> NoReturn:
+    def __new__(cls, *_: Any, **__: Any) -> NoReturn:
         raise TypeError("Partial cannot be instantiated; pass Partial[YourModel] as response_model.")
 
-    def __init_subclass__(cls, **named: Any) -> NoReturn:
+    def __init_subclass__(cls, **_: Any) -> NoReturn:
         raise TypeError("Partial cannot be subclassed; pass Partial[YourModel] as response_model.")

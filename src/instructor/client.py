@@ -1,0 +1,374 @@
+"""The two clients, blocking and awaiting: what a type checker and an editor see. All work is done by `Caller`.
+
+How the overloads read, the first that fits deciding:
+
+    response_model         value     with `stream=True`
+    None                   Any       Any            the SDK's own response
+    Partial[T]             T         snapshots of T
+    WholeT                 WholeT    snapshots      a model, a str, a dict ...: they can be iterated, yet are one value
+    Iterable[T], list[T]   list[T]   items T
+    any other type T       T         snapshots      int, A | B, Literal[...], a dataclass
+    anything else          Any       Any            what a checker cannot read as a type
+
+The arguments that are this library's are named in the last overload of each method; all others go to the SDK.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+
+from typing_extensions import TypeForm
+
+from instructor.face import Face
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
+    from pydantic import BaseModel
+    from tenacity import AsyncRetrying, Retrying
+
+    from instructor.hooks import Hooks
+    from instructor.output.partial import Partial
+    from instructor.streams import AsyncStream, Stream
+
+T = TypeVar("T")
+WholeT = TypeVar("WholeT", bound="BaseModel | str | bytes | Mapping[Any, Any] | tuple[Any, ...] | AbstractSet[Any]")
+
+Messages = Any
+"""Chat messages: mappings, or the objects of the provider's SDK."""
+
+OnInvalid = Literal["reask", "skip", "raise"]
+"""What becomes of an item that is wrong: asked for again, left out and reported, or raised at once."""
+
+
+class Instructor(Face):
+    """A blocking client whose calls give typed values. Made by `from_provider` or one of the `from_...` functions."""
+
+    @overload
+    def create(self, response_model: None, messages: Messages = ..., **options: Any) -> Any: ...
+    @overload
+    def create(
+        self, response_model: type[Partial[T]], messages: Messages = ..., *, stream: Literal[True], **options: Any
+    ) -> Stream[T]: ...
+    @overload
+    def create(
+        self, response_model: TypeForm[WholeT], messages: Messages = ..., *, stream: Literal[True], **options: Any
+    ) -> Stream[WholeT]: ...
+    @overload
+    def create(
+        self, response_model: TypeForm[Iterable[T]], messages: Messages = ..., *, stream: Literal[True], **options: Any
+    ) -> Stream[T]: ...
+    @overload
+    def create(
+        self, response_model: TypeForm[T], messages: Messages = ..., *, stream: Literal[True], **options: Any
+    ) -> Stream[T]: ...
+    @overload
+    def create(
+        self,
+        response_model: type[Partial[T]],
+        messages: Messages = ...,
+        *,
+        stream: Literal[False] = ...,
+        **options: Any,
+    ) -> T: ...
+    @overload
+    def create(
+        self,
+        response_model: TypeForm[WholeT],
+        messages: Messages = ...,
+        *,
+        stream: Literal[False] = ...,
+        **options: Any,
+    ) -> WholeT: ...
+    @overload
+    def create(
+        self,
+        response_model: TypeForm[Iterable[T]],
+        messages: Messages = ...,
+        *,
+        stream: Literal[False] = ...,
+        **options: Any,
+    ) -> list[T]: ...
+    @overload
+    def create(
+        self, response_model: TypeForm[T], messages: Messages = ..., *, stream: Literal[False] = ..., **options: Any
+    ) -> T: ...
+    @overload
+    def create(
+        self,
+        response_model: Any,
+        messages: Messages = None,
+        *,
+        stream: bool = False,
+        max_retries: int | Retrying = 3,
+        context: Mapping[str, Any] | None = None,
+        strict: bool | None = True,
+        hooks: Hooks | None = None,
+        on_invalid: OnInvalid = "reask",
+        max_continuations: int | None = None,
+        **options: Any,
+    ) -> Any: ...
+    def create(self, response_model: Any, messages: Messages = None, **arguments: Any) -> Any:
+        """Ask for an answer in the shape of `response_model`; with `stream=True`, for its parts as they come."""
+        return self._caller.create(response_model, messages, arguments)
+
+    @overload
+    def create_partial(
+        self, response_model: type[Partial[T]], messages: Messages = ..., **options: Any
+    ) -> Stream[T]: ...
+    @overload
+    def create_partial(self, response_model: TypeForm[T], messages: Messages = ..., **options: Any) -> Stream[T]: ...
+    @overload
+    def create_partial(
+        self,
+        response_model: Any,
+        messages: Messages = None,
+        *,
+        max_retries: int | Retrying = 3,
+        context: Mapping[str, Any] | None = None,
+        strict: bool | None = True,
+        hooks: Hooks | None = None,
+        on_invalid: OnInvalid = "reask",
+        max_continuations: int | None = None,
+        **options: Any,
+    ) -> Stream[Any]: ...
+    def create_partial(self, response_model: Any, messages: Messages = None, **arguments: Any) -> Any:
+        """Stream one value as it grows: snapshots, the last of which is the whole value, validated."""
+        return self._caller.partial(response_model, messages, arguments)
+
+    @overload
+    def create_iterable(
+        self, messages: Messages = ..., *, response_model: TypeForm[WholeT], **options: Any
+    ) -> Stream[WholeT]: ...
+    @overload
+    def create_iterable(
+        self, messages: Messages = ..., *, response_model: TypeForm[Iterable[T]], **options: Any
+    ) -> Stream[T]: ...
+    @overload
+    def create_iterable(
+        self, messages: Messages = ..., *, response_model: TypeForm[T], **options: Any
+    ) -> Stream[T]: ...
+    @overload
+    def create_iterable(
+        self,
+        messages: Messages = None,
+        response_model: Any = ...,
+        *,
+        max_retries: int | Retrying = 3,
+        context: Mapping[str, Any] | None = None,
+        strict: bool | None = True,
+        hooks: Hooks | None = None,
+        on_invalid: OnInvalid = "reask",
+        max_continuations: int | None = None,
+        **options: Any,
+    ) -> Stream[Any]: ...
+    def create_iterable(self, messages: Messages = None, response_model: Any = None, **arguments: Any) -> Any:
+        """Stream a list: each item as soon as its last character has come."""
+        return self._caller.iterable(response_model, messages, arguments)
+
+    @overload
+    def create_with_completion(
+        self, messages: Messages = ..., *, response_model: None, **options: Any
+    ) -> tuple[Any, Any]: ...
+    @overload
+    def create_with_completion(
+        self, messages: Messages = ..., *, response_model: type[Partial[T]], **options: Any
+    ) -> tuple[T, Any]: ...
+    @overload
+    def create_with_completion(
+        self, messages: Messages = ..., *, response_model: TypeForm[WholeT], **options: Any
+    ) -> tuple[WholeT, Any]: ...
+    @overload
+    def create_with_completion(
+        self, messages: Messages = ..., *, response_model: TypeForm[Iterable[T]], **options: Any
+    ) -> tuple[list[T], Any]: ...
+    @overload
+    def create_with_completion(
+        self, messages: Messages = ..., *, response_model: TypeForm[T], **options: Any
+    ) -> tuple[T, Any]: ...
+    @overload
+    def create_with_completion(
+        self,
+        messages: Messages = None,
+        response_model: Any = ...,
+        *,
+        max_retries: int | Retrying = 3,
+        context: Mapping[str, Any] | None = None,
+        strict: bool | None = True,
+        hooks: Hooks | None = None,
+        on_invalid: OnInvalid = "reask",
+        max_continuations: int | None = None,
+        **options: Any,
+    ) -> tuple[Any, Any]: ...
+    def create_with_completion(self, messages: Messages = None, response_model: Any = None, **arguments: Any) -> Any:
+        """Ask as `create` does, and give the SDK's own response beside the value."""
+        return self._caller.with_completion(response_model, messages, arguments)
+
+
+class AsyncInstructor(Face):
+    """The awaiting client: `await client.create(...)`, but `async for user in client.create_iterable(...)`."""
+
+    @overload
+    async def create(self, response_model: None, messages: Messages = ..., **options: Any) -> Any: ...
+    @overload
+    async def create(
+        self, response_model: type[Partial[T]], messages: Messages = ..., *, stream: Literal[True], **options: Any
+    ) -> AsyncStream[T]: ...
+    @overload
+    async def create(
+        self, response_model: TypeForm[WholeT], messages: Messages = ..., *, stream: Literal[True], **options: Any
+    ) -> AsyncStream[WholeT]: ...
+    @overload
+    async def create(
+        self, response_model: TypeForm[Iterable[T]], messages: Messages = ..., *, stream: Literal[True], **options: Any
+    ) -> AsyncStream[T]: ...
+    @overload
+    async def create(
+        self, response_model: TypeForm[T], messages: Messages = ..., *, stream: Literal[True], **options: Any
+    ) -> AsyncStream[T]: ...
+    @overload
+    async def create(
+        self,
+        response_model: type[Partial[T]],
+        messages: Messages = ...,
+        *,
+        stream: Literal[False] = ...,
+        **options: Any,
+    ) -> T: ...
+    @overload
+    async def create(
+        self,
+        response_model: TypeForm[WholeT],
+        messages: Messages = ...,
+        *,
+        stream: Literal[False] = ...,
+        **options: Any,
+    ) -> WholeT: ...
+    @overload
+    async def create(
+        self,
+        response_model: TypeForm[Iterable[T]],
+        messages: Messages = ...,
+        *,
+        stream: Literal[False] = ...,
+        **options: Any,
+    ) -> list[T]: ...
+    @overload
+    async def create(
+        self, response_model: TypeForm[T], messages: Messages = ..., *, stream: Literal[False] = ..., **options: Any
+    ) -> T: ...
+    @overload
+    async def create(
+        self,
+        response_model: Any,
+        messages: Messages = None,
+        *,
+        stream: bool = False,
+        max_retries: int | AsyncRetrying = 3,
+        context: Mapping[str, Any] | None = None,
+        strict: bool | None = True,
+        hooks: Hooks | None = None,
+        on_invalid: OnInvalid = "reask",
+        max_continuations: int | None = None,
+        **options: Any,
+    ) -> Any: ...
+    async def create(self, response_model: Any, messages: Messages = None, **arguments: Any) -> Any:
+        """Ask for an answer in the shape of `response_model`; with `stream=True`, for its parts as they come."""
+        return await self._caller.acreate(response_model, messages, arguments)
+
+    @overload
+    def create_partial(
+        self, response_model: type[Partial[T]], messages: Messages = ..., **options: Any
+    ) -> AsyncStream[T]: ...
+    @overload
+    def create_partial(
+        self, response_model: TypeForm[T], messages: Messages = ..., **options: Any
+    ) -> AsyncStream[T]: ...
+    @overload
+    def create_partial(
+        self,
+        response_model: Any,
+        messages: Messages = None,
+        *,
+        max_retries: int | AsyncRetrying = 3,
+        context: Mapping[str, Any] | None = None,
+        strict: bool | None = True,
+        hooks: Hooks | None = None,
+        on_invalid: OnInvalid = "reask",
+        max_continuations: int | None = None,
+        **options: Any,
+    ) -> AsyncStream[Any]: ...
+    def create_partial(self, response_model: Any, messages: Messages = None, **arguments: Any) -> Any:
+        """Stream one value as it grows: snapshots, the last of which is the whole value, validated."""
+        return self._caller.apartial(response_model, messages, arguments)
+
+    @overload
+    def create_iterable(
+        self, messages: Messages = ..., *, response_model: TypeForm[WholeT], **options: Any
+    ) -> AsyncStream[WholeT]: ...
+    @overload
+    def create_iterable(
+        self, messages: Messages = ..., *, response_model: TypeForm[Iterable[T]], **options: Any
+    ) -> AsyncStream[T]: ...
+    @overload
+    def create_iterable(
+        self, messages: Messages = ..., *, response_model: TypeForm[T], **options: Any
+    ) -> AsyncStream[T]: ...
+    @overload
+    def create_iterable(
+        self,
+        messages: Messages = None,
+        response_model: Any = ...,
+        *,
+        max_retries: int | AsyncRetrying = 3,
+        context: Mapping[str, Any] | None = None,
+        strict: bool | None = True,
+        hooks: Hooks | None = None,
+        on_invalid: OnInvalid = "reask",
+        max_continuations: int | None = None,
+        **options: Any,
+    ) -> AsyncStream[Any]: ...
+    def create_iterable(self, messages: Messages = None, response_model: Any = None, **arguments: Any) -> Any:
+        """Stream a list: each item as soon as its last character has come."""
+        return self._caller.aiterable(response_model, messages, arguments)
+
+    @overload
+    async def create_with_completion(
+        self, messages: Messages = ..., *, response_model: None, **options: Any
+    ) -> tuple[Any, Any]: ...
+    @overload
+    async def create_with_completion(
+        self, messages: Messages = ..., *, response_model: type[Partial[T]], **options: Any
+    ) -> tuple[T, Any]: ...
+    @overload
+    async def create_with_completion(
+        self, messages: Messages = ..., *, response_model: TypeForm[WholeT], **options: Any
+    ) -> tuple[WholeT, Any]: ...
+    @overload
+    async def create_with_completion(
+        self, messages: Messages = ..., *, response_model: TypeForm[Iterable[T]], **options: Any
+    ) -> tuple[list[T], Any]: ...
+    @overload
+    async def create_with_completion(
+        self, messages: Messages = ..., *, response_model: TypeForm[T], **options: Any
+    ) -> tuple[T, Any]: ...
+    @overload
+    async def create_with_completion(
+        self,
+        messages: Messages = None,
+        response_model: Any = ...,
+        *,
+        max_retries: int | AsyncRetrying = 3,
+        context: Mapping[str, Any] | None = None,
+        strict: bool | None = True,
+        hooks: Hooks | None = None,
+        on_invalid: OnInvalid = "reask",
+        max_continuations: int | None = None,
+        **options: Any,
+    ) -> tuple[Any, Any]: ...
+    async def create_with_completion(
+        self, messages: Messages = None, response_model: Any = None, **arguments: Any
+    ) -> Any:
+        """Ask as `create` does, and give the SDK's own response beside the value."""
+        return await self._caller.awith_completion(response_model, messages, arguments)
