@@ -119,8 +119,8 @@ def _also(kind: type[Exception]) -> type[InstructorRetryException]:
         return InstructorRetryException
 
 
-def sdk_failure(cause: Exception, **known: Any) -> InstructorRetryException:
-    """Wrap what an SDK raised: catchable as the SDK's own type, with its attributes, and as ours."""
+def joined_failure(cause: Exception, **known: Any) -> InstructorRetryException:
+    """Wrap an error that nothing can be done about: catchable as its own type, with its attributes, and as ours."""
     wrapped = _also(type(cause))(str(cause), **known)
     for name, value in vars(cause).items():
         if name not in wrapped.__dict__ and not name.startswith("__"):

@@ -64,6 +64,10 @@ class Reply:
     refusal: str | None = None
     usage: Usage | None = None
 
+    def deltas(self) -> list[Delta]:
+        """Give the reply as a stream of it would: all text of a channel at once."""
+        return [Delta(TEXT, self.text), *(Delta(at, call.arguments) for at, call in enumerate(self.calls))]
+
 
 class Delta(NamedTuple):
     """A piece of a streamed reply. `text` belongs to `channel`; the other fields come once, when they are known."""

@@ -1,15 +1,14 @@
 """Shapes of an answer: one value, a list of items, or a value that is shown while it grows.
 
-A shape is compiled once for a response model and kept as long as the model lives.
+A shape is compiled once for a response model, not for each call.
 """
 
 from __future__ import annotations
 
 import collections.abc
 import inspect
-import threading
+from functools import lru_cache
 from typing import Annotated, Any, get_args, get_origin
-from weakref import WeakKeyDictionary
 
 from instructor.engine.ports import Output
 from instructor.exceptions import ConfigurationError
@@ -19,11 +18,8 @@ from instructor.output.one import One
 from instructor.output.partial import Partial
 
 _LISTS = (list, collections.abc.Iterable)
-_ALIASES_KEPT = 256
-
-_lock = threading.Lock()
-_of_class: WeakKeyDictionary[type, dict[str, Output]] = WeakKeyDictionary()
-_of_alias: dict[tuple[str, Any], Output] = {}
+_KEPT = 512
+"""Shapes kept: enough for a program's own models, and a bound for programs that make a model for each call."""
 
 
 def output_for(response_model: Any) -> Output:
@@ -75,22 +71,12 @@ def _compile(how: str, kind: Any) -> Output:
     return Growing(One(kind)) if how == "growing" else One(kind)
 
 
+_kept = lru_cache(maxsize=_KEPT)(_compile)
+
+
 def _compiled(how: str, kind: Any) -> Output:
-    with _lock:
-        if inspect.isclass(kind):
-            try:
-                kept = _of_class.setdefault(kind, {})
-            except TypeError:  # a class without weak references: compiled each time, kept by nobody
-                return _compile(how, kind)
-            if how not in kept:
-                kept[how] = _compile(how, kind)
-            return kept[how]
-        try:
-            found = _of_alias.get((how, kind))
-        except TypeError:  # not hashable: Annotated with a dict, say
-            return _compile(how, kind)
-        if found is None:
-            if len(_of_alias) >= _ALIASES_KEPT:
-                _of_alias.pop(next(iter(_of_alias)))
-            found = _of_alias[how, kind] = _compile(how, kind)
-        return found
+    try:
+        hash(kind)
+    except TypeError:  # Annotated with a dict, say
+        return _compile(how, kind)
+    return _kept(how, kind)

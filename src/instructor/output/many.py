@@ -39,6 +39,8 @@ def IterableModel(subtask_class: Any, name: str | None = None, description: str 
 class Many:
     """The shape of an answer that is a list of `kind`."""
 
+    many = True
+
     def __init__(self, kind: Any, wrapper: type[Segmentation] | None = None) -> None:
         self.kind = kind
         self.adapter: TypeAdapter[Any] = schemas.adapter_for(kind)

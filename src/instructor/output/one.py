@@ -19,6 +19,8 @@ from instructor.text import loose
 class One:
     """The shape of an answer that is one value of type `kind`."""
 
+    many = False
+
     def __init__(self, kind: Any) -> None:
         self.kind = kind
         self.adapter: TypeAdapter[Any] = schemas.adapter_for(kind)
@@ -59,6 +61,9 @@ class One:
 
     def _unwrapped(self, value: Any) -> Any:
         return value.content if self.wrapped else value
+
+    def joined(self, items: Sequence[str]) -> str:
+        return "".join(items)
 
     def sink(self, call: Call) -> OneSink:
         return OneSink(self, call)
