@@ -1,0 +1,69 @@
+"""Typed, validated objects from what a language model writes, while it writes them.
+
+`import instructor` loads nothing but this file and the old paths' table: each public name comes from its module when it
+is first asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from instructor import _aliases
+from instructor._version import __version__ as __version__
+
+_NAMES = {
+    "AsyncInstructor": "instructor.client",
+    "AsyncStream": "instructor.streams",
+    "HookName": "instructor.hooks",
+    "Hooks": "instructor.hooks",
+    "Instructor": "instructor.client",
+    "IterableModel": "instructor.output.many",
+    "Mode": "instructor.mode",
+    "Partial": "instructor.output.partial",
+    "Report": "instructor.report",
+    "Stream": "instructor.streams",
+    "Usage": "instructor.usage",
+    "apatch": "instructor.patching",
+    "from_openai": "instructor.from_sdk",
+    "from_provider": "instructor.auto",
+    "patch": "instructor.patching",
+}
+
+__all__ = list(_NAMES)  # pyright: ignore[reportUnsupportedDunderAll]  # checkers read the imports below
+
+if TYPE_CHECKING:  # the same names again, for editors; a test compares the two
+    from instructor import exceptions as exceptions
+    from instructor import hooks as hooks
+    from instructor.auto import from_provider as from_provider
+    from instructor.client import AsyncInstructor as AsyncInstructor
+    from instructor.client import Instructor as Instructor
+    from instructor.from_sdk import from_openai as from_openai
+    from instructor.hooks import HookName as HookName
+    from instructor.hooks import Hooks as Hooks
+    from instructor.mode import Mode as Mode
+    from instructor.output.many import IterableModel as IterableModel
+    from instructor.output.partial import Partial as Partial
+    from instructor.patching import apatch as apatch
+    from instructor.patching import patch as patch
+    from instructor.report import Report as Report
+    from instructor.streams import AsyncStream as AsyncStream
+    from instructor.streams import Stream as Stream
+    from instructor.usage import Usage as Usage
+
+_aliases.install()
+
+
+def __getattr__(name: str) -> Any:
+    if name in _NAMES:
+        value = getattr(import_module(_NAMES[name]), name)
+    elif name.startswith("from_"):
+        value = import_module("instructor.from_sdk").from_named(name.removeprefix("from_"))
+    else:
+        value = _aliases.submodule(__name__, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_NAMES})

@@ -35,9 +35,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 WholeT = TypeVar("WholeT", bound="BaseModel | str | bytes | Mapping[Any, Any] | tuple[Any, ...] | AbstractSet[Any]")
 
-Messages = Any
-"""Chat messages: mappings, or the objects of the provider's SDK."""
-
 OnInvalid = Literal["reask", "skip", "raise"]
 """What becomes of an item that is wrong: asked for again, left out and reported, or raised at once."""
 
@@ -46,59 +43,49 @@ class Instructor(Face):
     """A blocking client whose calls give typed values. Made by `from_provider` or one of the `from_...` functions."""
 
     @overload
-    def create(self, response_model: None, messages: Messages = ..., **options: Any) -> Any: ...
+    def create(self, response_model: None, messages: Any = ..., **options: Any) -> Any: ...
     @overload
     def create(
-        self, response_model: type[Partial[T]], messages: Messages = ..., *, stream: Literal[True], **options: Any
+        self, response_model: type[Partial[T]], messages: Any = ..., *, stream: Literal[True], **options: Any
     ) -> Stream[T]: ...
     @overload
     def create(
-        self, response_model: TypeForm[WholeT], messages: Messages = ..., *, stream: Literal[True], **options: Any
+        self, response_model: TypeForm[WholeT], messages: Any = ..., *, stream: Literal[True], **options: Any
     ) -> Stream[WholeT]: ...
     @overload
     def create(
-        self, response_model: TypeForm[Iterable[T]], messages: Messages = ..., *, stream: Literal[True], **options: Any
+        self, response_model: TypeForm[Iterable[T]], messages: Any = ..., *, stream: Literal[True], **options: Any
     ) -> Stream[T]: ...
     @overload
     def create(
-        self, response_model: TypeForm[T], messages: Messages = ..., *, stream: Literal[True], **options: Any
+        self, response_model: TypeForm[T], messages: Any = ..., *, stream: Literal[True], **options: Any
     ) -> Stream[T]: ...
     @overload
     def create(
-        self,
-        response_model: type[Partial[T]],
-        messages: Messages = ...,
-        *,
-        stream: Literal[False] = ...,
-        **options: Any,
+        self, response_model: type[Partial[T]], messages: Any = ..., *, stream: Literal[False] = ..., **options: Any
     ) -> T: ...
     @overload
-    def create(
-        self,
-        response_model: TypeForm[WholeT],
-        messages: Messages = ...,
-        *,
-        stream: Literal[False] = ...,
-        **options: Any,
+    def create(  # pyright: ignore[reportOverlappingOverload] - a model is iterable, and meant to come first
+        self, response_model: TypeForm[WholeT], messages: Any = ..., *, stream: Literal[False] = ..., **options: Any
     ) -> WholeT: ...
     @overload
     def create(
         self,
         response_model: TypeForm[Iterable[T]],
-        messages: Messages = ...,
+        messages: Any = ...,
         *,
         stream: Literal[False] = ...,
         **options: Any,
     ) -> list[T]: ...
     @overload
     def create(
-        self, response_model: TypeForm[T], messages: Messages = ..., *, stream: Literal[False] = ..., **options: Any
+        self, response_model: TypeForm[T], messages: Any = ..., *, stream: Literal[False] = ..., **options: Any
     ) -> T: ...
     @overload
     def create(
         self,
         response_model: Any,
-        messages: Messages = None,
+        messages: Any = None,
         *,
         stream: bool = False,
         max_retries: int | Retrying = 3,
@@ -109,21 +96,19 @@ class Instructor(Face):
         max_continuations: int | None = None,
         **options: Any,
     ) -> Any: ...
-    def create(self, response_model: Any, messages: Messages = None, **arguments: Any) -> Any:
+    def create(self, response_model: Any, messages: Any = None, **arguments: Any) -> Any:
         """Ask for an answer in the shape of `response_model`; with `stream=True`, for its parts as they come."""
         return self._caller.create(response_model, messages, arguments)
 
     @overload
-    def create_partial(
-        self, response_model: type[Partial[T]], messages: Messages = ..., **options: Any
-    ) -> Stream[T]: ...
+    def create_partial(self, response_model: type[Partial[T]], messages: Any = ..., **options: Any) -> Stream[T]: ...
     @overload
-    def create_partial(self, response_model: TypeForm[T], messages: Messages = ..., **options: Any) -> Stream[T]: ...
+    def create_partial(self, response_model: TypeForm[T], messages: Any = ..., **options: Any) -> Stream[T]: ...
     @overload
     def create_partial(
         self,
         response_model: Any,
-        messages: Messages = None,
+        messages: Any = None,
         *,
         max_retries: int | Retrying = 3,
         context: Mapping[str, Any] | None = None,
@@ -133,26 +118,24 @@ class Instructor(Face):
         max_continuations: int | None = None,
         **options: Any,
     ) -> Stream[Any]: ...
-    def create_partial(self, response_model: Any, messages: Messages = None, **arguments: Any) -> Any:
+    def create_partial(self, response_model: Any, messages: Any = None, **arguments: Any) -> Any:
         """Stream one value as it grows: snapshots, the last of which is the whole value, validated."""
         return self._caller.partial(response_model, messages, arguments)
 
     @overload
     def create_iterable(
-        self, messages: Messages = ..., *, response_model: TypeForm[WholeT], **options: Any
+        self, messages: Any = ..., *, response_model: TypeForm[WholeT], **options: Any
     ) -> Stream[WholeT]: ...
     @overload
     def create_iterable(
-        self, messages: Messages = ..., *, response_model: TypeForm[Iterable[T]], **options: Any
+        self, messages: Any = ..., *, response_model: TypeForm[Iterable[T]], **options: Any
     ) -> Stream[T]: ...
     @overload
-    def create_iterable(
-        self, messages: Messages = ..., *, response_model: TypeForm[T], **options: Any
-    ) -> Stream[T]: ...
+    def create_iterable(self, messages: Any = ..., *, response_model: TypeForm[T], **options: Any) -> Stream[T]: ...
     @overload
     def create_iterable(
         self,
-        messages: Messages = None,
+        messages: Any = None,
         response_model: Any = ...,
         *,
         max_retries: int | Retrying = 3,
@@ -163,34 +146,34 @@ class Instructor(Face):
         max_continuations: int | None = None,
         **options: Any,
     ) -> Stream[Any]: ...
-    def create_iterable(self, messages: Messages = None, response_model: Any = None, **arguments: Any) -> Any:
+    def create_iterable(self, messages: Any = None, response_model: Any = None, **arguments: Any) -> Any:
         """Stream a list: each item as soon as its last character has come."""
         return self._caller.iterable(response_model, messages, arguments)
 
     @overload
     def create_with_completion(
-        self, messages: Messages = ..., *, response_model: None, **options: Any
+        self, messages: Any = ..., *, response_model: None, **options: Any
     ) -> tuple[Any, Any]: ...
     @overload
     def create_with_completion(
-        self, messages: Messages = ..., *, response_model: type[Partial[T]], **options: Any
+        self, messages: Any = ..., *, response_model: type[Partial[T]], **options: Any
     ) -> tuple[T, Any]: ...
     @overload
-    def create_with_completion(
-        self, messages: Messages = ..., *, response_model: TypeForm[WholeT], **options: Any
+    def create_with_completion(  # pyright: ignore[reportOverlappingOverload] - as in `create`
+        self, messages: Any = ..., *, response_model: TypeForm[WholeT], **options: Any
     ) -> tuple[WholeT, Any]: ...
     @overload
     def create_with_completion(
-        self, messages: Messages = ..., *, response_model: TypeForm[Iterable[T]], **options: Any
+        self, messages: Any = ..., *, response_model: TypeForm[Iterable[T]], **options: Any
     ) -> tuple[list[T], Any]: ...
     @overload
     def create_with_completion(
-        self, messages: Messages = ..., *, response_model: TypeForm[T], **options: Any
+        self, messages: Any = ..., *, response_model: TypeForm[T], **options: Any
     ) -> tuple[T, Any]: ...
     @overload
     def create_with_completion(
         self,
-        messages: Messages = None,
+        messages: Any = None,
         response_model: Any = ...,
         *,
         max_retries: int | Retrying = 3,
@@ -201,7 +184,7 @@ class Instructor(Face):
         max_continuations: int | None = None,
         **options: Any,
     ) -> tuple[Any, Any]: ...
-    def create_with_completion(self, messages: Messages = None, response_model: Any = None, **arguments: Any) -> Any:
+    def create_with_completion(self, messages: Any = None, response_model: Any = None, **arguments: Any) -> Any:
         """Ask as `create` does, and give the SDK's own response beside the value."""
         return self._caller.with_completion(response_model, messages, arguments)
 
@@ -210,59 +193,49 @@ class AsyncInstructor(Face):
     """The awaiting client: `await client.create(...)`, but `async for user in client.create_iterable(...)`."""
 
     @overload
-    async def create(self, response_model: None, messages: Messages = ..., **options: Any) -> Any: ...
+    async def create(self, response_model: None, messages: Any = ..., **options: Any) -> Any: ...
     @overload
     async def create(
-        self, response_model: type[Partial[T]], messages: Messages = ..., *, stream: Literal[True], **options: Any
+        self, response_model: type[Partial[T]], messages: Any = ..., *, stream: Literal[True], **options: Any
     ) -> AsyncStream[T]: ...
     @overload
     async def create(
-        self, response_model: TypeForm[WholeT], messages: Messages = ..., *, stream: Literal[True], **options: Any
+        self, response_model: TypeForm[WholeT], messages: Any = ..., *, stream: Literal[True], **options: Any
     ) -> AsyncStream[WholeT]: ...
     @overload
     async def create(
-        self, response_model: TypeForm[Iterable[T]], messages: Messages = ..., *, stream: Literal[True], **options: Any
+        self, response_model: TypeForm[Iterable[T]], messages: Any = ..., *, stream: Literal[True], **options: Any
     ) -> AsyncStream[T]: ...
     @overload
     async def create(
-        self, response_model: TypeForm[T], messages: Messages = ..., *, stream: Literal[True], **options: Any
+        self, response_model: TypeForm[T], messages: Any = ..., *, stream: Literal[True], **options: Any
     ) -> AsyncStream[T]: ...
     @overload
     async def create(
-        self,
-        response_model: type[Partial[T]],
-        messages: Messages = ...,
-        *,
-        stream: Literal[False] = ...,
-        **options: Any,
+        self, response_model: type[Partial[T]], messages: Any = ..., *, stream: Literal[False] = ..., **options: Any
     ) -> T: ...
     @overload
-    async def create(
-        self,
-        response_model: TypeForm[WholeT],
-        messages: Messages = ...,
-        *,
-        stream: Literal[False] = ...,
-        **options: Any,
+    async def create(  # pyright: ignore[reportOverlappingOverload] - a model is iterable, and meant to come first
+        self, response_model: TypeForm[WholeT], messages: Any = ..., *, stream: Literal[False] = ..., **options: Any
     ) -> WholeT: ...
     @overload
     async def create(
         self,
         response_model: TypeForm[Iterable[T]],
-        messages: Messages = ...,
+        messages: Any = ...,
         *,
         stream: Literal[False] = ...,
         **options: Any,
     ) -> list[T]: ...
     @overload
     async def create(
-        self, response_model: TypeForm[T], messages: Messages = ..., *, stream: Literal[False] = ..., **options: Any
+        self, response_model: TypeForm[T], messages: Any = ..., *, stream: Literal[False] = ..., **options: Any
     ) -> T: ...
     @overload
     async def create(
         self,
         response_model: Any,
-        messages: Messages = None,
+        messages: Any = None,
         *,
         stream: bool = False,
         max_retries: int | AsyncRetrying = 3,
@@ -273,23 +246,21 @@ class AsyncInstructor(Face):
         max_continuations: int | None = None,
         **options: Any,
     ) -> Any: ...
-    async def create(self, response_model: Any, messages: Messages = None, **arguments: Any) -> Any:
+    async def create(self, response_model: Any, messages: Any = None, **arguments: Any) -> Any:
         """Ask for an answer in the shape of `response_model`; with `stream=True`, for its parts as they come."""
         return await self._caller.acreate(response_model, messages, arguments)
 
     @overload
     def create_partial(
-        self, response_model: type[Partial[T]], messages: Messages = ..., **options: Any
+        self, response_model: type[Partial[T]], messages: Any = ..., **options: Any
     ) -> AsyncStream[T]: ...
     @overload
-    def create_partial(
-        self, response_model: TypeForm[T], messages: Messages = ..., **options: Any
-    ) -> AsyncStream[T]: ...
+    def create_partial(self, response_model: TypeForm[T], messages: Any = ..., **options: Any) -> AsyncStream[T]: ...
     @overload
     def create_partial(
         self,
         response_model: Any,
-        messages: Messages = None,
+        messages: Any = None,
         *,
         max_retries: int | AsyncRetrying = 3,
         context: Mapping[str, Any] | None = None,
@@ -299,26 +270,26 @@ class AsyncInstructor(Face):
         max_continuations: int | None = None,
         **options: Any,
     ) -> AsyncStream[Any]: ...
-    def create_partial(self, response_model: Any, messages: Messages = None, **arguments: Any) -> Any:
+    def create_partial(self, response_model: Any, messages: Any = None, **arguments: Any) -> Any:
         """Stream one value as it grows: snapshots, the last of which is the whole value, validated."""
         return self._caller.apartial(response_model, messages, arguments)
 
     @overload
     def create_iterable(
-        self, messages: Messages = ..., *, response_model: TypeForm[WholeT], **options: Any
+        self, messages: Any = ..., *, response_model: TypeForm[WholeT], **options: Any
     ) -> AsyncStream[WholeT]: ...
     @overload
     def create_iterable(
-        self, messages: Messages = ..., *, response_model: TypeForm[Iterable[T]], **options: Any
+        self, messages: Any = ..., *, response_model: TypeForm[Iterable[T]], **options: Any
     ) -> AsyncStream[T]: ...
     @overload
     def create_iterable(
-        self, messages: Messages = ..., *, response_model: TypeForm[T], **options: Any
+        self, messages: Any = ..., *, response_model: TypeForm[T], **options: Any
     ) -> AsyncStream[T]: ...
     @overload
     def create_iterable(
         self,
-        messages: Messages = None,
+        messages: Any = None,
         response_model: Any = ...,
         *,
         max_retries: int | AsyncRetrying = 3,
@@ -329,34 +300,34 @@ class AsyncInstructor(Face):
         max_continuations: int | None = None,
         **options: Any,
     ) -> AsyncStream[Any]: ...
-    def create_iterable(self, messages: Messages = None, response_model: Any = None, **arguments: Any) -> Any:
+    def create_iterable(self, messages: Any = None, response_model: Any = None, **arguments: Any) -> Any:
         """Stream a list: each item as soon as its last character has come."""
         return self._caller.aiterable(response_model, messages, arguments)
 
     @overload
     async def create_with_completion(
-        self, messages: Messages = ..., *, response_model: None, **options: Any
+        self, messages: Any = ..., *, response_model: None, **options: Any
     ) -> tuple[Any, Any]: ...
     @overload
     async def create_with_completion(
-        self, messages: Messages = ..., *, response_model: type[Partial[T]], **options: Any
+        self, messages: Any = ..., *, response_model: type[Partial[T]], **options: Any
     ) -> tuple[T, Any]: ...
     @overload
-    async def create_with_completion(
-        self, messages: Messages = ..., *, response_model: TypeForm[WholeT], **options: Any
+    async def create_with_completion(  # pyright: ignore[reportOverlappingOverload] - as in `create`
+        self, messages: Any = ..., *, response_model: TypeForm[WholeT], **options: Any
     ) -> tuple[WholeT, Any]: ...
     @overload
     async def create_with_completion(
-        self, messages: Messages = ..., *, response_model: TypeForm[Iterable[T]], **options: Any
+        self, messages: Any = ..., *, response_model: TypeForm[Iterable[T]], **options: Any
     ) -> tuple[list[T], Any]: ...
     @overload
     async def create_with_completion(
-        self, messages: Messages = ..., *, response_model: TypeForm[T], **options: Any
+        self, messages: Any = ..., *, response_model: TypeForm[T], **options: Any
     ) -> tuple[T, Any]: ...
     @overload
     async def create_with_completion(
         self,
-        messages: Messages = None,
+        messages: Any = None,
         response_model: Any = ...,
         *,
         max_retries: int | AsyncRetrying = 3,
@@ -367,8 +338,6 @@ class AsyncInstructor(Face):
         max_continuations: int | None = None,
         **options: Any,
     ) -> tuple[Any, Any]: ...
-    async def create_with_completion(
-        self, messages: Messages = None, response_model: Any = None, **arguments: Any
-    ) -> Any:
+    async def create_with_completion(self, messages: Any = None, response_model: Any = None, **arguments: Any) -> Any:
         """Ask as `create` does, and give the SDK's own response beside the value."""
         return await self._caller.awith_completion(response_model, messages, arguments)

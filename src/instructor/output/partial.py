@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -15,8 +15,8 @@ class Partial(Generic[T]):
 
     __slots__ = ()
 
-    def __new__(cls, *_: Any, **__: Any) -> NoReturn:
+    def __init__(self, *_: Any, **__: Any) -> None:
         raise TypeError("Partial cannot be instantiated; pass Partial[YourModel] as response_model.")
 
-    def __init_subclass__(cls, **_: Any) -> NoReturn:
+    def __init_subclass__(cls, **_: Any) -> None:
         raise TypeError("Partial cannot be subclassed; pass Partial[YourModel] as response_model.")

@@ -1,0 +1,153 @@
+"""What a type checker knows of the blocking client. Read by mypy and pyright, never run."""
+
+from __future__ import annotations
+
+import enum
+import typing
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Optional, TypeVar, Union
+
+from openai import AzureOpenAI, OpenAI
+from pydantic import BaseModel, Field
+from typing_extensions import TypedDict, assert_type
+
+import instructor
+from instructor import Instructor, Partial, Report, Stream
+
+T = TypeVar("T")
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+class User(BaseModel):
+    name: str
+
+
+class Admin(BaseModel):
+    rights: list[str]
+
+
+class Row(TypedDict):
+    name: str
+
+
+@dataclass
+class Point:
+    x: int
+
+
+class Colour(enum.Enum):
+    RED = "red"
+
+
+class Word(str, enum.Enum):
+    YES = "yes"
+
+
+def the_client(openai: OpenAI, azure: AzureOpenAI) -> None:
+    assert_type(instructor.from_openai(openai), Instructor)
+    assert_type(instructor.from_openai(azure, mode=instructor.Mode.JSON, model="gpt", max_retries=1), Instructor)
+    assert_type(instructor.from_provider("openai/gpt"), Instructor)
+    assert_type(instructor.from_provider("openai/gpt", async_client=False, mode=instructor.Mode.JSON), Instructor)
+
+
+def a_model(client: Instructor) -> None:
+    assert_type(client.create(response_model=User, messages=[], model="m", temperature=0.5), User)
+    assert_type(client.create(User, []), User)
+    assert_type(client.chat.completions.create(model="m", response_model=User, messages=[], max_retries=2), User)
+    assert_type(client.messages.create(response_model=User, messages=[], context={"a": 1}, strict=False), User)
+    assert_type(client.create(response_model=User, messages=[], stream=True), Stream[User])
+    assert_type(client.create(response_model=User, messages=[], stream=False), User)
+
+
+def many(client: Instructor) -> None:
+    assert_type(client.create(response_model=Iterable[User], messages=[]), list[User])
+    assert_type(client.create(response_model=typing.Iterable[User], messages=[]), list[User])
+    assert_type(client.create(response_model=list[User], messages=[], max_continuations=2), list[User])
+    assert_type(client.create(response_model=Iterable[User | Admin], messages=[]), list[User | Admin])
+    assert_type(client.create(response_model=list[Union[User, Admin]], messages=[]), list[User | Admin])  # noqa: UP007
+    assert_type(client.create(response_model=Iterable[int], messages=[]), list[int])
+    assert_type(client.create(response_model=Iterable[User], messages=[], stream=True), Stream[User])
+    assert_type(client.create(response_model=list[User], messages=[], stream=True, on_invalid="skip"), Stream[User])
+    assert_type(client.create(response_model=Iterable[User | Admin], messages=[], stream=True), Stream[User | Admin])
+    assert_type(client.create(response_model=Iterable[Literal["a", "b"]], stream=True), Stream[Literal["a", "b"]])
+
+
+def growing(client: Instructor) -> None:
+    assert_type(client.create(response_model=Partial[User], messages=[]), User)
+    assert_type(client.create(response_model=Partial[User], messages=[], stream=True), Stream[User])
+    assert_type(client.create(response_model=Partial[list[User]], messages=[], stream=True), Stream[list[User]])
+    assert_type(client.create_partial(response_model=User, messages=[]), Stream[User])
+    assert_type(client.create_partial(response_model=Partial[User], messages=[]), Stream[User])
+    assert_type(client.create_partial(response_model=list[User], messages=[]), Stream[list[User]])
+    assert_type(client.create_partial(User, []), Stream[User])
+
+
+def items(client: Instructor) -> None:
+    assert_type(client.create_iterable(response_model=User, messages=[], on_invalid="raise"), Stream[User])
+    assert_type(client.create_iterable(messages=[], response_model=Iterable[User]), Stream[User])
+    assert_type(client.chat.completions.create_iterable(messages=[], response_model=list[User]), Stream[User])
+    assert_type(client.create_iterable(messages=[], response_model=User | Admin), Stream[User | Admin])
+    assert_type(client.create_iterable(messages=[], response_model=int), Stream[int])
+    assert_type(client.create_iterable(messages=[], response_model=str), Stream[str])
+    assert_type(client.create_iterable(messages=[], response_model=dict[str, int]), Stream[dict[str, int]])
+
+
+def with_completion(client: Instructor) -> None:
+    assert_type(client.create_with_completion(response_model=User, messages=[]), tuple[User, Any])
+    assert_type(client.create_with_completion(response_model=Iterable[User], messages=[]), tuple[list[User], Any])
+    assert_type(client.create_with_completion(response_model=Partial[User], messages=[]), tuple[User, Any])
+    assert_type(client.create_with_completion(response_model=int, messages=[]), tuple[int, Any])
+    assert_type(client.create_with_completion(response_model=None, messages=[]), tuple[Any, Any])
+
+
+def any_type(client: Instructor) -> None:
+    assert_type(client.create(response_model=int, messages=[]), int)
+    assert_type(client.create(response_model=str, messages=[]), str)
+    assert_type(client.create(response_model=dict[str, int], messages=[]), dict[str, int])
+    assert_type(client.create(response_model=set[str], messages=[]), set[str])
+    assert_type(client.create(response_model=tuple[str, int], messages=[]), tuple[str, int])
+    assert_type(client.create(response_model=Row, messages=[]), Row)
+    assert_type(client.create(response_model=Point, messages=[]), Point)
+    assert_type(client.create(response_model=Colour, messages=[]), Colour)
+    assert_type(client.create(response_model=Word, messages=[]), Word)
+    assert_type(client.create(response_model=Literal["a", "b"], messages=[]), Literal["a", "b"])
+    assert_type(client.create(response_model=User | Admin, messages=[]), User | Admin)
+    assert_type(client.create(response_model=User | int, messages=[]), User | int)
+    assert_type(client.create(response_model=Optional[User], messages=[]), User | None)  # noqa: UP045
+    assert_type(client.create(response_model=Annotated[User, Field(description="who")], messages=[]), User)
+    assert_type(client.create(response_model=Annotated[int, Field(gt=0)], messages=[]), int)
+    assert_type(client.create(response_model=User | Admin, messages=[], stream=True), Stream[User | Admin])
+    assert_type(client.create(response_model=Annotated[int, Field(gt=0)], messages=[], stream=True), Stream[int])
+
+
+def not_known(client: Instructor, anything: Any, flag: bool) -> None:
+    """What a checker cannot know is Any, never an error."""
+    assert_type(client.create(response_model=None, messages=[]), Any)
+    assert_type(client.create(response_model=None, messages=[], stream=True), Any)
+    assert_type(client.create(response_model=anything, messages=[]), Any)
+    assert_type(client.create(response_model=User, messages=[], stream=flag), Any)
+    assert_type(client.create(response_model="what is not a type", messages=[]), Any)
+    assert_type(client.create_iterable([], User), Stream[Any])
+    assert_type(client.embeddings, Any)
+
+
+def generic(client: Instructor, model: type[ModelT], some: type[T]) -> tuple[ModelT, T]:
+    return client.create(response_model=model, messages=[]), client.create(response_model=some, messages=[])
+
+
+def a_stream(client: Instructor) -> None:
+    with client.create_iterable(response_model=User, messages=[]) as users:
+        assert_type(users, Stream[User])
+        for user in users:
+            assert_type(user, User)
+            user.nome  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]  # noqa: B018
+    assert_type(users.report, Report)
+    users.close()
+    assert_type(list(client.create(response_model=Iterable[User], messages=[], stream=True)), list[User])
+
+
+def wrong(client: Instructor) -> None:
+    """A checker objects to these."""
+    client.create(messages=[])  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+    client.create(response_model=User, messages=[]).age  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]  # noqa: B018
