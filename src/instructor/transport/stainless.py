@@ -1,0 +1,220 @@
+"""Calling the SDKs that Stainless makes: openai, anthropic, groq, cerebras, writer, together and more.
+
+Such an SDK builds a typed object for each chunk, which costs fifty times what reading its bytes does. So the bytes are
+read here, through the door that the SDK keeps for it: `with_streaming_response` and `with_raw_response` on the resource.
+Authentication, addresses, retries, time-outs and errors stay the SDK's.
+
+The door is taken only where `create` is the SDK's own. A mock, or a function that a tracing tool has put in its place,
+must see the call: it is then made in the ordinary way, and what it gives is read as wire JSON.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jiter
+from pydantic import BaseModel, ValidationError
+
+from instructor.engine.call import Json, Request
+from instructor.engine.ports import Received
+from instructor.exceptions import ResponseParsingError
+from instructor.transport.events import Events
+from instructor.transport.wirejson import as_wire
+
+
+class _Doors:
+    """The three ways of calling a resource's method, bound before anybody puts a function of his own in its place."""
+
+    def __init__(self, client: Any, path: str) -> None:
+        *resources, method = path.split(".")
+        resource = client
+        for name in resources:
+            resource = getattr(resource, name)
+        self.client = client
+        self.create = getattr(resource, method)
+        self.plain = _is_sdks_own(resource, method)
+        if self.plain:
+            self.raw = getattr(resource.with_raw_response, method)
+            self.streaming = getattr(resource.with_streaming_response, method)
+
+    def sdk_error(self, error: Exception, response: Any) -> Exception:
+        """Name an error of the HTTP client's as the SDK does: a time-out, or a lost connection."""
+        sdk = sys.modules.get(type(self.client).__module__.partition(".")[0])
+        kind = getattr(sdk, "APITimeoutError" if "Timeout" in type(error).__name__ else "APIConnectionError", None)
+        if kind is None or isinstance(error, ResponseParsingError):
+            return error
+        named: Exception = kind(request=response.http_request)
+        named.__cause__ = error
+        return named
+
+
+class Stainless:
+    """A blocking client."""
+
+    def __init__(self, client: Any, path: str = "chat.completions.create") -> None:
+        self._doors = _Doors(client, path)
+
+    def send(self, request: Request) -> Received:
+        if not self._doors.plain:
+            response = self._doors.create(**request.body)
+            return Received(as_wire(response), response, {})
+        return _received(self._doors.raw(**request.body))
+
+    def open(self, request: Request) -> ByteConnection | ObjectConnection:
+        if not self._doors.plain:
+            return ObjectConnection(self._doors.create(**request.body))
+        return ByteConnection(self._doors.streaming(**request.body), self._doors)
+
+
+class AsyncStainless:
+    """An awaiting client."""
+
+    def __init__(self, client: Any, path: str = "chat.completions.create") -> None:
+        self._doors = _Doors(client, path)
+
+    async def send(self, request: Request) -> Received:
+        if not self._doors.plain:
+            response = await self._doors.create(**request.body)
+            return Received(as_wire(response), response, {})
+        return _received(await self._doors.raw(**request.body))
+
+    async def open(self, request: Request) -> AsyncByteConnection | AsyncObjectConnection:
+        if not self._doors.plain:
+            return AsyncObjectConnection(await self._doors.create(**request.body))
+        manager = self._doors.streaming(**request.body)
+        return AsyncByteConnection(manager, await manager.__aenter__(), self._doors)
+
+
+class ByteConnection:
+    """A stream whose bytes are read below the SDK's objects."""
+
+    def __init__(self, manager: Any, doors: _Doors) -> None:
+        self._manager, self._doors = manager, doors
+        self._response = manager.__enter__()
+        self._reads: Iterator[bytes] = self._response.iter_bytes()
+        self._events = Events()
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        headers: Mapping[str, str] = self._response.headers
+        return headers
+
+    def read(self) -> list[Json] | None:
+        self._events.check()
+        if self._events.done:
+            return None
+        try:
+            data = next(self._reads, None)
+        except Exception as error:
+            raise self._doors.sdk_error(error, self._response) from error
+        return None if data is None else self._events.feed(data)
+
+    def close(self) -> None:
+        self._manager.__exit__(None, None, None)
+
+
+class AsyncByteConnection:
+    """The same, awaiting."""
+
+    def __init__(self, manager: Any, response: Any, doors: _Doors) -> None:
+        self._manager, self._response, self._doors = manager, response, doors
+        self._reads: AsyncIterator[bytes] = response.iter_bytes()
+        self._events = Events()
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        headers: Mapping[str, str] = self._response.headers
+        return headers
+
+    async def read(self) -> list[Json] | None:
+        self._events.check()
+        if self._events.done:
+            return None
+        try:
+            data = await anext(self._reads, None)
+        except Exception as error:
+            raise self._doors.sdk_error(error, self._response) from error
+        return None if data is None else self._events.feed(data)
+
+    async def close(self) -> None:
+        await self._manager.__aexit__(None, None, None)
+
+
+class ObjectConnection:
+    """A stream of the SDK's chunk objects, or of whatever a mock yields."""
+
+    headers: Mapping[str, str] = {}
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._chunks = iter(stream)
+
+    def read(self) -> list[Json] | None:
+        for chunk in self._chunks:
+            return [as_wire(chunk)]
+        return None
+
+    def close(self) -> None:
+        close = getattr(self._stream, "close", None)
+        if close is not None:
+            close()
+
+
+class AsyncObjectConnection:
+    """The same, awaiting."""
+
+    headers: Mapping[str, str] = {}
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._chunks = aiter(stream)
+
+    async def read(self) -> list[Json] | None:
+        async for chunk in self._chunks:
+            return [as_wire(chunk)]
+        return None
+
+    async def close(self) -> None:
+        close = getattr(self._stream, "close", None) or getattr(self._stream, "aclose", None)
+        closing = close() if close is not None else None
+        if inspect.isawaitable(closing):
+            await closing
+
+
+def _is_sdks_own(resource: Any, method: str) -> bool:
+    """Whether a method is the one its SDK defines: not set on the object, and its code a file of the SDK's package."""
+    function = inspect.getattr_static(type(resource), method, None)
+    if method in vars(resource) or not inspect.isfunction(function) or not hasattr(resource, "with_streaming_response"):
+        return False
+    sdk = sys.modules.get(type(resource).__module__.partition(".")[0])
+    home = getattr(sdk, "__file__", None)
+    return home is not None and Path(home).parent in Path(function.__code__.co_filename).parents
+
+
+def _received(response: Any) -> Received:
+    content: bytes = response.http_response.content
+    try:
+        wire = jiter.from_json(content)
+    except ValueError as error:
+        text = content.decode("utf-8", "replace")
+        raise ResponseParsingError(f"The response is not JSON: {text[:200]!r}", text=text, raw_response=response) from error
+    if not isinstance(wire, dict):
+        raise ResponseParsingError(f"The response is no JSON object: {wire!r}", raw_response=response)
+    return Received(wire, _object(response, content), response.headers)
+
+
+def _object(response: Any, content: bytes) -> Any:
+    """Build the SDK's response object: pydantic's parser takes a tenth of the time of the SDK's own, which is lenient."""
+    kind = getattr(response, "_cast_to", None)
+    if inspect.isclass(kind) and issubclass(kind, BaseModel):
+        try:
+            built = kind.model_validate_json(content)
+        except ValidationError:
+            return response.parse()
+        built.__dict__["_request_id"] = response.headers.get("x-request-id")
+        return built
+    return response.parse()
