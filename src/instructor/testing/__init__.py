@@ -1,0 +1,48 @@
+"""A scripted provider on loopback, for tests of code that extracts: answers, faults, gates, recordings.
+
+Stands by itself: nothing in the library imports it, and it imports no SDK and no test framework.
+"""
+
+from instructor.testing.faults import count_events
+from instructor.testing.gates import Gate
+from instructor.testing.replies import (
+    Answer,
+    Asked,
+    Faults,
+    Reply,
+    ToolCall,
+    answer,
+    body,
+    content,
+    error,
+    events,
+    refusal,
+    silence,
+    tools,
+)
+from instructor.testing.scripted import Scripted, Served
+from instructor.testing.wires import WIRES, OpenAIChat, Streamed, Wire
+
+__all__ = [
+    "WIRES",
+    "Answer",
+    "Asked",
+    "Faults",
+    "Gate",
+    "OpenAIChat",
+    "Reply",
+    "Scripted",
+    "Served",
+    "Streamed",
+    "ToolCall",
+    "Wire",
+    "answer",
+    "body",
+    "content",
+    "count_events",
+    "error",
+    "events",
+    "refusal",
+    "silence",
+    "tools",
+]

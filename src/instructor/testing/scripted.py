@@ -1,0 +1,154 @@
+"""The scripted server: replies in order, requests recorded, nothing left when it closes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+
+from typing_extensions import Self
+
+from instructor.testing.faults import Drop, Plan, Step, Wait, Write, plan
+from instructor.testing.loopback import ClientLeft, Link, Loopback
+from instructor.testing.replies import Asked, Reply, body
+
+
+@dataclass
+class Served:
+    """What became of one reply."""
+
+    asked: Asked
+    events: int = 0
+    """How many events the reply has, faults aside."""
+    sent: int = 0
+    """How many were sent; faults of their own included."""
+    client_left: bool = False
+    """The client closed the connection before it had been sent all there was."""
+    _ended: threading.Event = field(default_factory=threading.Event, repr=False)
+
+    def wait(self, timeout: float = 30.0) -> Self:
+        """Block until nothing more will be sent."""
+        if not self._ended.wait(timeout):
+            raise AssertionError(f"reply {self.asked.number} has not ended after {timeout} s")
+        return self
+
+
+class Scripted(Loopback):
+    """Serve a script on loopback: a reply for each request, in the order of their coming, or what a function gives.
+
+    `timeout` bounds gates and silences, in seconds. On leaving, AssertionError tells what went wrong in the server and,
+    if `strict`, that more was asked than scripted (which is answered with status 500).
+    """
+
+    def __init__(
+        self, replies: Iterable[Reply] | Callable[[Asked], Reply] = (), *, timeout: float = 30.0, strict: bool = True
+    ) -> None:
+        super().__init__()
+        self._function = replies if callable(replies) else None
+        self._script = [] if callable(replies) else list(replies)
+        self._timeout, self._strict = timeout, strict
+        self.requests: list[Asked] = []
+        self.served: list[Served] = []
+        self.unexpected: list[Asked] = []
+
+    @property
+    def base_url(self) -> str:
+        """The `base_url` for OpenAI's clients; for those that want no `/v1`, see `root`."""
+        return f"{self.root}/v1"
+
+    @property
+    def unused(self) -> int:
+        """Count the replies that nobody has asked for."""
+        with self._changed:
+            return len(self._script)
+
+    def add(self, *replies: Reply) -> None:
+        """Append to the script."""
+        with self._changed:
+            self._script += replies
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        problems = list(self.problems)
+        if self._strict and self.unexpected:
+            problems.append(f"{len(self.unexpected)} requests more than the script has replies")
+        if problems and kind is None:
+            raise AssertionError("the scripted server: " + "; ".join(problems))
+
+    def serve(self, link: Link, asked: Asked) -> bool:
+        served, reply = self._reply(asked)
+        asked = served.asked
+        try:
+            if reply.silent:
+                self._stall(link, served)
+                return False
+            planned = self._planned(reply, asked)
+            served.events = planned.events
+            fixed = {"content-type": planned.content_type, "x-request-id": f"req_{asked.number}"}
+            link.head(planned.status, {**fixed, **reply.headers}, planned.length)
+            for step in planned.steps:
+                if not self._do(link, step, served, reply.faults.get("speed")):
+                    return False
+        except ClientLeft:
+            served.client_left = not self._stopping
+            raise
+        finally:
+            served._ended.set()
+        link.end()
+        return True
+
+    def _reply(self, asked: Asked) -> tuple[Served, Reply]:
+        with self._changed:
+            asked = replace(asked, number=len(self.requests) + 1)
+            served = Served(asked)
+            self.requests.append(asked)
+            self.served.append(served)
+            if self._function is None and self._script:
+                return served, self._script.pop(0)
+            if self._function is None:
+                self.unexpected.append(asked)
+        if self._function is not None:
+            return served, self._function(asked)
+        return served, _refused(f"request {asked.number} was not expected: the script has {asked.number - 1} replies")
+
+    def _planned(self, reply: Reply, asked: Asked) -> Plan:
+        try:
+            return plan(reply, asked)
+        except (LookupError, ValueError) as error:
+            self.problems.append(str(error))
+            return plan(_refused(str(error)), asked)
+
+    def _do(self, link: Link, step: Step, served: Served, speed: float | None) -> bool:
+        """Carry out a step; False if the connection is over."""
+        if isinstance(step, Write):
+            link.write(step.data)
+            served.sent += step.events
+            if speed:
+                link.wait(step.events / speed)
+            return True
+        if isinstance(step, Wait):
+            step.gate.arrive()
+            if link.wait(self._timeout, step.gate):
+                return True
+            self.problems.append(f"a gate was not opened in {self._timeout} s, after {served.sent} events")
+            return False
+        if isinstance(step, Drop):
+            link.close(step.how)
+            return False
+        self._stall(link, served)
+        return False
+
+    def _stall(self, link: Link, served: Served) -> None:
+        link.wait(self._timeout)
+        self.problems.append(f"the client has borne {self._timeout} s of silence, after {served.sent} events")
+
+
+def _refused(message: str) -> Reply:
+    return body({"error": {"message": message, "type": "scripted_server", "param": None, "code": None}}, status=500)
