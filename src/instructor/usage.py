@@ -22,7 +22,7 @@ class Usage:
     cached_tokens: int = 0
     reasoning_tokens: int = 0
     exact: bool = True
-    by_cause: Mapping[str, Usage] = field(default=_NONE, compare=False)
+    by_cause: Mapping[str, Usage] = field(default_factory=lambda: _NONE, compare=False)
 
     @property
     def total_tokens(self) -> int:
