@@ -161,7 +161,9 @@ class Loopback:
         self._begin(self._accept)
 
     def stop(self) -> None:
-        """Close everything: no thread and no socket is left."""
+        """Close everything: no thread and no socket is left. A second time it does nothing."""
+        if self._stopping:
+            return
         self._stopping = True
         with contextlib.suppress(OSError):
             socket.create_connection(("127.0.0.1", self._port)).close()  # wakes accept() on every platform

@@ -1,0 +1,97 @@
+"""One test body, run blocking and awaiting.
+
+A test is a coroutine that takes the fixture `colour`, makes clients by it and awaits everything through it. For the
+blocking colour the awaiting is only for show: the call is done, on this thread, before `await` sees it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterable, Callable, Iterable
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Any, Literal, TypeVar, cast
+
+import openai
+from typing_extensions import Self
+
+import instructor
+from instructor import Mode
+from instructor.testing import Scripted
+
+T = TypeVar("T")
+Name = Literal["blocking", "awaiting"]
+COLOURS: tuple[Name, ...] = ("blocking", "awaiting")
+
+
+class Colour:
+    """Blocking or awaiting; closes the clients it made when it ends."""
+
+    def __init__(self, name: Name) -> None:
+        self.name = name
+        self.awaiting = name == "awaiting"
+        self._made = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._made.aclose()
+
+    def sdk(self, server: Scripted | str, **options: Any) -> Any:
+        """Make a real `openai.OpenAI` or `AsyncOpenAI` that speaks with the server (or a base URL), without retries."""
+        url = server if isinstance(server, str) else server.base_url
+        options = {"base_url": url, "api_key": "sk-fake", "max_retries": 0, **options}
+        if self.awaiting:
+            return self._kept(openai.AsyncOpenAI(**options))
+        return self._kept(openai.OpenAI(**options))
+
+    def client(self, server: Scripted | str, mode: Mode = Mode.TOOLS, **options: Any) -> Any:
+        """Make an instructor client over `sdk(server, **options)`."""
+        return instructor.from_openai(self.sdk(server, **options), mode=mode)
+
+    async def create(self, client: Any, *arguments: Any, **options: Any) -> Any:
+        """Call `client.create`, with a model's name and a message where the test gives none."""
+        return await self.result(client.create(*arguments, **self.asking(options)))
+
+    def asking(self, options: dict[str, Any]) -> dict[str, Any]:
+        return {"model": "scripted", "messages": [{"role": "user", "content": "Extract."}], **options}
+
+    async def result(self, value: Any) -> Any:
+        """Await what the awaiting colour must."""
+        return await value if inspect.isawaitable(value) else value
+
+    async def items(self, stream: Any) -> list[Any]:
+        """Collect what a stream of this colour yields."""
+        found: list[Any] = []
+        await self.collect(stream, found)
+        return found
+
+    async def collect(self, stream: Any, into: list[Any]) -> None:
+        """Append what a stream yields to a list, which keeps what came before an error."""
+        stream = await self.result(stream)
+        if self.awaiting:
+            async for each in cast("AsyncIterable[Any]", stream):
+                into.append(each)  # noqa: PERF401 - a comprehension would lose what came before an error
+        else:
+            into.extend(cast("Iterable[Any]", stream))
+
+    async def next(self, iterator: Any) -> Any:
+        """Take one from an iterator of this colour."""
+        return await anext(iterator) if self.awaiting else next(iterator)
+
+    async def close(self, thing: Any) -> None:
+        """Close a stream or a client, by the name that its colour has for it."""
+        close = getattr(thing, "aclose", None) or thing.close
+        await self.result(close())
+
+    async def off_loop(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Call what blocks (`server.wait_closed`, `gate.reached`) while the event loop runs on: closing needs it to."""
+        return await asyncio.to_thread(function, *arguments)
+
+    def _kept(self, client: Any) -> Any:
+        self._made.push_async_callback(self.close, client)
+        return client
