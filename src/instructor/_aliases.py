@@ -49,9 +49,10 @@ class _OldPaths(MetaPathFinder, Loader):
         alias = module.__name__
 
         def look_up(name: str) -> Any:
-            for home in map(import_module, ALIASES[alias]):
-                if name in vars(home):
-                    return vars(home)[name]
+            if f"{alias}.{name}" not in ALIASES:
+                for home in map(import_module, ALIASES[alias]):
+                    if name in vars(home):
+                        return vars(home)[name]
             return submodule(alias, name)
 
         module.__dict__["__getattr__"] = look_up
