@@ -114,7 +114,9 @@ class InstructorRetryException(_Ended):
 def _also(kind: type[Exception]) -> type[InstructorRetryException]:
     """Make the type that is both `kind` and InstructorRetryException, so that either `except` clause works."""
     try:
-        return type(kind.__name__, (InstructorRetryException, kind), {"__module__": kind.__module__, "__doc__": kind.__doc__})
+        return type(
+            kind.__name__, (InstructorRetryException, kind), {"__module__": kind.__module__, "__doc__": kind.__doc__}
+        )
     except TypeError:  # two C layouts that cannot be joined: an OSError, say
         return InstructorRetryException
 

@@ -25,8 +25,8 @@ class FailedItem(NamedTuple):
 class Report:
     """The account of one extraction.
 
-    It adds up: `bad` = `repaired` + the number of `failed_items`, and `good` + the number of `failed_items` is the number
-    of items that came, repeats at a seam (`dropped_repeats`) left out. Times are in seconds.
+    It adds up: `bad` = `repaired` + the number of `failed_items`, and `good` + the number of `failed_items` is the
+    number of items that came, repeats at a seam (`dropped_repeats`) left out. Times are in seconds.
     """
 
     good: int = 0

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
-
-_NONE: Mapping[str, "Usage"] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +19,7 @@ class Usage:
     cached_tokens: int = 0
     reasoning_tokens: int = 0
     exact: bool = True
-    by_cause: Mapping[str, Usage] = field(default_factory=lambda: _NONE, compare=False)
+    by_cause: Mapping[str, Usage] = field(default_factory=dict, compare=False)
 
     @property
     def total_tokens(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from instructor.engine.call import TEXT, Delta, Finish, Reply, Request, ToolCall
+from instructor.engine.call import TEXT, Delta, Finish, Json, Reply, Request, ToolCall
 from instructor.usage import Usage
 
 _CHARACTERS_A_TOKEN = 4
@@ -19,6 +19,7 @@ class Assembly:
         self._parts: dict[int, list[str]] = {}
         self._names: dict[int, tuple[str, str]] = {}
         self._refusal: list[str] = []
+        self.head: Json = {}
         self.finish: Finish | None = None
         self.usage: Usage | None = None
 

@@ -12,7 +12,10 @@ def lines(error: BaseException) -> list[str]:
     """Say what is wrong, a line for each fault: what, where, and what was there instead."""
     if not isinstance(error, ValidationError):
         return [" ".join(str(error).split()) or type(error).__name__]
-    return [_line(fault["msg"], fault["loc"], fault.get("input"), fault["type"]) for fault in error.errors(include_url=False)]
+    return [
+        _line(fault["msg"], fault["loc"], fault.get("input"), fault["type"])
+        for fault in error.errors(include_url=False)
+    ]
 
 
 def _line(what: str, where: tuple[int | str, ...], got: object, kind: str) -> str:

@@ -13,17 +13,16 @@ from __future__ import annotations
 
 import warnings
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pydantic import ValidationError
-from tenacity import DoAttempt, DoSleep, RetryCallState, RetryError
-from tenacity import BaseRetrying
+from tenacity import BaseRetrying, DoAttempt, DoSleep, RetryCallState, RetryError
 
 from instructor.engine import faults, prompts
 from instructor.engine.assembly import Assembly, estimated
-from instructor.engine.call import Call, Reply, Request, ToolCall
+from instructor.engine.call import Call, Json, Reply, Request, ToolCall
 from instructor.engine.ports import Bad, Dialect, Good, Outcome, Sink
 from instructor.engine.seam import SHOWN, Seam
 from instructor.engine.steps import CLOSE, READ, Do, Emit, Open, Send, Step, Wait
@@ -40,7 +39,7 @@ from instructor.report import Cause, FailedItem, Report
 
 OnInvalid = Literal["reask", "skip", "raise"]
 RETRYABLE = (ValidationError, ResponseParsingError, IncompleteOutputException)
-"""What an int `max_retries` tries again after. A request that fails is the SDK's to repeat: it has retries of its own."""
+"""What an int `max_retries` tries again after. A request that fails is the SDK's to repeat: it has its own retries."""
 
 Steps = Generator[Step, Any, Any]
 
@@ -70,8 +69,17 @@ class Ledger:
 class Extraction:
     """One run of a call over a wire."""
 
-    def __init__(self, call: Call, dialect: Dialect, policy: Policy, hooks: Hooks, ledger: Ledger) -> None:
-        self._call, self._dialect, self._policy, self._hooks, self._ledger = call, dialect, policy, hooks, ledger
+    def __init__(
+        self,
+        call: Call,
+        dialect: Dialect,
+        response: Callable[[Json], Any],
+        policy: Policy,
+        hooks: Hooks,
+        ledger: Ledger,
+    ) -> None:
+        self._call, self._dialect, self._response = call, dialect, response
+        self._policy, self._hooks, self._ledger = policy, hooks, ledger
         self._report = ledger.report
         self._first = self._request = self._sent = dialect.encode(call)
         self._cause: Cause = "first"
@@ -113,7 +121,7 @@ class Extraction:
                 error = unforeseen
             if error is None:
                 return
-            self._ledger.failed.append(FailedAttempt(self._report.attempts, error, self._completion()))
+            self._ledger.failed.append(FailedAttempt(self._report.attempts, error, self.completion()))
             if self._hopeless:
                 yield from self._give_up(error)
             state.set_exception((type(error), error, error.__traceback__))
@@ -173,9 +181,10 @@ class Extraction:
                 events = yield READ
                 if events is None:
                     break
+                assembly.head = assembly.head or (events[0] if events else {})
                 for event in events:
                     deltas += decode(event)
-            except Exception as error:  # a lost connection, a time-out, an event that is none: what came before still counts
+            except Exception as error:  # connection, time-out, bad event: what came before counts
                 broke = error
             add(deltas)
             outcomes = feed(deltas)
@@ -246,13 +255,15 @@ class Extraction:
         """Say what the reply lacks, and make the request that asks for it."""
         if reply.refusal:
             self._hopeless = True
-            return RefusalError(f"The model declined: {reply.refusal}", text=reply.refusal, raw_response=self._completion())
+            return RefusalError(
+                f"The model declined: {reply.refusal}", text=reply.refusal, raw_response=self.completion()
+            )
         ended = broke is None and reply.finish in ("stop", "tool")
         if ended and not sink.started:
             by_tool = self._call.mode.by_tool
             error = ResponseParsingError(
                 f"The reply holds no {'tool call' if by_tool else 'JSON'}: {reply.text[:200]!r}",
-                text=reply.text, mode=self._call.mode.value, raw_response=self._completion(),
+                text=reply.text, mode=self._call.mode.value, raw_response=self.completion(),
             )  # fmt: skip
             notes = prompts.MISSING_CALL if by_tool else prompts.NO_JSON
             self._request = self._dialect.correct(self._sent, reply, notes)
@@ -320,7 +331,7 @@ class Extraction:
             raise error
         yield from self._tell(HookName.COMPLETION_LAST_ATTEMPT, error, about=self._about())
         known: dict[str, Any] = {
-            "last_completion": self._completion(),
+            "last_completion": self.completion(),
             "n_attempts": self._report.attempts,
             "total_usage": self._report.usage,
             "create_kwargs": dict(self._sent.body),
@@ -341,8 +352,12 @@ class Extraction:
     def _failed_items(self) -> list[FailedItem]:
         return [FailedItem(at, bad.text, faults.lines(bad.error)) for at, bad in sorted(self._pending.items())]
 
-    def _completion(self) -> Any:
-        return self._ledger.raw
+    def completion(self) -> Any:
+        """Give the SDK's object of the last response; that of a stream is put together, when asked for."""
+        assembly = self._ledger.assembly
+        if assembly is None:
+            return self._ledger.raw
+        return self._response(self._dialect.assemble(assembly.reply(), assembly.head))
 
     def _about(self) -> dict[str, Any]:
         stop = getattr(self._policy.retrying.stop, "max_attempt_number", None)
@@ -350,13 +365,17 @@ class Extraction:
         return {"attempt_number": self._report.attempts, "max_attempts": stop, "is_last_attempt": last}
 
     def _tell_response(self, reply: Reply) -> Steps:
-        yield from self._tell(HookName.COMPLETION_RESPONSE, self._completion())
+        yield from self._tell(HookName.COMPLETION_RESPONSE, self.completion())
         if reply.usage is not None:
             about = {"attempt_number": self._report.attempts}
             yield from self._tell(HookName.COMPLETION_USAGE, self._report.usage, about=about)
 
     def _tell(
-        self, name: HookName, *arguments: Any, about: dict[str, Any] | None = None, keywords: dict[str, Any] | None = None
+        self,
+        name: HookName,
+        *arguments: Any,
+        about: dict[str, Any] | None = None,
+        keywords: dict[str, Any] | None = None,
     ) -> Steps:
         """Call the user's hooks; one that fails is warned of, and breaks nothing."""
         for hook in self._hooks.at(name):

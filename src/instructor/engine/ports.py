@@ -6,7 +6,7 @@ engine never imports one of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from instructor.engine.call import Call, Delta, Json, Reply, Request
@@ -83,13 +83,17 @@ class Output(Protocol):
 
 
 class Dialect(Protocol):
-    """One wire format, as four pure functions over wire JSON."""
+    """One wire format, as pure functions over wire JSON."""
 
     def encode(self, call: Call) -> Request: ...
     def decode(self, wire: Json) -> Reply: ...
     def delta(self, event: Json) -> Sequence[Delta]: ...
     def correct(self, request: Request, reply: Reply, notes: str) -> Request:
         """Append the reply as the assistant's turn and the notes as what it is answered."""
+        ...
+
+    def assemble(self, reply: Reply, head: Json) -> Json:
+        """Write a reply as the response that would have carried it whole; `head` is the stream's first event."""
         ...
 
 
@@ -120,12 +124,23 @@ class AsyncConnection(Protocol):
 class Transport(Protocol):
     """How a blocking client is called."""
 
+    @property
+    def create(self) -> Callable[..., Any]:
+        """The client's own function, for calls whose response is wanted as it is."""
+        ...
+
     def send(self, request: Request) -> Received: ...
     def open(self, request: Request) -> Connection: ...
+    def response(self, wire: Json) -> Any:
+        """Build the SDK's response object for a reply that came as a stream."""
+        ...
 
 
 class AsyncTransport(Protocol):
     """How an awaiting client is called."""
 
+    @property
+    def create(self) -> Callable[..., Awaitable[Any]]: ...
     async def send(self, request: Request) -> Received: ...
     async def open(self, request: Request) -> AsyncConnection: ...
+    def response(self, wire: Json) -> Any: ...

@@ -23,7 +23,9 @@ EXTRACT = "Correctly extracted `{name}` with all the required parameters with co
 
 def segmentation(name: str) -> str:
     """Describe the wrapper of a list."""
-    return f"Correct segmentation of the text into `{name}` items: every one of them, each once, in the order of the text."
+    return (
+        f"Correct segmentation of the text into `{name}` items: every one of them, each once, in the order of the text."
+    )
 
 
 def tasks(name: str) -> str:
@@ -36,7 +38,9 @@ SIMPLE = "The one value that was asked for, under `content`."
 
 def wrong(lines: Iterable[str]) -> str:
     """Say what was wrong with an answer, and ask for it again."""
-    return "\n".join(["The answer is not valid:", *(f"- {line}" for line in lines), "Correct it and answer again, whole."])
+    return "\n".join(
+        ["The answer is not valid:", *(f"- {line}" for line in lines), "Correct it and answer again, whole."]
+    )
 
 
 def wrong_items(errors: Sequence[Sequence[str]]) -> str:

@@ -39,7 +39,9 @@ def output_for(response_model: Any) -> Output:
 def list_for(response_model: Any) -> Output:
     """Give the shape of a list of `response_model`, or of its items where it is a list already."""
     if get_origin(response_model) is Partial:
-        raise ConfigurationError(f"{response_model!r} is not an item type: a list gives whole items; use create_partial.")
+        raise ConfigurationError(
+            f"{response_model!r} is not an item type: a list gives whole items; use create_partial."
+        )
     if item_of(response_model) is not None or (
         inspect.isclass(response_model) and issubclass(response_model, Segmentation)
     ):

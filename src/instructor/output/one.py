@@ -50,7 +50,9 @@ class One:
                 if not tried:
                     continue
                 try:
-                    return self._unwrapped(self.adapter.validate_json(tried, strict=call.strict, context=call.context)), mended
+                    return self._unwrapped(
+                        self.adapter.validate_json(tried, strict=call.strict, context=call.context)
+                    ), mended
                 except ValidationError as problem:
                     if not broken(problem):
                         error = problem
@@ -71,7 +73,9 @@ class One:
 
 def broken(error: ValidationError) -> bool:
     """Whether the text was not even JSON, so that mending its syntax may help."""
-    return error.error_count() == 1 and error.errors(include_url=False, include_context=False)[0]["type"] == "json_invalid"
+    return (
+        error.error_count() == 1 and error.errors(include_url=False, include_context=False)[0]["type"] == "json_invalid"
+    )
 
 
 class OneSink:
@@ -102,5 +106,3 @@ class OneSink:
             return [Bad(0, text, error)]
         self.closed = True
         return [Good(0, value, text, mended=mended)]
-
-

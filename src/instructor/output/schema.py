@@ -23,7 +23,15 @@ _STARTS = {
     "boolean": "tf",
     "null": "n",
 }
-_PYTHON = {dict: "object", list: "array", str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
+_PYTHON = {
+    dict: "object",
+    list: "array",
+    str: "string",
+    int: "integer",
+    float: "number",
+    bool: "boolean",
+    type(None): "null",
+}
 ANY_START = '{["-0123456789tfn'
 
 
@@ -38,7 +46,9 @@ def adapter_for(kind: Any) -> TypeAdapter[Any]:
                 f"{kind!r} cannot be a response model: {reason} Give a pydantic model, a dataclass, a TypedDict, "
                 "or any other type that pydantic.TypeAdapter takes."
             ) from error
-    raise ConfigurationError(f"{kind!r} is a value, not a type: give its class, {type(kind).__name__!r}, as response model.")
+    raise ConfigurationError(
+        f"{kind!r} is a value, not a type: give its class, {type(kind).__name__!r}, as response model."
+    )
 
 
 def name_of(kind: Any) -> str:

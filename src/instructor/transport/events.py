@@ -32,7 +32,9 @@ class Events:
                     self.done = True
                     break
                 shown = payload[:_SHOWN].decode("utf-8", "replace")
-                self._fault = ResponseParsingError(f"An event of the stream is not JSON ({error}): {shown!r}", text=shown)
+                self._fault = ResponseParsingError(
+                    f"An event of the stream is not JSON ({error}): {shown!r}", text=shown
+                )
                 break
             if type(event) is not dict:
                 self._fault = ResponseParsingError(f"An event of the stream is no JSON object: {event!r}")

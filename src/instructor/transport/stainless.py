@@ -1,8 +1,8 @@
 """Calling the SDKs that Stainless makes: openai, anthropic, groq, cerebras, writer, together and more.
 
-Such an SDK builds a typed object for each chunk, which costs fifty times what reading its bytes does. So the bytes are
-read here, through the door that the SDK keeps for it: `with_streaming_response` and `with_raw_response` on the resource.
-Authentication, addresses, retries, time-outs and errors stay the SDK's.
+Such an SDK builds a typed object for each chunk, which costs fifty times what reading its bytes does. So the bytes
+are read here, through the door that the SDK keeps for it: the resource's `with_streaming_response` and
+`with_raw_response`. Authentication, addresses, retries, time-outs and errors stay the SDK's.
 
 The door is taken only where `create` is the SDK's own. A mock, or a function that a tracing tool has put in its place,
 must see the call: it is then made in the ordinary way, and what it gives is read as wire JSON.
@@ -23,7 +23,7 @@ from instructor.engine.call import Json, Request
 from instructor.engine.ports import Received
 from instructor.exceptions import ResponseParsingError
 from instructor.transport.events import Events
-from instructor.transport.wirejson import as_wire
+from instructor.transport.function import AsyncFunction, AsyncObjectConnection, Function, ObjectConnection
 
 
 class _Doors:
@@ -40,6 +40,14 @@ class _Doors:
         if self.plain:
             self.raw = getattr(resource.with_raw_response, method)
             self.streaming = getattr(resource.with_streaming_response, method)
+        self.kind: Any = None
+
+    def response(self, wire: Json) -> Any:
+        """Build the SDK's object of a response that came as a stream; plain wire JSON where that fails."""
+        try:
+            return self.kind.model_validate(wire)
+        except (AttributeError, ValidationError):
+            return wire
 
     def sdk_error(self, error: Exception, response: Any) -> Exception:
         """Name an error of the HTTP client's as the SDK does: a time-out, or a lost connection."""
@@ -52,41 +60,45 @@ class _Doors:
         return named
 
 
-class Stainless:
+class Stainless(Function):
     """A blocking client."""
 
     def __init__(self, client: Any, path: str = "chat.completions.create") -> None:
         self._doors = _Doors(client, path)
+        super().__init__(self._doors.create)
 
     def send(self, request: Request) -> Received:
-        if not self._doors.plain:
-            response = self._doors.create(**request.body)
-            return Received(as_wire(response), response, {})
-        return _received(self._doors.raw(**request.body))
+        return _received(self._doors.raw(**request.body)) if self._doors.plain else super().send(request)
 
-    def open(self, request: Request) -> ByteConnection | ObjectConnection:
+    def open(self, request: Request) -> ByteConnection | ObjectConnection:  # type: ignore[override]
         if not self._doors.plain:
-            return ObjectConnection(self._doors.create(**request.body))
+            return super().open(request)
         return ByteConnection(self._doors.streaming(**request.body), self._doors)
 
+    def response(self, wire: Json) -> Any:
+        return self._doors.response(wire)
 
-class AsyncStainless:
+
+class AsyncStainless(AsyncFunction):
     """An awaiting client."""
 
     def __init__(self, client: Any, path: str = "chat.completions.create") -> None:
         self._doors = _Doors(client, path)
+        super().__init__(self._doors.create)
 
     async def send(self, request: Request) -> Received:
         if not self._doors.plain:
-            response = await self._doors.create(**request.body)
-            return Received(as_wire(response), response, {})
+            return await super().send(request)
         return _received(await self._doors.raw(**request.body))
 
-    async def open(self, request: Request) -> AsyncByteConnection | AsyncObjectConnection:
+    async def open(self, request: Request) -> AsyncByteConnection | AsyncObjectConnection:  # type: ignore[override]
         if not self._doors.plain:
-            return AsyncObjectConnection(await self._doors.create(**request.body))
+            return await super().open(request)
         manager = self._doors.streaming(**request.body)
         return AsyncByteConnection(manager, await manager.__aenter__(), self._doors)
+
+    def response(self, wire: Json) -> Any:
+        return self._doors.response(wire)
 
 
 class ByteConnection:
@@ -95,6 +107,7 @@ class ByteConnection:
     def __init__(self, manager: Any, doors: _Doors) -> None:
         self._manager, self._doors = manager, doors
         self._response = manager.__enter__()
+        doors.kind = getattr(self._response, "_cast_to", None)
         self._reads: Iterator[bytes] = self._response.iter_bytes()
         self._events = Events()
 
@@ -122,6 +135,7 @@ class AsyncByteConnection:
 
     def __init__(self, manager: Any, response: Any, doors: _Doors) -> None:
         self._manager, self._response, self._doors = manager, response, doors
+        doors.kind = getattr(response, "_cast_to", None)
         self._reads: AsyncIterator[bytes] = response.iter_bytes()
         self._events = Events()
 
@@ -144,47 +158,6 @@ class AsyncByteConnection:
         await self._manager.__aexit__(None, None, None)
 
 
-class ObjectConnection:
-    """A stream of the SDK's chunk objects, or of whatever a mock yields."""
-
-    headers: Mapping[str, str] = {}
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-        self._chunks = iter(stream)
-
-    def read(self) -> list[Json] | None:
-        for chunk in self._chunks:
-            return [as_wire(chunk)]
-        return None
-
-    def close(self) -> None:
-        close = getattr(self._stream, "close", None)
-        if close is not None:
-            close()
-
-
-class AsyncObjectConnection:
-    """The same, awaiting."""
-
-    headers: Mapping[str, str] = {}
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-        self._chunks = aiter(stream)
-
-    async def read(self) -> list[Json] | None:
-        async for chunk in self._chunks:
-            return [as_wire(chunk)]
-        return None
-
-    async def close(self) -> None:
-        close = getattr(self._stream, "close", None) or getattr(self._stream, "aclose", None)
-        closing = close() if close is not None else None
-        if inspect.isawaitable(closing):
-            await closing
-
-
 def _is_sdks_own(resource: Any, method: str) -> bool:
     """Whether a method is the one its SDK defines: not set on the object, and its code a file of the SDK's package."""
     function = inspect.getattr_static(type(resource), method, None)
@@ -201,14 +174,16 @@ def _received(response: Any) -> Received:
         wire = jiter.from_json(content)
     except ValueError as error:
         text = content.decode("utf-8", "replace")
-        raise ResponseParsingError(f"The response is not JSON: {text[:200]!r}", text=text, raw_response=response) from error
+        raise ResponseParsingError(
+            f"The response is not JSON: {text[:200]!r}", text=text, raw_response=response
+        ) from error
     if not isinstance(wire, dict):
         raise ResponseParsingError(f"The response is no JSON object: {wire!r}", raw_response=response)
     return Received(wire, _object(response, content), response.headers)
 
 
 def _object(response: Any, content: bytes) -> Any:
-    """Build the SDK's response object: pydantic's parser takes a tenth of the time of the SDK's own, which is lenient."""
+    """Build the SDK's response object: pydantic's parser takes a tenth of the time of the SDK's own, lenient one."""
     kind = getattr(response, "_cast_to", None)
     if inspect.isclass(kind) and issubclass(kind, BaseModel):
         try:

@@ -1,0 +1,208 @@
+"""From the arguments of a call to its flow, and from what the flow gives to what the user gets.
+
+Everything that can be wrong with the arguments is found here, before any request is made.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple, get_args
+
+from tenacity import AsyncRetrying, BaseRetrying, Retrying, retry_if_exception_type, stop_after_attempt
+
+from instructor.engine.call import Call
+from instructor.engine.drive import adrive, drive
+from instructor.engine.flow import RETRYABLE, Extraction, Ledger, OnInvalid, Policy
+from instructor.engine.ports import Dialect, Output
+from instructor.exceptions import ConfigurationError
+from instructor.hooks import Hooks
+from instructor.mode import Mode
+from instructor.output import growing_for, list_for, output_for
+from instructor.output.lists import ListResponse
+from instructor.riders import attach
+from instructor.streams import AsyncStream, Stream
+from instructor.templating import rendered
+
+_OURS = ("max_retries", "context", "strict", "hooks", "on_invalid", "max_continuations")
+_OURS_TOO = ("validation_context", "stream")
+DEFAULT_RETRIES = 3
+
+
+class _Plan(NamedTuple):
+    call: Call
+    flow: Extraction
+    ledger: Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What makes a client's calls. `defaults` are arguments of every call that does not give its own."""
+
+    client: Any
+    provider: str
+    mode: Mode
+    dialect: Dialect
+    transport: Any
+    awaiting: bool
+    defaults: Mapping[str, Any]
+    hooks: Hooks
+
+    def create(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> Any:
+        if response_model is None:
+            return self.transport.create(**self._untyped(messages, arguments))
+        if self._given(arguments).get("stream"):
+            return self._stream(self._plan(_streamed_output(response_model), messages, arguments, stream=True))
+        return self._value(self._plan(output_for(response_model), messages, arguments))
+
+    def iterable(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> Stream[Any]:
+        return self._stream(self._plan(list_for(response_model), messages, arguments, stream=True))
+
+    def partial(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> Stream[Any]:
+        return self._stream(self._plan(growing_for(response_model), messages, arguments, stream=True))
+
+    def with_completion(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> tuple[Any, Any]:
+        if response_model is None:
+            return (raw := self.create(None, messages, arguments)), raw
+        _no_stream(self._given(arguments))
+        plan = self._plan(output_for(response_model), messages, arguments)
+        return self._value(plan), plan.ledger.raw
+
+    async def acreate(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> Any:
+        if response_model is None:
+            return await self.transport.create(**self._untyped(messages, arguments))
+        if self._given(arguments).get("stream"):
+            return self._astream(self._plan(_streamed_output(response_model), messages, arguments, stream=True))
+        return await self._avalue(self._plan(output_for(response_model), messages, arguments))
+
+    def aiterable(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> AsyncStream[Any]:
+        return self._astream(self._plan(list_for(response_model), messages, arguments, stream=True))
+
+    def apartial(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> AsyncStream[Any]:
+        return self._astream(self._plan(growing_for(response_model), messages, arguments, stream=True))
+
+    async def awith_completion(
+        self, response_model: Any, messages: Any, arguments: Mapping[str, Any]
+    ) -> tuple[Any, Any]:
+        if response_model is None:
+            return (raw := await self.acreate(None, messages, arguments)), raw
+        _no_stream(self._given(arguments))
+        plan = self._plan(output_for(response_model), messages, arguments)
+        return await self._avalue(plan), plan.ledger.raw
+
+    def _value(self, plan: _Plan) -> Any:
+        values: Generator[Any, None, None] = drive(plan.flow.run(), self.transport)
+        return _finished(list(values), plan)
+
+    async def _avalue(self, plan: _Plan) -> Any:
+        values: AsyncGenerator[Any, None] = adrive(plan.flow.run(), self.transport)
+        return _finished([value async for value in values], plan)
+
+    def _stream(self, plan: _Plan) -> Stream[Any]:
+        return Stream(drive(plan.flow.run(), self.transport), plan.ledger, plan.flow.completion)
+
+    def _astream(self, plan: _Plan) -> AsyncStream[Any]:
+        return AsyncStream(adrive(plan.flow.run(), self.transport), plan.ledger, plan.flow.completion)
+
+    def _plan(self, output: Output, messages: Any, arguments: Mapping[str, Any], *, stream: bool = False) -> _Plan:
+        given = self._given(arguments)
+        context = _context(given)
+        call = Call(
+            messages=rendered(_checked_messages(messages, given), context),
+            output=output,
+            mode=self.mode,
+            options={key: value for key, value in given.items() if key not in _OURS and key not in _OURS_TOO},
+            context=context,
+            strict=given.get("strict", True),
+            stream=stream,
+        )
+        hooks = given.get("hooks")
+        if hooks is not None and not isinstance(hooks, Hooks):
+            raise ConfigurationError(f"hooks={hooks!r} is no instructor.Hooks.")
+        ledger = Ledger()
+        policy = _policy(given, awaiting=self.awaiting)
+        every = self.hooks + hooks if hooks is not None else self.hooks
+        return _Plan(call, Extraction(call, self.dialect, self.transport.response, policy, every, ledger), ledger)
+
+    def _given(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        return {**self.defaults, **arguments}
+
+    def _untyped(self, messages: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the arguments of a call whose response is wanted as it is."""
+        given = self._given(arguments)
+        context = _context(given)
+        options = {key: value for key, value in given.items() if key not in _OURS and key != "validation_context"}
+        return {**options, "messages": rendered(_checked_messages(messages, given), context)}
+
+
+def _streamed_output(response_model: Any) -> Output:
+    output = output_for(response_model)
+    return output if output.many else growing_for(response_model)
+
+
+def _finished(values: list[Any], plan: _Plan) -> Any:
+    ledger = plan.ledger
+    if plan.call.output.many:
+        values = ListResponse(values, ledger.raw, ledger.report.usage)
+        values.report = ledger.report
+        return values
+    return attach(values[-1], raw_response=ledger.raw, total_usage=ledger.report.usage, report=ledger.report)
+
+
+def _no_stream(given: Mapping[str, Any]) -> None:
+    if given.get("stream"):
+        raise ConfigurationError("create_with_completion gives a whole response: use create(stream=True).completion.")
+
+
+def _checked_messages(messages: Any, given: dict[str, Any]) -> Sequence[Mapping[str, Any]]:
+    if messages is None:
+        messages = given.pop("messages", None)
+    if isinstance(messages, (str, bytes, Mapping)) or not isinstance(messages, Sequence):
+        raise ConfigurationError(f'messages={messages!r} is no list of messages: [{{"role": "user", "content": ...}}].')
+    for message in messages:
+        if not isinstance(message, Mapping):
+            raise ConfigurationError(f"The message {message!r} is no dict with a role and a content.")
+    return messages
+
+
+def _context(given: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    context: Mapping[str, Any] | None = given.get("context")
+    old = given.get("validation_context")
+    if old is not None:
+        if context is not None:
+            raise ConfigurationError("context and validation_context are one argument: give context only.")
+        warnings.warn("validation_context is now called context.", DeprecationWarning, stacklevel=5)
+        context = old
+    if context is not None and not isinstance(context, Mapping):
+        raise ConfigurationError(f"context={context!r} is no dict.")
+    return context
+
+
+def _policy(given: Mapping[str, Any], *, awaiting: bool) -> Policy:
+    max_retries = given.get("max_retries", DEFAULT_RETRIES)
+    if isinstance(max_retries, AsyncRetrying) and not awaiting:
+        raise ConfigurationError(f"max_retries={max_retries!r} awaits: a blocking client takes a tenacity.Retrying.")
+    if (
+        isinstance(max_retries, bool)
+        or not isinstance(max_retries, (int, BaseRetrying))
+        or (isinstance(max_retries, int) and max_retries < 0)
+    ):
+        raise ConfigurationError(
+            f"max_retries={max_retries!r} is neither a number of re-asks (0, 1, 2 ...) nor a tenacity.Retrying."
+        )
+    on_invalid: Any = given.get("on_invalid", "reask")
+    if on_invalid not in get_args(OnInvalid):
+        raise ConfigurationError(f"on_invalid={on_invalid!r} is none of {', '.join(get_args(OnInvalid))}.")
+    continuations = given.get("max_continuations")
+    if continuations is not None and (type(continuations) is not int or continuations < 0):
+        raise ConfigurationError(f"max_continuations={continuations!r} is no number of requests (0, 1, 2 ...).")
+    retrying = _counted(max_retries) if isinstance(max_retries, int) else max_retries
+    return Policy(retrying, continuations, on_invalid)
+
+
+@lru_cache(maxsize=32)
+def _counted(max_retries: int) -> Retrying:
+    stop = stop_after_attempt(max_retries + 1)
+    return Retrying(stop=stop, retry=retry_if_exception_type(RETRYABLE), reraise=True)

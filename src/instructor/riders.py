@@ -1,0 +1,29 @@
+"""What rides along with a result: the SDK's response, the tokens, the report. It shows in no dump and no comparison."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+
+class _Unlisted(str):
+    """An attribute's name that `dict(model)` passes over, as it does names that begin with an underscore."""
+
+    __slots__ = ()
+
+    def startswith(self, *prefix: Any) -> bool:
+        return prefix[:1] == ("_",) or super().startswith(*prefix)
+
+
+_REPORT = _Unlisted("report")
+
+
+def attach(value: Any, *, raw_response: Any, total_usage: Any, report: Any) -> Any:
+    """Give a model its riders, in the instance's own dict: its class, equality and dumps stay as they were."""
+    if isinstance(value, BaseModel):
+        riders = value.__dict__
+        riders["_raw_response"], riders["_total_usage"] = raw_response, total_usage
+        if not hasattr(type(value), "report") and "report" not in type(value).model_fields:
+            riders[_REPORT] = report
+    return value

@@ -1,0 +1,86 @@
+"""What a streamed call gives: an iterator that can also say how it went."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from types import TracebackType
+from typing import Any, Generic, TypeVar
+
+from typing_extensions import Self
+
+from instructor.engine.flow import Ledger
+from instructor.report import Report
+
+T = TypeVar("T")
+
+
+class _Told:
+    """What both kinds of stream tell of themselves."""
+
+    def __init__(self, ledger: Ledger, completion: Callable[[], Any]) -> None:
+        self._ledger, self._completion = ledger, completion
+
+    @property
+    def report(self) -> Report:
+        """The account so far; it is true also after an early end."""
+        return self._ledger.report
+
+    @property
+    def completion(self) -> Any:
+        """The provider's response, put together from the last stream; built when asked for."""
+        return self._completion()
+
+    @property
+    def response_headers(self) -> Any:
+        """The headers of the last response; None before there is one."""
+        return self._ledger.headers
+
+
+class Stream(_Told, Generic[T]):
+    """An iterator over items or snapshots, and a context manager that closes the connection when left."""
+
+    def __init__(self, values: Generator[T, None, None], ledger: Ledger, completion: Callable[[], Any]) -> None:
+        super().__init__(ledger, completion)
+        self._values = values
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> T:
+        return next(self._values)
+
+    def close(self) -> None:
+        """Close the connection at once. What was delivered stays in the report."""
+        self._values.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+class AsyncStream(_Told, Generic[T]):
+    """The same, for `async for` and `async with`."""
+
+    def __init__(self, values: AsyncGenerator[T, None], ledger: Ledger, completion: Callable[[], Any]) -> None:
+        super().__init__(ledger, completion)
+        self._values = values
+
+    def __aiter__(self) -> Self:
+        return self
+
+    def __anext__(self) -> Awaitable[T]:
+        return self._values.__anext__()
+
+    async def aclose(self) -> None:
+        """Close the connection at once. What was delivered stays in the report."""
+        await self._values.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self.aclose()
