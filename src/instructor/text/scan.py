@@ -1,0 +1,136 @@
+"""The linear scanner: what is known about JSON's characters, resumable anywhere.
+
+Each pattern here matches always and never steps back, so a character is looked at once however the text is cut; all
+loops over characters run inside the regular expression engine. Strings end at an unescaped quote and may hold anything,
+raw line ends included. A bracket that closes a bracket further out closes what lies between as well; one that closes
+nothing is passed over. This file knows no wrapper, no list of items and no values.
+"""
+
+from __future__ import annotations
+
+import re
+
+SPACE = re.compile(r"[\s\ufeff]*")
+"""White space, and the byte order mark that some models write before JSON."""
+
+SCALAR = re.compile(r'[^\s,{}\[\]"]*')
+"""A number, a literal, or what stands in the place of one."""
+
+# From anywhere outside strings to the next bracket outside strings, or into a string that is long or holds an escape:
+# then the group takes part. Both ways out are needed so that the pattern never steps back, and the engine reads long
+# strings forty times slower than `str.find` does.
+_TO_BRACKET = r'[^"{}\[\]]*(?:"[^"\\]{0,40}(?:"[^"{}\[\]]*|(?P<inside>)))*'
+_BRACKET = re.compile(_TO_BRACKET, re.DOTALL)
+OBJECT = re.compile(rf"[\s,\ufeff]*(?:(?P<brace>\{{){_TO_BRACKET})?", re.DOTALL)
+"""The gap before an element of a list and, if it is an object, the object up to its first inner bracket or its end."""
+_ESCAPES = re.compile(r'[^"\\]{0,60}(?:\\.[^"\\]{0,60})*', re.DOTALL)  # where there is one, there are many: faster
+_OPENER = re.compile(r"[{\[]")
+_BLANK = re.compile(r"[\s,\ufeff]*")
+
+
+class Quoted:
+    """Follows one string to its closing quote."""
+
+    __slots__ = ("escaped",)
+
+    def __init__(self) -> None:
+        self.escaped = False
+        """The text so far ends inside an escape."""
+
+    def follow(self, text: str, place: int) -> int:
+        """Go on at `place`, inside the string; give the place after the closing quote, or -1 if it has not come."""
+        begin = place + self.escaped
+        while (end := text.find('"', begin)) > begin and text[end - 1] == "\\":
+            if _slashes(text, begin, end) % 2 == 0:
+                break
+            begin = _ESCAPES.match(text, end + 1).end()  # type: ignore[union-attr]  # it matches always
+        self.escaped = end < 0 and _slashes(text, begin, len(text)) % 2 == 1
+        return end + 1 or -1
+
+
+def _slashes(text: str, begin: int, end: int) -> int:
+    """Count the backslashes right before `end`."""
+    place = end
+    while place > begin and text[place - 1] == "\\":
+        place -= 1
+    return end - place
+
+
+class Nest:
+    """Follows one object or array to its closing bracket."""
+
+    __slots__ = ("_braces", "_open", "_quoted", "_string", "ends")
+
+    def __init__(self) -> None:
+        self._open: list[str] = []
+        self._braces = 0  # how many of the open ones are braces: a search for one that is not there would not be linear
+        self._string = False
+        self._quoted = Quoted()
+        self.ends = ""
+        """The bracket that can close the value; before it comes nothing is decided."""
+
+    def start(self, opener: str) -> None:
+        """Begin with this bracket, just read."""
+        self.ends = "}" if opener == "{" else "]"
+        self._open, self._braces, self._string = [opener], int(opener == "{"), False
+
+    def follow(self, text: str, place: int) -> int:
+        """Go on at `place`, inside the brackets; give the place after the closing one, or -1 if it has not come."""
+        match, size = _BRACKET.match, len(text)
+        while True:
+            if self._string:
+                place = self._quoted.follow(text, place)
+                if place < 0:
+                    return -1
+            run: re.Match[str] = match(text, place)  # type: ignore[assignment]  # it matches always
+            place = run.end()
+            self._string = run.lastindex is not None
+            if self._string:
+                continue
+            if place == size:
+                return -1
+            bracket = text[place]
+            place += 1
+            if bracket == "{" or bracket == "[":
+                self._open.append(bracket)
+                self._braces += bracket == "{"
+            elif self._close(bracket):
+                return place
+
+    def start_with(self, run: re.Match[str]) -> None:
+        """Begin with a brace and what `OBJECT` found after it; go on at its end."""
+        self.ends, self._open, self._braces = "}", ["{"], 1
+        self._string = run["inside"] is not None
+
+    def _close(self, bracket: str) -> bool:
+        """Close what this bracket closes; tell whether that was the outermost."""
+        still, opener = self._open, "{" if bracket == "}" else "["
+        if still[-1] != opener:
+            if not (self._braces if opener == "{" else len(still) - self._braces):
+                return False
+            while still[-1] != opener:
+                self._braces -= still.pop() == "{"
+        still.pop()
+        self._braces -= opener == "{"
+        return not still
+
+
+class Prose:
+    """Finds the brackets in prose with which JSON may begin. Quotes mean nothing in prose."""
+
+    __slots__ = ("fresh",)
+
+    def __init__(self) -> None:
+        self.fresh = True
+        """Whether only white space, commas and values stand between the start of the line and here."""
+
+    def find(self, text: str, place: int) -> int:
+        """Give the place of the next opening bracket, or the length of the text."""
+        found = _OPENER.search(text, place)
+        end = found.start() if found else len(text)
+        line = text.rfind("\n", place, end) + 1
+        if line:
+            self.fresh = True
+        if self.fresh and _BLANK.match(text, line or place, end).end() < end:  # type: ignore[union-attr]
+            self.fresh = False
+        return end
