@@ -18,7 +18,7 @@ PACKAGE = ROOT / "src" / "instructor"
 
 ROOMS = {
     "values": {"exceptions", "hooks", "mode", "report", "usage", "_version"},
-    "features": {"templating"},
+    "features": {"riders", "templating"},
     "face": {"auto", "caller", "client", "face", "from_sdk", "patching", "streams"},
     "door": {"__init__", "_aliases"},
 }

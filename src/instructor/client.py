@@ -28,15 +28,13 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from tenacity import AsyncRetrying, Retrying
 
+    from instructor.engine.flow import OnInvalid
     from instructor.hooks import Hooks
     from instructor.output.partial import Partial
     from instructor.streams import AsyncStream, Stream
 
 T = TypeVar("T")
 WholeT = TypeVar("WholeT", bound="BaseModel | str | bytes | Mapping[Any, Any] | tuple[Any, ...] | AbstractSet[Any]")
-
-OnInvalid = Literal["reask", "skip", "raise"]
-"""What becomes of an item that is wrong: asked for again, left out and reported, or raised at once."""
 
 
 class Instructor(Face):

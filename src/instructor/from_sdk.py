@@ -8,9 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
 from instructor.auto import connect
-from instructor.exceptions import ConfigurationError
 from instructor.mode import Mode
-from instructor.providers import load
+from instructor.providers import names
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, OpenAI
@@ -35,10 +34,10 @@ class FromClient(Protocol):
 
 def from_named(provider: str) -> FromClient:
     """Give the function that `instructor.from_<provider>` is; AttributeError for an unknown provider."""
-    try:
-        load(provider)
-    except ConfigurationError as error:
-        raise AttributeError(f"module 'instructor' has no attribute 'from_{provider}': {error}") from error
+    if provider not in names():
+        raise AttributeError(
+            f"module 'instructor' has no attribute 'from_{provider}'; providers are {', '.join(names())}."
+        )
 
     def wrap(client: Any, mode: Mode | None = None, model: str | None = None, **defaults: Any) -> Any:
         return connect(provider, client, mode, **({} if model is None else {"model": model}), **defaults)
