@@ -34,6 +34,21 @@ ALIASES: dict[str, tuple[str, ...]] = {
 """Old path: the modules that have its names now, the first that has a name giving it."""
 
 
+class _OldPath(ModuleType):
+    """A module of an older version: it looks a name up in the modules that have it now."""
+
+    def __getattr__(self, name: str) -> Any:
+        for home in map(import_module, ALIASES[self.__name__]):
+            if name in vars(home):
+                return vars(home)[name]
+        return submodule(self.__name__, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # The import system sets each submodule here. It is found without that, and would hide a function of its name.
+        if not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+
+
 class _OldPaths(MetaPathFinder, Loader):
     """Finds the old paths, after all other finders have failed."""
 
@@ -45,17 +60,11 @@ class _OldPaths(MetaPathFinder, Loader):
     ) -> ModuleSpec | None:
         return ModuleSpec(fullname, self, is_package=True) if fullname in ALIASES else None
 
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return _OldPath(spec.name)
+
     def exec_module(self, module: ModuleType) -> None:
-        alias = module.__name__
-
-        def look_up(name: str) -> Any:
-            if f"{alias}.{name}" not in ALIASES:
-                for home in map(import_module, ALIASES[alias]):
-                    if name in vars(home):
-                        return vars(home)[name]
-            return submodule(alias, name)
-
-        module.__dict__["__getattr__"] = look_up
+        """Do nothing: the module is as it should be."""
 
 
 def submodule(package: str, name: str) -> ModuleType:

@@ -13,8 +13,6 @@ class Partial(Generic[T]):
     A mark, never an instance: each snapshot is a `User`, and without `stream` so is the one answer.
     """
 
-    __slots__ = ()
-
     def __init__(self, *_: Any, **__: Any) -> None:
         raise TypeError("Partial cannot be instantiated; pass Partial[YourModel] as response_model.")
 
