@@ -5,6 +5,7 @@ Stands by itself: nothing in the library imports it, and it imports no SDK and n
 
 from instructor.testing.faults import count_events
 from instructor.testing.gates import Gate
+from instructor.testing.recording import Recorder, Replay, recorded
 from instructor.testing.replies import (
     Answer,
     Asked,
@@ -30,6 +31,8 @@ __all__ = [
     "Faults",
     "Gate",
     "OpenAIChat",
+    "Recorder",
+    "Replay",
     "Reply",
     "Scripted",
     "Served",
@@ -42,6 +45,7 @@ __all__ = [
     "count_events",
     "error",
     "events",
+    "recorded",
     "refusal",
     "silence",
     "tools",

@@ -8,10 +8,8 @@ from dataclasses import replace
 from typing import Literal, NamedTuple, cast
 
 from instructor.testing.gates import Gate
-from instructor.testing.replies import Answer, Asked, Faults, Json, Payload, Reply
+from instructor.testing.replies import ENDINGS, Answer, Asked, Faults, Json, Payload, Reply
 from instructor.testing.wires import Cut, OpenAIChat, Wire, dump, wire_of
-
-_ENDINGS = ("cut_after", "drop_after", "half_utf8_after", "error_after", "silence_after")
 
 
 class Write(NamedTuple):
@@ -145,7 +143,7 @@ def _steps(frames: list[bytes], faults: Faults, wire: Wire) -> list[Step]:
 
 def _ending(faults: Faults) -> tuple[str, int] | None:
     places = cast("dict[str, int]", faults)
-    given = [(name, places[name]) for name in _ENDINGS if name in places]
+    given = [(name, places[name]) for name in ENDINGS if name in places]
     if len(given) > 1:
         raise ValueError(f"a body ends in one way, not in {len(given)}: {', '.join(name for name, _ in given)}")
     return given[0] if given else None

@@ -168,13 +168,17 @@ class Loopback:
         with contextlib.suppress(OSError):
             socket.create_connection(("127.0.0.1", self._port)).close()  # wakes accept() on every platform
         self._threads[0].join()
-        with self._changed:
-            for link in self._links:
-                link.hang_up()
+        self.hang_up()
         for thread in self._threads:
             thread.join(30)
             if thread.is_alive():
                 self.problems.append("a reply function did not return")
+
+    def hang_up(self) -> None:
+        """End whatever is under way."""
+        with self._changed:
+            for link in self._links:
+                link.hang_up()
 
     @property
     def root(self) -> str:

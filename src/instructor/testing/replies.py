@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from typing_extensions import TypedDict, Unpack
 
@@ -41,6 +41,9 @@ class Faults(TypedDict, total=False):
     wait_after: int | Sequence[int]  # the gate is waited for after n events; at each of them, for a list
     gate: Gate
     speed: float  # events per second, for watching
+
+
+ENDINGS = ("cut_after", "drop_after", "half_utf8_after", "error_after", "silence_after")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +132,11 @@ class Reply:
         return self.status == 200 and self.answer is None and self.events is None and self.body is None
 
     def but(self, **faults: Unpack[Faults]) -> Reply:
-        """Give the same reply with more faults, or other ones."""
-        return replace(self, faults={**self.faults, **faults})
+        """Give the same reply with more faults. A body ends in one way: a new ending takes the place of the old one."""
+        old = self.faults
+        if any(name in faults for name in ENDINGS):
+            old = cast("Faults", {name: value for name, value in old.items() if name not in ENDINGS})
+        return replace(self, faults={**old, **faults})
 
 
 def tools(
