@@ -91,7 +91,7 @@ def test_a_module_is_an_attribute_without_an_import_of_its_own(code: str) -> Non
         "import instructor.core.exceptions as a, instructor.exceptions as b; assert a.ModeError is b.ModeError",
         "import instructor.core.client; assert instructor.core.client.Instructor is instructor.Instructor",
         "from instructor.core import Hooks, exceptions; import instructor; assert Hooks is instructor.Hooks",
-        "import instructor.core.patch; from instructor.core import patch; assert patch.__module__ == 'instructor.patching'",
+        "import instructor.core.patch; from instructor.core import patch; assert patch.__name__ == 'patch'",
         "from instructor.dsl import Partial, IterableModel; import instructor; assert Partial is instructor.Partial",
     ],
 )

@@ -8,10 +8,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader
+else:  # that module costs more than all of `import instructor`, and the import system asks for methods only
+    Loader = object
 
 ALIASES: dict[str, tuple[str, ...]] = {
     "instructor.auto_client": ("instructor.auto",),
@@ -49,7 +53,7 @@ class _OldPath(ModuleType):
             super().__setattr__(name, value)
 
 
-class _OldPaths(MetaPathFinder, Loader):
+class _OldPaths(Loader):
     """Finds the old paths, after all other finders have failed."""
 
     def find_spec(
