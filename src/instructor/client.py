@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from tenacity import AsyncRetrying, Retrying
 
-    from instructor.engine.flow import OnInvalid
+    from instructor.engine.policy import OnInvalid
     from instructor.hooks import Hooks
     from instructor.output.partial import Partial
     from instructor.streams import AsyncStream, Stream
