@@ -15,8 +15,11 @@ from tenacity import AsyncRetrying, BaseRetrying, Retrying, retry_if_exception_t
 
 from instructor.engine.call import Call
 from instructor.engine.drive import adrive, drive
-from instructor.engine.flow import RETRYABLE, Extraction, Ledger, OnInvalid, Policy
-from instructor.engine.ports import Dialect, Output
+from instructor.engine.flow import Extraction
+from instructor.engine.ledger import Ledger
+from instructor.engine.policy import RETRYABLE, OnInvalid, Policy
+from instructor.engine.ports import AsyncTransport, Dialect, Output, Transport
+from instructor.engine.watchdog import Watchdog
 from instructor.exceptions import ConfigurationError
 from instructor.hooks import Hooks
 from instructor.mode import Mode
@@ -26,15 +29,22 @@ from instructor.riders import attach
 from instructor.streams import AsyncStream, Stream
 from instructor.templating import rendered
 
-_OURS = ("max_retries", "context", "strict", "hooks", "on_invalid", "max_continuations")
+_OURS = ("max_retries", "context", "strict", "hooks", "on_invalid", "max_continuations", "watchdog")
 _OURS_TOO = ("validation_context", "stream")
 DEFAULT_RETRIES = 3
+_WATCHDOG = Watchdog()
 
 
 class _Plan(NamedTuple):
-    call: Call
-    flow: Extraction
+    output: Output
+    extraction: Extraction
     ledger: Ledger
+
+    def drive(self, transport: Transport) -> Generator[Any, None, None]:
+        return drive(self.extraction.run(), transport, self.extraction.farewell())
+
+    def adrive(self, transport: AsyncTransport) -> AsyncGenerator[Any, None]:
+        return adrive(self.extraction.run(), transport, self.extraction.farewell())
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,18 +103,16 @@ class Caller:
         return await self._avalue(plan), plan.ledger.raw
 
     def _value(self, plan: _Plan) -> Any:
-        values: Generator[Any, None, None] = drive(plan.flow.run(), self.transport)
-        return _finished(list(values), plan)
+        return _finished(list(plan.drive(self.transport)), plan)
 
     async def _avalue(self, plan: _Plan) -> Any:
-        values: AsyncGenerator[Any, None] = adrive(plan.flow.run(), self.transport)
-        return _finished([value async for value in values], plan)
+        return _finished([value async for value in plan.adrive(self.transport)], plan)
 
     def _stream(self, plan: _Plan) -> Stream[Any]:
-        return Stream(drive(plan.flow.run(), self.transport), plan.ledger, plan.flow.completion)
+        return Stream(plan.drive(self.transport), plan.ledger)
 
     def _astream(self, plan: _Plan) -> AsyncStream[Any]:
-        return AsyncStream(adrive(plan.flow.run(), self.transport), plan.ledger, plan.flow.completion)
+        return AsyncStream(plan.adrive(self.transport), plan.ledger)
 
     def _plan(self, output: Output, messages: Any, arguments: Mapping[str, Any], *, stream: bool = False) -> _Plan:
         given = self._given(arguments)
@@ -121,10 +129,10 @@ class Caller:
         hooks = given.get("hooks")
         if hooks is not None and not isinstance(hooks, Hooks):
             raise ConfigurationError(f"hooks={hooks!r} is no instructor.Hooks.")
-        ledger = Ledger()
-        policy = _policy(given, awaiting=self.awaiting)
         every = self.hooks + hooks if hooks is not None else self.hooks
-        return _Plan(call, Extraction(call, self.dialect, self.transport.response, policy, every, ledger), ledger)
+        ledger = Ledger(self.dialect, self.transport.response, every)
+        policy = _policy(given, awaiting=self.awaiting)
+        return _Plan(output, Extraction(call, self.dialect, policy, ledger), ledger)
 
     def _given(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         return {**self.defaults, **arguments}
@@ -144,7 +152,7 @@ def _streamed_output(response_model: Any) -> Output:
 
 def _finished(values: list[Any], plan: _Plan) -> Any:
     ledger = plan.ledger
-    if plan.call.output.many:
+    if plan.output.many:
         values = ListResponse(values, ledger.raw, ledger.report.usage)
         values.report = ledger.report
         return values
@@ -198,8 +206,11 @@ def _policy(given: Mapping[str, Any], *, awaiting: bool) -> Policy:
     continuations = given.get("max_continuations")
     if continuations is not None and (type(continuations) is not int or continuations < 0):
         raise ConfigurationError(f"max_continuations={continuations!r} is no number of requests (0, 1, 2 ...).")
+    watchdog = given.get("watchdog", _WATCHDOG)
+    if watchdog is not None and not isinstance(watchdog, Watchdog):
+        raise ConfigurationError(f"watchdog={watchdog!r} is neither an instructor.Watchdog nor None, which is off.")
     retrying = _counted(max_retries) if isinstance(max_retries, int) else max_retries
-    return Policy(retrying, continuations, on_invalid)
+    return Policy(retrying, continuations, on_invalid, watchdog)
 
 
 @lru_cache(maxsize=32)

@@ -111,7 +111,7 @@ class InstructorRetryException(_Ended):
 
 
 @lru_cache(maxsize=64)
-def _also(kind: type[Exception]) -> type[InstructorRetryException]:
+def _also(kind: Any) -> type[InstructorRetryException]:
     """Make the type that is both `kind` and InstructorRetryException, so that either `except` clause works."""
     try:
         return type(

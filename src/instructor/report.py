@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from instructor.usage import Usage
 
@@ -13,7 +13,8 @@ Cause = Literal["first", "reask", "continuation"]
 """Why a request was made."""
 
 
-class FailedItem(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class FailedItem:
     """An item that never came right: its place in the list, its text as last seen, and `what @ $.path` lines."""
 
     index: int
@@ -55,11 +56,6 @@ class Report:
 
     def __post_init__(self) -> None:
         self.started = self.clock()
-
-    def delivered(self, number: int) -> None:
-        """Count items handed to the user, and note when the first one was."""
-        self.good += number
-        self.first_seen()
 
     def first_seen(self) -> None:
         """Note when the first value, an item or a snapshot, was handed out."""

@@ -21,8 +21,8 @@ _REPORT = _Unlisted("report")
 
 def attach(value: Any, *, raw_response: Any, total_usage: Any, report: Any) -> Any:
     """Give a model its riders, in the instance's own dict: its class, equality and dumps stay as they were."""
-    if isinstance(value, BaseModel):
-        riders = value.__dict__
+    if isinstance(value, BaseModel):  # TypedDicts, scalars and slotted classes have no room
+        riders = vars(value)
         riders["_raw_response"], riders["_total_usage"] = raw_response, total_usage
         if not hasattr(type(value), "report") and "report" not in type(value).model_fields:
             riders[_REPORT] = report

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Generator
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from typing_extensions import Self
 
-from instructor.engine.flow import Ledger
+from instructor.engine.ledger import Ledger
 from instructor.report import Report
 
 T = TypeVar("T")
@@ -17,8 +17,8 @@ T = TypeVar("T")
 class _Told:
     """What both kinds of stream tell of themselves."""
 
-    def __init__(self, ledger: Ledger, completion: Callable[[], Any]) -> None:
-        self._ledger, self._completion = ledger, completion
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
 
     @property
     def report(self) -> Report:
@@ -28,7 +28,7 @@ class _Told:
     @property
     def completion(self) -> Any:
         """The provider's response, put together from the last stream; built when asked for."""
-        return self._completion()
+        return self._ledger.completion()
 
     @property
     def response_headers(self) -> Any:
@@ -39,8 +39,8 @@ class _Told:
 class Stream(_Told, Generic[T]):
     """An iterator over items or snapshots, and a context manager that closes the connection when left."""
 
-    def __init__(self, values: Generator[T, None, None], ledger: Ledger, completion: Callable[[], Any]) -> None:
-        super().__init__(ledger, completion)
+    def __init__(self, values: Generator[T, None, None], ledger: Ledger) -> None:
+        super().__init__(ledger)
         self._values = values
 
     def __iter__(self) -> Self:
@@ -63,8 +63,8 @@ class Stream(_Told, Generic[T]):
 class AsyncStream(_Told, Generic[T]):
     """The same, for `async for` and `async with`."""
 
-    def __init__(self, values: AsyncGenerator[T, None], ledger: Ledger, completion: Callable[[], Any]) -> None:
-        super().__init__(ledger, completion)
+    def __init__(self, values: AsyncGenerator[T, None], ledger: Ledger) -> None:
+        super().__init__(ledger)
         self._values = values
 
     def __aiter__(self) -> Self:

@@ -66,7 +66,10 @@ class Reply:
 
     def deltas(self) -> list[Delta]:
         """Give the reply as a stream of it would: all text of a channel at once."""
-        return [Delta(TEXT, self.text), *(Delta(at, call.arguments) for at, call in enumerate(self.calls))]
+        return [
+            Delta(TEXT, self.text),
+            *(Delta(at, call.arguments, call.id, call.name) for at, call in enumerate(self.calls)),
+        ]
 
 
 class Delta(NamedTuple):

@@ -1,7 +1,7 @@
-"""The two drivers: the only code that is written twice. They carry out what the engine asks for, and know nothing else.
+"""The two drivers: the only code that is written twice. They carry out what a flow asks for, and know nothing else.
 
 An error of a step is thrown into the flow at the step that caused it. However the flow ends, by itself, by an error or
-because the user left, the open stream is closed.
+because the user left, the open stream is closed and the hooks are told.
 """
 
 from __future__ import annotations
@@ -9,98 +9,95 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
 
 from instructor.engine.ports import AsyncConnection, AsyncTransport, Connection, Transport
-from instructor.engine.steps import Close, Do, Emit, Open, Read, Send, Step, Wait
-
-Flow = Generator[Step, Any, None]
+from instructor.engine.steps import Close, Do, Emit, Open, Read, Send, Steps, Wait
 
 
-def drive(flow: Flow, transport: Transport) -> Generator[Any, None, None]:
-    """Run a flow by waiting, and yield the values it emits."""
+def drive(flow: Steps, transport: Transport, farewell: Steps | None = None) -> Generator[Any, None, None]:
+    """Run a flow by waiting, and yield the values it emits; `farewell` is a last flow, run even if the user left."""
     connection: Connection | None = None
-    resume, outcome = flow.send, None
+    resume: Callable[[Any], Any] = flow.send
+    outcome: Any = None
     try:
         while True:
             try:
                 step = resume(outcome)
             except StopIteration:
                 return
-            resume = flow.send
+            resume, outcome = flow.send, None
             if type(step) is Emit:
-                outcome = None
                 yield from step.values
                 continue
             try:
                 if type(step) is Read and connection is not None:
                     outcome = connection.read()
-                elif type(step) is Open:
-                    connection, old = None, connection
-                    if old is not None:
-                        old.close()
-                    connection = transport.open(step.request)
-                    outcome = connection.headers
                 elif type(step) is Send:
                     outcome = transport.send(step.request)
+                elif type(step) is Open:
+                    connection = transport.open(step.request)
+                    outcome = connection.headers
                 elif type(step) is Do:
                     outcome = _called(step)
                 elif type(step) is Wait:
-                    outcome = time.sleep(step.seconds)
+                    time.sleep(step.seconds)
                 elif type(step) is Close and connection is not None:
-                    connection, old = None, connection
-                    outcome = old.close()
+                    closing, connection = connection, None
+                    closing.close()
             except Exception as error:
                 resume, outcome = flow.throw, error
     finally:
         if connection is not None:
             connection.close()
         flow.close()
+        for _ in drive(farewell, transport) if farewell else ():
+            pass
 
 
-async def adrive(flow: Flow, transport: AsyncTransport) -> AsyncGenerator[Any, None]:
-    """Run a flow by awaiting, and yield the values it emits."""
+async def adrive(flow: Steps, transport: AsyncTransport, farewell: Steps | None = None) -> AsyncGenerator[Any, None]:
+    """Run a flow by awaiting, and yield the values it emits; `farewell` is a last flow, run even if the user left."""
     connection: AsyncConnection | None = None
-    resume, outcome = flow.send, None
+    resume: Callable[[Any], Any] = flow.send
+    outcome: Any = None
     try:
         while True:
             try:
                 step = resume(outcome)
             except StopIteration:
                 return
-            resume = flow.send
+            resume, outcome = flow.send, None
             if type(step) is Emit:
-                outcome = None
                 for value in step.values:
                     yield value
                 continue
             try:
                 if type(step) is Read and connection is not None:
                     outcome = await connection.read()
-                elif type(step) is Open:
-                    connection, old = None, connection
-                    if old is not None:
-                        await old.close()
-                    connection = await transport.open(step.request)
-                    outcome = connection.headers
                 elif type(step) is Send:
                     outcome = await transport.send(step.request)
+                elif type(step) is Open:
+                    connection = await transport.open(step.request)
+                    outcome = connection.headers
                 elif type(step) is Do:
                     outcome = step.function(*step.arguments, **step.keywords)
                     if inspect.isawaitable(outcome):
                         outcome = await outcome
                 elif type(step) is Wait:
-                    outcome = await asyncio.sleep(step.seconds)
+                    await asyncio.sleep(step.seconds)
                 elif type(step) is Close and connection is not None:
-                    connection, old = None, connection
-                    outcome = await old.close()
+                    closing, connection = connection, None
+                    await closing.close()
             except Exception as error:
                 resume, outcome = flow.throw, error
     finally:
         if connection is not None:
             await connection.close()
         flow.close()
+        if farewell:
+            async for _ in adrive(farewell, transport):
+                pass
 
 
 def _called(step: Do) -> Any:

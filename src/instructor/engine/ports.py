@@ -6,31 +6,43 @@ engine never imports one of them.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from instructor.engine.call import Call, Delta, Json, Reply, Request
+from instructor.mode import Mode
+
+
+class Tool(NamedTuple):
+    """A tool as a model is told of it: its arguments are the answer, or an item of it."""
+
+    name: str
+    description: str
+    schema: Json
 
 
 class Good(NamedTuple):
     """A value that is right: its place in the reply and the text it came from.
 
-    `final` is False for a snapshot, `mended` is True when small faults of the text's syntax were put right first.
+    `final` is False for a snapshot, `mended` is True when small faults of the text's syntax were put right first. `tool`
+    names the tool that was called with it, where each item is a call of its own.
     """
 
-    index: int
+    at: int
     value: Any
     text: str
     final: bool = True
     mended: bool = False
+    tool: str = ""
 
 
 class Bad(NamedTuple):
     """A part of the answer that is wrong: its place, its text, and what is wrong, as the exception that says so."""
 
-    index: int
+    at: int
     text: str
     error: Exception
+    tool: str = ""
 
 
 Outcome = Good | Bad
@@ -75,8 +87,13 @@ class Output(Protocol):
         """Whether the answer is a list, whose items stand and fall each on its own."""
         ...
 
-    def joined(self, items: Sequence[str]) -> str:
-        """Write the texts of some parts of an answer as an answer that holds just these."""
+    @property
+    def tools(self) -> Sequence[Tool]:
+        """The tools by which the answer may come."""
+        ...
+
+    def replay(self, parts: Iterable[Outcome], mode: Mode) -> Reply:
+        """Make the reply that would have held just these parts of an answer."""
         ...
 
     def sink(self, call: Call) -> Sink: ...

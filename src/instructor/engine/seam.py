@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from instructor.engine.ports import Outcome
 
@@ -17,8 +17,8 @@ class Seam:
     Dropped is only the longest run at the start that equals the last items shown. Equal items elsewhere are real.
     """
 
-    def __init__(self, shown: Sequence[str]) -> None:
-        self._shown = [_key(text) for text in shown]
+    def __init__(self, shown: Iterable[Outcome]) -> None:
+        self._shown = [_key(outcome.text) for outcome in shown]
         self._held: list[Outcome] = []
         self._keys: list[str] = []
         self.dropped = 0

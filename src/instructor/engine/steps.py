@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from instructor.engine.call import Request
@@ -49,5 +49,8 @@ class Do(NamedTuple):
 
 
 Step = Send | Open | Read | Close | Emit | Wait | Do
+Steps = Generator[Step, Any, Any]
+"""A flow, or a part of one."""
+
 READ = Read()
 CLOSE = Close()

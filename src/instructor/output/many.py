@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, create_model
 
 from instructor.engine import prompts
-from instructor.engine.call import Call, Delta, Json
-from instructor.engine.ports import Bad, Good, Outcome
+from instructor.engine.call import Call, Delta, Reply, ToolCall
+from instructor.engine.ports import Bad, Good, Outcome, Tool
+from instructor.mode import Mode
 from instructor.output import schema as schemas
 from instructor.output.one import broken
 from instructor.text import loose
@@ -45,20 +45,18 @@ class Many:
         self.kind = kind
         self.adapter: TypeAdapter[Any] = schemas.adapter_for(kind)
         self.opens = schemas.starts(schemas.schema_of(self.adapter))
-        self._wrapper = wrapper or IterableModel(kind)
-        self.name = schemas.legal(self._wrapper.__name__)
-        self.description = self._wrapper.__doc__ or prompts.segmentation(schemas.name_of(kind))
-
-    @cached_property
-    def schema(self) -> Json:
-        return schemas.parameters(schemas.schema_of(schemas.adapter_for(self._wrapper)))
+        wrapper = wrapper or IterableModel(kind)
+        self.name = schemas.legal(wrapper.__name__)
+        self.description = wrapper.__doc__ or prompts.segmentation(schemas.name_of(kind))
+        self.schema = schemas.parameters(schemas.schema_of(schemas.adapter_for(wrapper)))
+        self.tools = (Tool(self.name, self.description, self.schema),)
 
     def sink(self, call: Call) -> ManySink:
         return ManySink(self, call)
 
-    def joined(self, items: Sequence[str]) -> str:
-        """Write the texts of some items as the wire would carry them: under the wrapper's key."""
-        return f'{{"tasks": [{", ".join(items)}]}}'
+    def replay(self, parts: Iterable[Outcome], mode: Mode) -> Reply:
+        text = f'{{"tasks": [{", ".join(part.text for part in parts)}]}}'
+        return Reply(calls=(ToolCall("call_1", self.name, text),)) if mode.by_tool else Reply(text=text)
 
 
 class ManySink:
@@ -89,7 +87,7 @@ class ManySink:
             outcomes += self._judge(reader.close())
         if not any(reader.listed for reader in self._readers.values()):  # else they stood in the prose around the list
             for bad in self._loose:
-                outcomes.append(bad._replace(index=self._count))
+                outcomes.append(bad._replace(at=self._count))
                 self._count += 1
         return outcomes
 

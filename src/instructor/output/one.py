@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pydantic import Field, TypeAdapter, ValidationError, create_model
 
 from instructor.engine import prompts
-from instructor.engine.call import Call, Delta, Json
-from instructor.engine.ports import Bad, Good, Outcome
+from instructor.engine.call import Call, Delta, Reply, ToolCall
+from instructor.engine.ports import Bad, Good, Outcome, Tool
 from instructor.exceptions import ResponseParsingError
+from instructor.mode import Mode
 from instructor.output import schema as schemas
 from instructor.text import loose
 
@@ -32,11 +32,8 @@ class One:
             whole = schemas.schema_of(self.adapter)
         self.name = schemas.legal(whole.get("title") or schemas.name_of(kind))
         self.description = whole.get("description") or prompts.EXTRACT.format(name=self.name)
-        self._whole = whole
-
-    @cached_property
-    def schema(self) -> Json:
-        return schemas.parameters(schemas.described(self._whole, self.kind))
+        self.schema = schemas.parameters(schemas.described(whole, kind))
+        self.tools = (Tool(self.name, self.description, self.schema),)
 
     def parse(self, text: str, call: Call) -> tuple[Any, bool]:
         """Validate an answer's text; the flag tells that small faults of syntax were mended first.
@@ -64,8 +61,9 @@ class One:
     def _unwrapped(self, value: Any) -> Any:
         return value.content if self.wrapped else value
 
-    def joined(self, items: Sequence[str]) -> str:
-        return "".join(items)
+    def replay(self, parts: Iterable[Outcome], mode: Mode) -> Reply:
+        text = "".join(part.text for part in parts)
+        return Reply(calls=(ToolCall("call_1", self.name, text),)) if mode.by_tool else Reply(text=text)
 
     def sink(self, call: Call) -> OneSink:
         return OneSink(self, call)

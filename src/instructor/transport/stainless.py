@@ -190,6 +190,6 @@ def _object(response: Any, content: bytes) -> Any:
             built = kind.model_validate_json(content)
         except ValidationError:
             return response.parse()
-        built.__dict__["_request_id"] = response.headers.get("x-request-id")
+        vars(built)["_request_id"] = response.headers.get("x-request-id")
         return built
     return response.parse()

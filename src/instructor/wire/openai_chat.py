@@ -12,6 +12,7 @@ from typing import Any
 
 from instructor.engine import prompts
 from instructor.engine.call import TEXT, Call, Delta, Finish, Json, Message, Reply, Request, ToolCall
+from instructor.engine.ports import Tool
 from instructor.exceptions import ConfigurationError, ProviderError, ResponseParsingError
 from instructor.mode import Mode
 from instructor.usage import Usage
@@ -30,7 +31,7 @@ _FINISH: dict[str, Finish] = {
 class OpenAIChat:
     """The dialect of one provider that speaks this wire."""
 
-    modes = (Mode.TOOLS, Mode.TOOLS_STRICT, Mode.JSON, Mode.JSON_SCHEMA, Mode.MD_JSON)
+    modes = (Mode.TOOLS, Mode.TOOLS_STRICT, Mode.JSON, Mode.JSON_SCHEMA, Mode.MD_JSON, Mode.PARALLEL_TOOLS)
 
     def __init__(self, provider: str, *, counts_streams: bool = True) -> None:
         self._provider = provider
@@ -128,18 +129,12 @@ class OpenAIChat:
         return wire
 
     def _ask_by_tool(self, body: Json, call: Call) -> None:
-        output = call.output
-        function: Json = {"name": output.name, "description": output.description, "parameters": output.schema}
-        if call.mode is Mode.TOOLS_STRICT:
-            closed = strict(output.schema)
-            if closed is None:
-                raise ConfigurationError(
-                    f"Mode.TOOLS_STRICT cannot express {output.name}: strict schemas have no objects with free keys, "
-                    "no tuples and no untyped parts. Mode.TOOLS can."
-                )
-            function |= {"parameters": closed, "strict": True}
-        body["tools"] = [*(body.get("tools") or ()), {"type": "function", "function": function}]
-        body.setdefault("tool_choice", {"type": "function", "function": {"name": output.name}})
+        told = [{"type": "function", "function": _function(tool, call.mode)} for tool in call.output.tools]
+        body["tools"] = [*(body.get("tools") or ()), *told]
+        if call.mode is Mode.PARALLEL_TOOLS:
+            body.setdefault("tool_choice", "auto")
+        else:
+            body.setdefault("tool_choice", {"type": "function", "function": {"name": call.output.name}})
 
     def _ask_in_text(self, body: Json, call: Call) -> None:
         output, mode = call.output, call.mode
@@ -160,6 +155,19 @@ class OpenAIChat:
         told = {"schema": output.schema} if closed is None else {"schema": closed, "strict": True}
         named = {"name": output.name, "description": output.description}
         body["response_format"] = {"type": "json_schema", "json_schema": {**named, **told}}
+
+
+def _function(tool: Tool, mode: Mode) -> Json:
+    function: Json = {"name": tool.name, "description": tool.description, "parameters": tool.schema}
+    if mode is not Mode.TOOLS_STRICT:
+        return function
+    closed = strict(tool.schema)
+    if closed is None:
+        raise ConfigurationError(
+            f"Mode.TOOLS_STRICT cannot express {tool.name}: strict schemas have no objects with free keys, "
+            "no tuples and no untyped parts. Mode.TOOLS can."
+        )
+    return {**function, "parameters": closed, "strict": True}
 
 
 def _call(call: Json) -> ToolCall:

@@ -1,0 +1,93 @@
+"""The books of one extraction: what the user may look at while it runs and after it ended."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
+
+from tenacity import RetryError
+
+from instructor.engine import faults
+from instructor.engine.assembly import Assembly
+from instructor.engine.call import Json, Request
+from instructor.engine.ports import Bad, Dialect
+from instructor.engine.steps import Do, Steps
+from instructor.exceptions import (
+    FailedAttempt,
+    IncompleteOutputException,
+    InstructorRetryException,
+    RefusalError,
+    joined_failure,
+)
+from instructor.hooks import HookName, Hooks, accepted
+from instructor.report import FailedItem, Report
+
+
+class Ledger:
+    """Keeps the report and the last response, tells the hooks, and writes the error that an extraction ends with."""
+
+    def __init__(self, dialect: Dialect, response: Callable[[Json], Any], hooks: Hooks) -> None:
+        self._dialect, self._response, self._hooks = dialect, response, hooks
+        self.report = Report()
+        self.headers: Mapping[str, str] | None = None
+        self.raw: Any = None
+        """The SDK's object of the last whole response."""
+        self.assembly: Assembly | None = None
+        """The last stream, put together; None where replies come whole."""
+        self.failed: list[FailedAttempt] = []
+
+    def completion(self) -> Any:
+        """Give the SDK's object of the last response; that of a stream is built when asked for."""
+        if self.assembly is None:
+            return self.raw
+        return self._response(self._dialect.assemble(self.assembly.reply(), self.assembly.head))
+
+    def tell(
+        self,
+        name: HookName,
+        *arguments: Any,
+        about: Mapping[str, Any] | None = None,
+        keywords: Mapping[str, Any] | None = None,
+    ) -> Steps:
+        """Call the user's hooks; one that fails is warned of, and breaks nothing."""
+        for hook in self._hooks.at(name):
+            taken = keywords if keywords is not None else accepted(hook, arguments, dict(about or {}))
+            try:
+                yield Do(hook, arguments, taken)
+            except Exception as error:
+                warnings.warn(f"The hook {hook!r} for {name.value} failed: {error!r}", stacklevel=2)
+
+    def tell_response(self, about: Mapping[str, Any], *, counted: bool) -> Steps:
+        """Tell of a whole response, and of the tokens where the provider counted them."""
+        if self._hooks.at(HookName.COMPLETION_RESPONSE):
+            yield from self.tell(HookName.COMPLETION_RESPONSE, self.completion())
+        if counted:
+            yield from self.tell(HookName.COMPLETION_USAGE, self.report.usage, about=about)
+
+    def fail(self, error: BaseException, name: str, sent: Request, *, is_sdks: bool) -> NoReturn:
+        """Raise what says how an extraction ended, with all that is known."""
+        if isinstance(error, RetryError):
+            error = error.last_attempt.exception() or error
+        count = self.report.attempts
+        known: dict[str, Any] = {
+            "last_completion": self.completion(),
+            "n_attempts": count,
+            "total_usage": self.report.usage,
+            "create_kwargs": dict(sent.body),
+            "failed_attempts": self.failed,
+            "failed_items": self.report.failed_items,
+            "report": self.report,
+        }
+        if isinstance(error, IncompleteOutputException):
+            raise IncompleteOutputException(str(error), text=error.text, **known) from error.__cause__ or error
+        if isinstance(error, Exception) and (is_sdks or isinstance(error, RefusalError)):
+            raise joined_failure(error, **known) from error
+        tries = f"{count} attempt{'s' if count != 1 else ''}"
+        said = f"No valid {name} after {tries}: {'; '.join(faults.lines(error))}"
+        raise InstructorRetryException(said, **known) from error
+
+
+def failed_items(pending: Mapping[int, Bad]) -> list[FailedItem]:
+    """Write down what never came right, in the list's own order."""
+    return [FailedItem(at, bad.text, faults.lines(bad.error)) for at, bad in sorted(pending.items())]
