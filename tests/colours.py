@@ -25,6 +25,11 @@ Name = Literal["blocking", "awaiting"]
 COLOURS: tuple[Name, ...] = ("blocking", "awaiting")
 
 
+def asking(**options: Any) -> dict[str, Any]:
+    """Give the arguments of a call: a model's name and a message, unless the test gives its own, and `options`."""
+    return {"model": "scripted", "messages": [{"role": "user", "content": "Extract."}], **options}
+
+
 class Colour:
     """Blocking or awaiting; closes the clients it made when it ends."""
 
@@ -55,10 +60,7 @@ class Colour:
 
     async def create(self, client: Any, *arguments: Any, **options: Any) -> Any:
         """Call `client.create`, with a model's name and a message where the test gives none."""
-        return await self.result(client.create(*arguments, **self.asking(options)))
-
-    def asking(self, options: dict[str, Any]) -> dict[str, Any]:
-        return {"model": "scripted", "messages": [{"role": "user", "content": "Extract."}], **options}
+        return await self.result(client.create(*arguments, **asking(**options)))
 
     async def result(self, value: Any) -> Any:
         """Await what the awaiting colour must."""
