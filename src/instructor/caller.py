@@ -23,7 +23,7 @@ from instructor.engine.watchdog import Watchdog
 from instructor.exceptions import ConfigurationError
 from instructor.hooks import Hooks
 from instructor.mode import Mode
-from instructor.output import growing_for, list_for, output_for
+from instructor.output import growing_for, item_of, list_for, output_for, parallel_for
 from instructor.output.lists import ListResponse
 from instructor.riders import attach
 from instructor.streams import AsyncStream, Stream
@@ -64,11 +64,11 @@ class Caller:
         if response_model is None:
             return self.transport.create(**self._untyped(messages, arguments))
         if self._given(arguments).get("stream"):
-            return self._stream(self._plan(_streamed_output(response_model), messages, arguments, stream=True))
-        return self._value(self._plan(output_for(response_model), messages, arguments))
+            return self._stream(self._plan(self._streamed(response_model), messages, arguments, stream=True))
+        return self._value(self._plan(self._whole(response_model), messages, arguments))
 
     def iterable(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> Stream[Any]:
-        return self._stream(self._plan(list_for(response_model), messages, arguments, stream=True))
+        return self._stream(self._plan(self._list(response_model), messages, arguments, stream=True))
 
     def partial(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> Stream[Any]:
         return self._stream(self._plan(growing_for(response_model), messages, arguments, stream=True))
@@ -77,18 +77,18 @@ class Caller:
         if response_model is None:
             return (raw := self.create(None, messages, arguments)), raw
         _no_stream(self._given(arguments))
-        plan = self._plan(output_for(response_model), messages, arguments)
+        plan = self._plan(self._whole(response_model), messages, arguments)
         return self._value(plan), plan.ledger.raw
 
     async def acreate(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> Any:
         if response_model is None:
             return await self.transport.create(**self._untyped(messages, arguments))
         if self._given(arguments).get("stream"):
-            return self._astream(self._plan(_streamed_output(response_model), messages, arguments, stream=True))
-        return await self._avalue(self._plan(output_for(response_model), messages, arguments))
+            return self._astream(self._plan(self._streamed(response_model), messages, arguments, stream=True))
+        return await self._avalue(self._plan(self._whole(response_model), messages, arguments))
 
     def aiterable(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> AsyncStream[Any]:
-        return self._astream(self._plan(list_for(response_model), messages, arguments, stream=True))
+        return self._astream(self._plan(self._list(response_model), messages, arguments, stream=True))
 
     def apartial(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> AsyncStream[Any]:
         return self._astream(self._plan(growing_for(response_model), messages, arguments, stream=True))
@@ -99,7 +99,7 @@ class Caller:
         if response_model is None:
             return (raw := await self.acreate(None, messages, arguments)), raw
         _no_stream(self._given(arguments))
-        plan = self._plan(output_for(response_model), messages, arguments)
+        plan = self._plan(self._whole(response_model), messages, arguments)
         return await self._avalue(plan), plan.ledger.raw
 
     def _value(self, plan: _Plan) -> Any:
@@ -134,6 +134,20 @@ class Caller:
         policy = _policy(given, awaiting=self.awaiting)
         return _Plan(output, Extraction(call, self.dialect, policy, ledger), ledger)
 
+    def _whole(self, response_model: Any) -> Output:
+        if self.mode is not Mode.PARALLEL_TOOLS:
+            return output_for(response_model)
+        if item_of(response_model) is None:
+            raise ConfigurationError(f"Mode.PARALLEL_TOOLS gives a list: Iterable[A | B], not {response_model!r}.")
+        return parallel_for(response_model)
+
+    def _list(self, response_model: Any) -> Output:
+        return (parallel_for if self.mode is Mode.PARALLEL_TOOLS else list_for)(response_model)
+
+    def _streamed(self, response_model: Any) -> Output:
+        output = self._whole(response_model)
+        return output if output.many else growing_for(response_model)
+
     def _given(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         return {**self.defaults, **arguments}
 
@@ -143,11 +157,6 @@ class Caller:
         context = _context(given)
         options = {key: value for key, value in given.items() if key not in _OURS and key != "validation_context"}
         return {**options, "messages": rendered(_checked_messages(messages, given), context)}
-
-
-def _streamed_output(response_model: Any) -> Output:
-    output = output_for(response_model)
-    return output if output.many else growing_for(response_model)
 
 
 def _finished(values: list[Any], plan: _Plan) -> Any:

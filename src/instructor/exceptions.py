@@ -123,7 +123,8 @@ def _also(kind: Any) -> type[InstructorRetryException]:
 
 def joined_failure(cause: Exception, **known: Any) -> InstructorRetryException:
     """Wrap an error that nothing can be done about: catchable as its own type, with its attributes, and as ours."""
-    wrapped = _also(type(cause))(str(cause), **known)
+    kind: Any = type(cause)
+    wrapped = _also(kind)(str(cause), **known)
     for name, value in vars(cause).items():
         if name not in wrapped.__dict__ and not name.startswith("__"):
             wrapped.__dict__[name] = value

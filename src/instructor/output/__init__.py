@@ -15,6 +15,7 @@ from instructor.exceptions import ConfigurationError
 from instructor.output.growing import Growing
 from instructor.output.many import Many, Segmentation
 from instructor.output.one import One
+from instructor.output.parallel import Parallel
 from instructor.output.partial import Partial
 
 _LISTS = (list, collections.abc.Iterable)
@@ -49,6 +50,12 @@ def list_for(response_model: Any) -> Output:
     return _compiled("many", response_model)
 
 
+def parallel_for(response_model: Any) -> Output:
+    """Give the shape of an answer that is a list of tool calls."""
+    item = item_of(response_model)
+    return _compiled("parallel", response_model if item is None else item)
+
+
 def growing_for(response_model: Any) -> Output:
     """Give the shape of a value that is shown while it grows."""
     inner = get_args(response_model)[0] if get_origin(response_model) is Partial else response_model
@@ -68,6 +75,8 @@ def item_of(response_model: Any) -> Any:
 def _compile(how: str, kind: Any) -> Output:
     if how == "many":
         return Many(kind)
+    if how == "parallel":
+        return Parallel(kind)
     if how == "wrapper":
         return Many(kind.task_type, kind)
     return Growing(One(kind)) if how == "growing" else One(kind)

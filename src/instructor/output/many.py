@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError, create_model
+from pydantic import BaseModel, Field, TypeAdapter, create_model
 
 from instructor.engine import prompts
 from instructor.engine.call import Call, Delta, Reply, ToolCall
-from instructor.engine.ports import Bad, Good, Outcome, Tool
+from instructor.engine.ports import Bad, Outcome, Tool
 from instructor.mode import Mode
 from instructor.output import schema as schemas
-from instructor.output.one import broken
-from instructor.text import loose
+from instructor.output.choice import choice_for
+from instructor.output.judging import judged
 from instructor.text.items import Items, Slice
 
 
@@ -48,7 +48,12 @@ class Many:
         wrapper = wrapper or IterableModel(kind)
         self.name = schemas.legal(wrapper.__name__)
         self.description = wrapper.__doc__ or prompts.segmentation(schemas.name_of(kind))
-        self.schema = schemas.parameters(schemas.schema_of(schemas.adapter_for(wrapper)))
+        choice = choice_for(kind)
+        self.validate = choice.validate_json if choice else self.adapter.validator.validate_json
+        whole = schemas.schema_of(schemas.adapter_for(wrapper))
+        if choice:
+            whole = schemas.with_part(whole, ("properties", "tasks", "items"), choice.tagged)
+        self.schema = schemas.parameters(whole)
         self.tools = (Tool(self.name, self.description, self.schema),)
 
     def sink(self, call: Call) -> ManySink:
@@ -64,7 +69,7 @@ class ManySink:
 
     def __init__(self, output: Many, call: Call) -> None:
         self._opens, self._call = output.opens, call
-        self._validate = output.adapter.validator.validate_json
+        self._validate = output.validate
         self._readers: dict[int, Items] = {}
         self._loose: list[Bad] = []
         self._count = 0
@@ -113,26 +118,13 @@ class ManySink:
     def _judge(self, slices: list[Slice]) -> list[Outcome]:
         outcomes: list[Outcome] = []
         for text, is_loose in slices:
-            outcome = self._item(text)
+            outcome = judged(self._validate, text, self._count, self._call)
             if is_loose and isinstance(outcome, Bad):
                 self._loose.append(outcome)
                 continue
             self._count += 1
             outcomes.append(outcome)
         return outcomes
-
-    def _item(self, text: str) -> Outcome:
-        strict, context = self._call.strict, self._call.context
-        try:
-            return Good(self._count, self._validate(text, strict=strict, context=context), text)
-        except ValidationError as error:
-            mended = loose.repair(text) if broken(error) else None
-            if mended is not None:
-                try:
-                    return Good(self._count, self._validate(mended, strict=strict, context=context), text, mended=True)
-                except ValidationError as second:
-                    return Bad(self._count, text, second)
-            return Bad(self._count, text, error)
 
 
 def _runs(deltas: Sequence[Delta], by_tool: bool) -> Iterator[tuple[int, str]]:

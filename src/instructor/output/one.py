@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from instructor.engine.ports import Bad, Good, Outcome, Tool
 from instructor.exceptions import ResponseParsingError
 from instructor.mode import Mode
 from instructor.output import schema as schemas
+from instructor.output.choice import choice_for
+from instructor.output.judging import judged
 from instructor.text import loose
 
 
@@ -26,40 +29,41 @@ class One:
         self.adapter: TypeAdapter[Any] = schemas.adapter_for(kind)
         whole = schemas.schema_of(self.adapter)
         self.wrapped = whole.get("type") != "object" or "properties" not in whole
+        self._choice = choice_for(kind)
         if self.wrapped:  # a wire's answer is an object: the value goes under a key
             response = create_model("Response", __doc__=prompts.SIMPLE, content=(kind, Field()))
             self.adapter = TypeAdapter(response)
             whole = schemas.schema_of(self.adapter)
+        if self._choice:
+            whole = schemas.with_part(whole, ("properties", "content"), self._choice.tagged)
         self.name = schemas.legal(whole.get("title") or schemas.name_of(kind))
         self.description = whole.get("description") or prompts.EXTRACT.format(name=self.name)
         self.schema = schemas.parameters(schemas.described(whole, kind))
         self.tools = (Tool(self.name, self.description, self.schema),)
 
+    def validate(self, text: str, *, strict: bool | None = None, context: Any = None) -> Any:
+        """Validate an answer's JSON text, and take the value out of its wrapper."""
+        if self._choice:
+            inner = json.loads(text) if text.lstrip().startswith("{") else None
+            if isinstance(inner, dict) and "content" in inner:
+                return self._choice.validate_json(json.dumps(inner["content"]), strict=strict, context=context)
+        value = self.adapter.validate_json(text, strict=strict, context=context)
+        return value.content if self.wrapped else value
+
     def parse(self, text: str, call: Call) -> tuple[Any, bool]:
-        """Validate an answer's text; the flag tells that small faults of syntax were mended first.
+        """Find the answer in a reply's text; the flag tells that small faults of its syntax were mended.
 
         In prose with several JSON values the last one that validates counts. Raises the ValidationError of the last.
         """
-        error: Exception = ResponseParsingError(prompts.NO_JSON, text=text, mode=call.mode.value)
+        wrong: Bad | None = None
         for candidate in reversed(loose.values(text) or [text.strip()]):
-            for mended in (False, True):
-                tried = loose.repair(candidate) if mended else candidate
-                if not tried:
-                    continue
-                try:
-                    return self._unwrapped(
-                        self.adapter.validate_json(tried, strict=call.strict, context=call.context)
-                    ), mended
-                except ValidationError as problem:
-                    if not broken(problem):
-                        error = problem
-                        break
-                    if isinstance(error, ResponseParsingError) and candidate.startswith(("{", "[")):
-                        error = problem
-        raise error
-
-    def _unwrapped(self, value: Any) -> Any:
-        return value.content if self.wrapped else value
+            outcome = judged(self.validate, candidate, 0, call)
+            if isinstance(outcome, Good):
+                return outcome.value, outcome.mended
+            wrong = wrong or outcome
+        if wrong is None or not wrong.text.startswith(("{", "[")):
+            raise ResponseParsingError(prompts.NO_JSON, text=text, mode=call.mode.value)
+        raise wrong.error
 
     def replay(self, parts: Iterable[Outcome], mode: Mode) -> Reply:
         text = "".join(part.text for part in parts)
@@ -67,13 +71,6 @@ class One:
 
     def sink(self, call: Call) -> OneSink:
         return OneSink(self, call)
-
-
-def broken(error: ValidationError) -> bool:
-    """Whether the text was not even JSON, so that mending its syntax may help."""
-    return (
-        error.error_count() == 1 and error.errors(include_url=False, include_context=False)[0]["type"] == "json_invalid"
-    )
 
 
 class OneSink:

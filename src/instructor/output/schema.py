@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import types
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import docstring_parser
@@ -98,8 +99,35 @@ def described(schema: Json, kind: Any) -> Json:
 
 def parameters(schema: Json) -> Json:
     """Leave out what is told beside the schema: its title and description. `required` is always there, sorted."""
-    kept = {key: value for key, value in schema.items() if key not in ("title", "description")}
-    return {**kept, "required": sorted(kept.get("required", ()))}
+    kept = {key: value for key, value in schema.items() if key not in ("title", "description") and value != {}}
+    return {**kept, "properties": kept.get("properties", {}), "required": sorted(kept.get("required", ()))}
+
+
+def with_part(schema: Json, path: tuple[str, ...], change: Callable[[Json, Json], Json]) -> Json:
+    """Change the part of a schema at `path`; definitions that nothing refers to any more are left out."""
+    defs = schema.get("$defs", {})
+
+    def changed(node: Json, rest: tuple[str, ...]) -> Json:
+        return {**node, rest[0]: changed(node[rest[0]], rest[1:])} if rest else change(node, defs)
+
+    made = changed(schema, path)
+    kept: set[str] = set()
+    pending = _references({key: value for key, value in made.items() if key != "$defs"})
+    while pending:
+        name = pending.pop()
+        if name not in kept:
+            kept.add(name)
+            pending |= _references(defs[name])
+    return {**made, "$defs": {name: part for name, part in defs.items() if name in kept}}
+
+
+def _references(node: Any) -> set[str]:
+    if isinstance(node, list):
+        return set().union(*map(_references, node)) if node else set()
+    if not isinstance(node, dict):
+        return set()
+    own = {str(node["$ref"]).rsplit("/", 1)[-1]} if isinstance(node.get("$ref"), str) else set()
+    return own.union(*map(_references, node.values()))
 
 
 def starts(schema: Json) -> str:

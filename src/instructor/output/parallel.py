@@ -1,0 +1,97 @@
+"""An answer that is several tool calls: each call is one item, and the tool's name tells its type."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterable, Sequence
+from typing import Any, Union, get_args, get_origin
+
+from instructor.engine import prompts
+from instructor.engine.call import Call, Delta, Reply, ToolCall
+from instructor.engine.ports import Bad, Outcome, Tool
+from instructor.exceptions import ConfigurationError, ResponseParsingError
+from instructor.mode import Mode
+from instructor.output import schema as schemas
+from instructor.output.judging import judged
+from instructor.output.one import One
+from instructor.text.items import Items
+
+_NO_KEY = "\0"
+"""No key holds a list here: the arguments are the item itself."""
+
+
+class Parallel:
+    """The shape of an answer that is a list of `kind`, by one tool for each member of the union that it is."""
+
+    many = True
+
+    def __init__(self, kind: Any) -> None:
+        union = get_origin(kind) in (Union, types.UnionType)
+        self.members = {one.name: one for one in map(One, get_args(kind) if union else (kind,))}
+        if any(one.wrapped for one in self.members.values()):
+            raise ConfigurationError(f"Mode.PARALLEL_TOOLS takes models, one tool each: {kind!r} is not made of them.")
+        self.name = schemas.legal(schemas.name_of(kind))
+        self.description = prompts.segmentation(self.name)
+        self.tools = tuple(Tool(one.name, one.description, one.schema) for one in self.members.values())
+        self.schema = self.tools[0].schema
+
+    def replay(self, parts: Iterable[Outcome], mode: Mode) -> Reply:
+        del mode  # its one mode is the one of parallel tools
+        return Reply(calls=[ToolCall(f"call_{n}", part.tool, part.text) for n, part in enumerate(parts, 1)])
+
+    def sink(self, call: Call) -> ParallelSink:
+        return ParallelSink(self, call)
+
+
+class ParallelSink:
+    """Reads each call by itself, however their pieces interleave."""
+
+    def __init__(self, output: Parallel, call: Call) -> None:
+        self._members, self._call = output.members, call
+        theirs = call.options.get("tools") or ()
+        self._users_own = {tool.get("function", tool).get("name") for tool in theirs}
+        self._names: dict[int, str] = {}
+        self._readers: dict[int, Items] = {}
+        self._count = 0
+
+    def feed(self, deltas: Sequence[Delta]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        for delta in deltas:
+            if delta.channel < 0:
+                continue
+            if delta.name:
+                self._names[delta.channel] = delta.name
+            if self._names.get(delta.channel) in self._users_own:
+                continue
+            reader = self._readers.get(delta.channel)
+            if reader is None:
+                reader = self._readers[delta.channel] = Items(key=_NO_KEY, opens="")
+            if delta.text:
+                outcomes += [self._judged(delta.channel, text) for text, _ in reader.feed(delta.text)]
+        return outcomes
+
+    def close(self) -> list[Outcome]:
+        return [self._judged(at, text) for at, reader in self._readers.items() for text, _ in reader.close()]
+
+    @property
+    def started(self) -> bool:
+        return bool(self._names)
+
+    @property
+    def closed(self) -> bool:
+        return bool(self._names) and all(reader.closed for reader in self._readers.values())
+
+    @property
+    def looked(self) -> int:
+        return sum(reader.looked for reader in self._readers.values())
+
+    def _judged(self, channel: int, text: str) -> Outcome:
+        at, self._count = self._count, self._count + 1
+        name = self._names.get(channel, "")
+        member = self._members.get(name)
+        if member is None:
+            known = ", ".join(self._members)
+            return Bad(
+                at, text, ResponseParsingError(f"No tool is called {name!r}; there are {known}.", text=text), name
+            )
+        return judged(member.adapter.validator.validate_json, text, at, self._call, name)
