@@ -41,14 +41,14 @@ class Quoted:
         """Go on at `place`, inside the string; give the place after the closing quote, or -1 if it has not come."""
         begin = place + self.escaped
         while (end := text.find('"', begin)) > begin and text[end - 1] == "\\":
-            if _slashes(text, begin, end) % 2 == 0:
+            if slashes(text, begin, end) % 2 == 0:
                 break
             begin = _ESCAPES.match(text, end + 1).end()  # type: ignore[union-attr]  # it matches always
-        self.escaped = end < 0 and _slashes(text, begin, len(text)) % 2 == 1
+        self.escaped = end < 0 and slashes(text, begin, len(text)) % 2 == 1
         return end + 1 or -1
 
 
-def _slashes(text: str, begin: int, end: int) -> int:
+def slashes(text: str, begin: int, end: int) -> int:
     """Count the backslashes right before `end`."""
     place = end
     while place > begin and text[place - 1] == "\\":

@@ -1,0 +1,137 @@
+"""JSON that is nearly right: values with prose and fences around them, and small faults inside them.
+
+A library does the repair; this file decides whether to believe it. It is believed if the brackets that open, the
+strings, the numbers and the literals are the same, in the same order, before and after: only punctuation has changed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+
+import jiter
+
+from instructor.text.scan import Nest
+
+_LANGUAGE = re.compile(r"[\w-]*\s")
+_TOKEN = re.compile(
+    r"""(?P<skip>[\s,:}\]\ufeff]+|//[^\n]*|\#[^\n]*|/\*.*?\*/)
+    |(?P<open>[{\[])
+    |"(?P<double>[^"\\]*(?:\\.[^"\\]*)*)"
+    |'(?P<single>[^'\\]*(?:\\.[^'\\]*)*)'
+    |(?P<number>[-+]?(?:0|[1-9]\d*|(?=\.\d))(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.]))
+    |(?P<word>[^\W\d]\w*)(?P<key>\s*:)?""",
+    re.DOTALL | re.VERBOSE,
+)
+_LITERALS = {"true": "true", "false": "false", "null": "null", "True": "true", "False": "false", "None": "null"}
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
+_ESCAPED = {'"': '"', "'": "'", "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+
+_BEGIN = re.compile(
+    r"""```
+    |\{(?=\s*(?:\}|(?:"[^"\\\n]*(?:\\.[^"\\\n]*)*"|'[^'\\\n]*'|\w+)\s*:))
+    |\[(?=\s*[\]{\["'\-\dtfnTFN])""",
+    re.VERBOSE,
+)
+_UNCLOSED = 8
+
+
+def repair(slice_: str) -> str | None:
+    """Give valid JSON for a closed value with small faults, or None where its meaning is not plain."""
+    if is_json(slice_):
+        return slice_
+    value = _bare(slice_)
+    if value[:1] in ("{", "["):
+        nest = Nest()
+        nest.start(value[0])
+        if nest.follow(value, 1) != len(value):
+            return None
+        listed = value
+    else:  # the library reads prose around brackets, and would not take a scalar by itself
+        listed = f"[{value}]"
+    from json_repair import repair_json  # here, because few replies need it and it takes its time to load
+
+    try:
+        repaired = _paired(repair_json(listed, skip_json_loads=True, strict=True, ensure_ascii=False))
+        if is_json(repaired) and list(_told(repaired)) == list(_told(listed)):
+            return repaired if listed is value else repaired[1:-1]
+    except (ValueError, RecursionError, ArithmeticError):
+        pass
+    return None
+
+
+def _bare(text: str) -> str:
+    """Take the fence, the byte order mark and the white space from around a value."""
+    text = text.strip()
+    if text.startswith("```") and text.endswith("```") and len(text) > 5:
+        text = text[3:-3]
+        if language := _LANGUAGE.match(text):
+            text = text[language.end() :]
+    return text.strip().lstrip("\ufeff").lstrip()
+
+
+def _paired(text: str) -> str:
+    """Join surrogates that stand side by side to the character they mean."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+
+
+def values(text: str, opens: str = "{[") -> list[str]:
+    """Give the complete objects and arrays in a text, in order, those in fences last: they are the likelier answers.
+
+    `opens` says which of the two kinds count. A text that is one JSON value, whatever its kind, is given as it is. A
+    bracket that is never closed is prose; only a few of them are forgiven, for each costs a look at the whole rest.
+    """
+    if is_json(text):
+        return [text]
+    nest, place, fence, unclosed = Nest(), 0, False, 0
+    bare: list[str] = []
+    fenced: list[str] = []
+    while unclosed < _UNCLOSED and (begin := _BEGIN.search(text, place)):
+        place = begin.end()
+        if begin[0] == "```":
+            fence = not fence
+        elif begin[0] in opens:
+            nest.start(begin[0])
+            end = nest.follow(text, place)
+            if end < 0:
+                unclosed += 1
+            else:
+                (fenced if fence else bare).append(text[begin.start() : end])
+                place = end
+    return bare + fenced
+
+
+def is_json(text: str) -> bool:
+    """Tell whether a text is one JSON value and nothing else."""
+    try:
+        jiter.from_json(text.encode())
+    except ValueError:
+        return False
+    return True
+
+
+def _told(text: str) -> Iterator[tuple[str, object]]:
+    """Say what a text tells, beside punctuation and comments."""
+    place = 0
+    while place < len(text):
+        token = _TOKEN.match(text, place)
+        if token is None:
+            raise ValueError("no token of JSON or of what is nearly JSON")
+        place = token.end()
+        if token["open"]:
+            yield "open", token["open"]
+        elif token["number"]:
+            yield "number", Decimal(token["number"])
+        elif token["word"]:
+            word = token["word"]
+            yield ("string", word) if token["key"] else ("literal", _LITERALS.get(word, word))
+        elif not token["skip"]:
+            inside = token["single"] if token["double"] is None else token["double"]
+            yield "string", _paired(_ESCAPE.sub(_decoded, inside))
+
+
+def _decoded(escape: re.Match[str]) -> str:
+    if escape[1]:
+        return chr(int(escape[1], 16))
+    return _ESCAPED.get(escape[2], escape[0])

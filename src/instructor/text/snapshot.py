@@ -1,0 +1,362 @@
+"""The value of a JSON text as far as it is known, after each piece of the text.
+
+What is closed is the same object in all later snapshots; only the containers that are open are made anew. Numbers and
+literals are known when they are closed, strings grow. Missing and surplus commas are passed over. At any other fault
+the value stays as it is for good: whether the text can be read after all is decided when it is whole, elsewhere.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import jiter
+
+from instructor.text.scan import SCALAR, SPACE, Prose, Quoted, slashes
+
+_BETWEEN = re.compile(r"[\s,\ufeff]*")
+_FOLLOWS = {"{": frozenset('"}'), "[": frozenset('-0123456789tfn"{[]')}
+_BEGINS_SCALAR = frozenset("-0123456789tfn")
+_HALF_ESCAPE = re.compile(r"\\(?:u(?:[0-9a-fA-F]{0,3}|[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u[0-9a-fA-F]{0,3})?)?))?\Z")
+_LONGEST_HALF = len(r"\uD800\uDC0")
+_decode = json.JSONDecoder(strict=False).decode
+
+DEEPEST = 200
+"""How many containers may be open at once: as many as pydantic's parser allows."""
+
+
+class Shape(Protocol):
+    """What a container is shown as. Knows keys and parts; the parts are a dict for `{` and a list for `[`."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether the closed container is made from its own text; then nothing inside it is."""
+        ...
+
+    def of(self, opener: str, /) -> Shape:
+        """Give the shape of one container that this bracket opens here."""
+        ...
+
+    def child(self, key: str, /) -> Shape:
+        """Give the shape of what stands under this key, or, in a list, of any element."""
+        ...
+
+    def show(self, parts: Any, /) -> Any:
+        """Show the container with these parts, which are a copy to keep."""
+        ...
+
+    def close(self, parts: Any, text: str, how: Mapping[str, Any], /) -> Any:
+        """Make the closed container from its text."""
+        ...
+
+
+class Plain:
+    """The shape of JSON itself: dicts and lists."""
+
+    whole = False
+
+    def of(self, _opener: str, /) -> Plain:
+        return self
+
+    def child(self, _key: str, /) -> Plain:
+        return self
+
+    def show(self, parts: Any, /) -> Any:
+        return parts
+
+    def close(self, parts: Any, _text: str, _how: Mapping[str, Any], /) -> Any:
+        return parts
+
+
+class _Open:
+    """A container that is open: its closed parts, and the key of the part that comes."""
+
+    __slots__ = ("begin", "key", "parts", "shape")
+
+    def __init__(self, shape: Shape, opener: str, begin: int) -> None:
+        self.shape, self.begin, self.key = shape, begin, ""
+        self.parts: Any = {} if opener == "{" else []
+
+
+class _Grown:
+    """A string that grows in place although every snapshot holds it.
+
+    CPython appends in place to a string that only one local variable holds. The last snapshot holds the last string, so
+    two of them take turns: the one shown before last is free by now, and takes the last two pieces. If somebody still
+    holds it, the append copies: slower, never wrong.
+    """
+
+    __slots__ = ("_late", "_spare", "shown")
+
+    def __init__(self) -> None:
+        self.shown = self._spare = self._late = ""
+
+    def add(self, piece: str) -> None:
+        grown = self._spare
+        self._spare = ""
+        grown += self._late
+        grown += piece
+        self._spare, self._late, self.shown = self.shown, piece, grown
+
+
+class Snapshot:
+    """Reads a JSON object or array as it comes, with prose and fences before it.
+
+    `opens` says with which brackets the value may begin. `how` is handed to `Shape.close`.
+    """
+
+    __slots__ = (
+        "_base", "_begin", "_changed", "_grown", "_half", "_how", "_kept", "_open", "_opener", "_opens", "_phase",
+        "_prose", "_quoted", "_root", "_token", "_wholes", "closed", "looked", "value",
+    )  # fmt: skip
+
+    def __init__(self, shape: Shape, opens: str = "{[", how: Mapping[str, Any] | None = None) -> None:
+        self.value: Any = None
+        """The last snapshot; None before the value has begun."""
+        self.closed = False
+        """Whether the last bracket of the value came."""
+        self.looked = 0
+        """Characters looked at: read by the scanner, and copied into texts of closed parts."""
+        self._root, self._opens, self._how = shape, opens, how or {}
+        self._phase: _Phase = Snapshot._in_prose
+        self._prose, self._quoted = Prose(), Quoted()
+        self._kept = io.StringIO(newline="")
+        self._base = 0  # how much text was fed before the text being read
+        self._open: list[_Open] = []
+        self._wholes = 0  # how many of the open ones will be made from their text
+        self._opener, self._begin = "", 0  # the bracket with which the value may begin, and its place
+        self._token: list[str] = []  # a key, number or literal, as far as it was read
+        self._grown: _Grown | None = None  # the string being read, if it is a value
+        self._half = ""  # the end of the text, if it is inside an escape of that string
+        self._changed = False
+
+    def feed(self, text: str) -> Any | None:
+        """Take text; give the value so far. What changed nothing gives the same object again."""
+        self._kept.write(text)
+        place, size = 0, len(text)
+        while place < size:
+            place = self._phase(self, text, place)
+        self._base += size
+        self.looked += size
+        if self._changed:
+            self._changed = False
+            self.value = self._shown()
+        return self.value
+
+    @property
+    def text(self) -> str:
+        """All text that was fed."""
+        return self._kept.getvalue()
+
+    def _shown(self) -> Any:
+        """Make the open containers anew, from the innermost outwards."""
+        open_ = self._open
+        if not open_:
+            return self.value
+        grown = self._grown
+        missing = grown is None
+        inner: Any = None if grown is None else grown.shown
+        for at in range(len(open_) - 1, -1, -1):
+            container = open_[at]
+            parts = container.parts.copy()
+            if missing:
+                missing = False
+            elif type(parts) is dict:
+                parts[container.key] = inner
+            else:
+                parts.append(inner)
+            inner = container.shape.show(parts)
+        return inner
+
+    # Before the value, and when it cannot be read.
+
+    def _in_prose(self, text: str, place: int) -> int:
+        place = self._prose.find(text, place)
+        if place == len(text):
+            return place
+        if text[place] in self._opens:
+            self._opener, self._begin = text[place], self._base + place
+            self._phase = Snapshot._after_opener
+        return place + 1
+
+    def _after_opener(self, text: str, place: int) -> int:
+        place = _end(SPACE, text, place)
+        if place < len(text):
+            if text[place] in _FOLLOWS[self._opener]:
+                self._enter(self._root, self._opener, self._begin)
+            else:
+                self._phase = Snapshot._in_prose
+        return place
+
+    def _fault(self, text: str, place: int) -> int:
+        """Stop for good; but as long as the value has no part, what was read may be prose."""
+        if len(self._open) == 1 and not self._open[0].parts:
+            self._open.clear()
+            self.value, self._changed = None, False
+            self._phase = Snapshot._in_prose
+            return place
+        self._phase = Snapshot._at_rest
+        return len(text)
+
+    def _at_rest(self, text: str, _place: int) -> int:
+        return len(text)
+
+    # Containers.
+
+    def _enter(self, shape: Shape, opener: str, begin: int) -> None:
+        container = _Open(shape.of(opener), opener, begin)
+        if self._open and container.shape.whole:
+            self._wholes += 1
+        self._open.append(container)
+        self._phase = _INSIDE[opener]
+        self._changed = True
+
+    def _leave(self, place: int) -> int:
+        """Close the innermost container; its bracket stands at `place`."""
+        container = self._open.pop()
+        shape, outer = container.shape, self._open
+        self._changed = True
+        if not outer:
+            self.value, self.closed = shape.show(container.parts), True
+            self._phase = Snapshot._at_rest
+            return place + 1
+        if shape.whole:
+            self._wholes -= 1
+        if shape.whole and not self._wholes:
+            value = shape.close(container.parts, self._cut(container.begin, self._base + place + 1), self._how)
+        else:
+            value = shape.show(container.parts)
+        self._add(value)
+        return place + 1
+
+    def _cut(self, begin: int, end: int) -> str:
+        kept = self._kept
+        kept.seek(begin)
+        text = kept.read(end - begin)
+        kept.seek(0, io.SEEK_END)
+        self.looked += end - begin
+        return text
+
+    def _add(self, value: Any) -> None:
+        """Add a closed part to the innermost container."""
+        container = self._open[-1]
+        if type(container.parts) is dict:
+            container.parts[container.key] = value
+            self._phase = Snapshot._in_object
+        else:
+            container.parts.append(value)
+            self._phase = Snapshot._in_list
+        self._changed = True
+
+    def _in_object(self, text: str, place: int) -> int:
+        place = _end(_BETWEEN, text, place)
+        if place == len(text):
+            return place
+        if text[place] == '"':
+            self._token = []
+            self._phase = Snapshot._in_key
+            return place + 1
+        return self._leave(place) if text[place] == "}" else self._fault(text, place)
+
+    def _in_list(self, text: str, place: int) -> int:
+        place = _end(_BETWEEN, text, place)
+        if place < len(text) and text[place] == "]":
+            return self._leave(place)
+        return self._before_value(text, place)
+
+    def _in_key(self, text: str, place: int) -> int:
+        end = self._quoted.follow(text, place)
+        if end < 0:
+            self._token.append(text[place:])
+            return len(text)
+        self._token.append(text[place : end - 1])
+        key = "".join(self._token)
+        try:
+            self._open[-1].key = _decode(f'"{key}"') if "\\" in key else key
+        except ValueError:
+            return self._fault(text, end)
+        self._phase = Snapshot._after_key
+        return end
+
+    def _after_key(self, text: str, place: int) -> int:
+        place = _end(SPACE, text, place)
+        if place == len(text):
+            return place
+        if text[place] != ":":
+            return self._fault(text, place)
+        self._phase = Snapshot._before_value
+        return place + 1
+
+    # Values.
+
+    def _before_value(self, text: str, place: int) -> int:
+        place = _end(SPACE, text, place)
+        if place == len(text):
+            return place
+        mark = text[place]
+        if mark == '"':
+            self._grown, self._half = _Grown(), ""
+            self._changed = True
+            self._phase = Snapshot._in_string
+            return place + 1
+        if (mark == "{" or mark == "[") and len(self._open) < DEEPEST:
+            container = self._open[-1]
+            self._enter(container.shape.child(container.key), mark, self._base + place)
+            return place + 1
+        if mark not in _BEGINS_SCALAR:
+            return self._fault(text, place)
+        self._token = []
+        self._phase = Snapshot._in_scalar
+        return place
+
+    def _in_scalar(self, text: str, place: int) -> int:
+        end = _end(SCALAR, text, place)
+        self._token.append(text[place:end])
+        if end == len(text):
+            return end
+        try:
+            self._add(jiter.from_json("".join(self._token).encode()))
+        except ValueError:
+            return self._fault(text, end)
+        return end
+
+    def _in_string(self, text: str, place: int) -> int:
+        grown = self._grown
+        assert grown is not None
+        end = self._quoted.follow(text, place)
+        piece = text[place : end - 1] if end > 0 else text[place:]
+        if self._half or "\\" in piece:
+            piece = self._unescaped(self._half + piece, closed=end > 0)
+        if piece:
+            grown.add(piece)
+            self._changed = True
+        if end < 0:
+            return len(text)
+        self._grown = None
+        self._add(grown.shown)
+        return end
+
+    def _unescaped(self, piece: str, *, closed: bool) -> str:
+        """Decode a piece of a string; what ends inside an escape, or between two that mean one character, waits."""
+        self._half = ""
+        if not closed:
+            half = _HALF_ESCAPE.search(piece, max(0, len(piece) - _LONGEST_HALF))
+            while half and slashes(piece, 0, half.start()) % 2:
+                half = _HALF_ESCAPE.search(piece, half.start() + 1)
+            if half:
+                self._half, piece = half[0], piece[: half.start()]
+        try:
+            return str(_decode(f'"{piece}"'))
+        except ValueError:
+            return piece
+
+
+_Phase = Callable[[Snapshot, str, int], int]
+_INSIDE: dict[str, _Phase] = {"{": Snapshot._in_object, "[": Snapshot._in_list}
+
+
+def _end(pattern: re.Pattern[str], text: str, place: int) -> int:
+    return pattern.match(text, place).end()  # type: ignore[union-attr]  # these patterns match always
