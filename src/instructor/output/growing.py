@@ -1,0 +1,102 @@
+"""An answer that is shown while it grows: a snapshot for each piece of text, and the validated whole at the end.
+
+Every snapshot is a *prefix* of those after it and of the final value: strings and lists only grow, keys only come, a
+number or literal comes when it is whole. Field by field:
+
+- a closed model, dataclass or TypedDict is validated, once, when the outermost of its kind inside the answer closes
+  (strict and context as in the call); until then, or if it is not valid, it stands there as constructed;
+- so is a closed container of other things than plain JSON: a `list[date]` holds texts until it is closed;
+- what is constructed holds JSON's own values: the text of a date, a list where a set or tuple is meant;
+- a missing field holds its default, or None where there is none; a missing model an instance with nothing in it;
+- of a union the one member that can be told is shown, otherwise a dict until it is closed;
+- what a validator of the whole answer makes of a value is seen in the final value only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pydantic import ValidationError
+
+from instructor.engine.call import Call, Delta, Json, Reply, ToolCall
+from instructor.engine.ports import Bad, Good, Outcome, Tool
+from instructor.exceptions import ResponseParsingError
+from instructor.mode import Mode
+from instructor.output.one import One
+from instructor.output.shapes import Shapes, Wrapper
+from instructor.text.snapshot import Shape, Snapshot
+
+
+class Growing:
+    """The shape of an answer that is `one` value, shown while it grows."""
+
+    many = False
+
+    def __init__(self, one: One) -> None:
+        self.one = one
+        self.name = f"Partial{one.name}"[:64]
+        self.description: str = one.description
+        self.schema: Json = one.schema
+        self.tools = (Tool(self.name, self.description, self.schema),)
+        inner = Shapes().of(one.kind)
+        self.shape: Shape = Wrapper(inner) if one.wrapped else inner
+
+    def replay(self, parts: Iterable[Outcome], mode: Mode) -> Reply:
+        text = "".join(part.text for part in parts)
+        return Reply(calls=(ToolCall("call_1", self.name, text),)) if mode.by_tool else Reply(text=text)
+
+    def sink(self, call: Call) -> GrowingSink:
+        return GrowingSink(self, call)
+
+
+class GrowingSink:
+    """Reads one answer: the text, or the first tool call that has any arguments."""
+
+    def __init__(self, output: Growing, call: Call) -> None:
+        self._one, self._call = output.one, call
+        self._reader = Snapshot(output.shape, "{", {"strict": call.strict, "context": call.context})
+        self._channel: int | None = None
+        self._good = False
+
+    def feed(self, deltas: Sequence[Delta]) -> list[Outcome]:
+        found: list[Outcome] = []
+        for delta in deltas:
+            if not delta.text or (delta.channel >= 0) != self._call.mode.by_tool:
+                continue
+            if self._channel is None:
+                self._channel = delta.channel
+            if delta.channel != self._channel:
+                continue
+            value = self._reader.feed(delta.text)
+            if self._one.wrapped and value is not None:
+                if "content" not in value:
+                    continue
+                value = value["content"]
+            elif value is None:
+                continue
+            found.append(Good(0, value, "", final=False))
+        return found
+
+    def close(self) -> list[Outcome]:
+        """Validate the whole answer."""
+        if not self.started:
+            return []
+        text = self._reader.text
+        try:
+            value, mended = self._one.parse(text, self._call)
+        except (ValidationError, ResponseParsingError) as error:
+            return [Bad(0, text, error)]
+        self._good = True
+        return [Good(0, value, text, mended=mended)]
+
+    @property
+    def started(self) -> bool:
+        return self._channel is not None
+
+    @property
+    def closed(self) -> bool:
+        return self._good or self._reader.closed
+
+    @property
+    def looked(self) -> int:
+        return self._reader.looked

@@ -1,0 +1,382 @@
+"""Typed shapes for growing values: what an open container of a type is shown as, and how a closed one is validated.
+
+Compiled once for a response model and kept with its output; a part's shape is compiled when the part first comes.
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import dataclasses
+import types
+from collections.abc import Callable, Iterator, Mapping
+from copy import copy
+from enum import Enum
+from functools import partial
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
+
+from pydantic import AliasChoices, AliasPath, BaseModel, Field, RootModel, TypeAdapter, ValidationError
+from pydantic.errors import PydanticUserError
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+from typing_extensions import NotRequired, ReadOnly, Required, TypeAliasType, get_type_hints, is_typeddict
+
+from instructor.output.choice import choice_for
+from instructor.text.snapshot import Plain, Shape
+
+_PLAIN = Plain()
+_JSON = (str, int, bool, type(None), Any, object, list, dict)
+_LISTS = (list, set, frozenset, tuple, collections.abc.Sequence, collections.abc.Iterable, collections.abc.Set)
+_DICTS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
+_SEQUENCES = (tuple, set, frozenset)
+_SHARED = (str, int, float, bool, bytes, type(None), tuple, frozenset, Enum)
+_set = object.__setattr__
+
+Validate = Callable[..., Any]
+
+
+class Shapes:
+    """Compiles shapes; one for each class, so that a type may hold itself."""
+
+    def __init__(self) -> None:
+        self._of_class: dict[Any, Shape] = {}
+        self._emptied: list[Any] = []
+
+    def of(self, kind: Any) -> Shape:
+        """Give the shape of a type; what is no container has the plain one."""
+        kind = _bare(kind)
+        origin, args = get_origin(kind), get_args(kind)
+        known = self._of_class.get(kind) if isinstance(kind, type) and not args else None
+        if known is not None:
+            return known
+        if _is_record(kind) or _is_record(origin):
+            return self._record(kind, origin or kind)
+        if _is_json(kind):
+            return _PLAIN
+        if origin is Annotated:  # a union with its discriminator
+            return self._union(kind, get_args(_bare(args[0])))
+        if origin is Union or origin is types.UnionType:
+            return self._union(kind, args)
+        if origin in _LISTS:
+            elements = {arg for arg in args if arg is not Ellipsis}
+            part = self.of(elements.pop()) if len(elements) == 1 else _PLAIN
+            return _Each("[", part) if part is not _PLAIN else _Whole(kind)
+        if origin in _DICTS:
+            part = self.of(args[1]) if _is_json(args[0]) else _PLAIN
+            return _Each("{", part) if part is not _PLAIN else _Whole(kind)
+        return _Whole(kind) if origin or (isinstance(kind, type) and issubclass(kind, _SEQUENCES)) else _PLAIN
+
+    def empty(self, kind: Any) -> Any:
+        """Make an instance of a model with nothing in it; None for another type, or where it would hold itself."""
+        kind = _bare(kind)
+        if not (isinstance(kind, type) and _is_record(kind)) or is_typeddict(kind) or kind in self._emptied:
+            return None
+        if issubclass(kind, RootModel):
+            return None
+        self._emptied.append(kind)
+        try:
+            return self.of(kind).of("{").show({})
+        finally:
+            self._emptied.pop()
+
+    def _record(self, kind: Any, cls: Any) -> Shape:
+        shape: Shape
+        if issubclass(cls, RootModel):
+            shape = _Root(cls, self.of(cls.model_fields["root"].annotation))
+        elif issubclass(cls, BaseModel):
+            shape = _Model(cls, self)
+        elif is_typeddict(cls):
+            shape = _Keyed(kind, list(_keyed(cls)), self)
+        else:
+            shape = _Record(kind, cls, self)
+        self._of_class[kind] = shape
+        return shape
+
+    def _union(self, kind: Any, args: tuple[Any, ...]) -> Shape:
+        told = [arg for arg in args if not _is_json(arg)]
+        objects = [arg for arg in args if (get_origin(_bare(arg)) or _bare(arg)) in _DICTS]
+        if len(told) == 1 and (objects == told or not objects):
+            return self.of(told[0])
+        return _Whole(kind)
+
+
+class _Each:
+    """A list or dict whose parts have a shape of their own. They are validated, each by itself."""
+
+    whole = False
+
+    def __init__(self, opener: str, part: Shape) -> None:
+        self._opener, self._part = opener, part
+
+    def of(self, opener: str, /) -> Shape:
+        return self if opener == self._opener else _PLAIN
+
+    def child(self, _key: str, /) -> Shape:
+        return self._part
+
+    def show(self, parts: Any, /) -> Any:
+        return parts
+
+    def close(self, parts: Any, _text: str, _how: Mapping[str, Any], /) -> Any:
+        return parts
+
+
+class Wrapper(_Each):
+    """The object that holds an answer under `content`. The answer is not validated a second time as a part of it."""
+
+    def __init__(self, content: Shape) -> None:
+        super().__init__("{", _Content(content))
+
+
+class _Content(Plain):
+    def __init__(self, content: Shape) -> None:
+        self._content = content
+
+    def of(self, opener: str, /) -> Any:
+        shape: Any = copy(self._content.of(opener))
+        shape.whole = False
+        return shape
+
+
+class _Whole:
+    """A container shown as JSON while it is open, and validated when it is closed."""
+
+    whole = True
+
+    def __init__(self, kind: Any) -> None:
+        self._kind = kind
+        self._validate: Validate | None = None
+
+    def of(self, _opener: str, /) -> Shape:
+        return self
+
+    def child(self, _key: str, /) -> Shape:
+        return _PLAIN
+
+    def show(self, parts: Any, /) -> Any:
+        return parts
+
+    def close(self, parts: Any, text: str, how: Mapping[str, Any], /) -> Any:
+        """Validate; what is not valid stays as it is: the whole answer's validation will say why."""
+        try:
+            if self._validate is None:
+                self._validate = self._validator()
+            return self._validate(text, **how)
+        except (ValidationError, PydanticUserError, NameError):
+            return self.show(parts)
+
+    def _validator(self) -> Validate:
+        choice = choice_for(self._kind)
+        return choice.validate_json if choice else TypeAdapter(self._kind).validator.validate_json
+
+
+class _Root(_Whole):
+    """A RootModel: an instance around what its root is shown as."""
+
+    def __init__(self, cls: type[RootModel[Any]], root: Shape) -> None:
+        super().__init__(cls)
+        self._cls, self._root = cls, root
+
+    def of(self, opener: str, /) -> Shape:
+        shape = copy(self)
+        shape._root = self._root.of(opener)
+        return shape
+
+    def child(self, key: str, /) -> Shape:
+        return self._root.child(key)
+
+    def show(self, parts: Any, /) -> Any:
+        made = self._cls.__new__(self._cls)
+        _set(made, "__dict__", {"root": self._root.show(parts)})
+        _set(made, "__pydantic_fields_set__", {"root"})
+        return made
+
+
+class _Field(NamedTuple):
+    """A field: its type, the keys it is read from, and its default, which `make` gives where it cannot be shared."""
+
+    name: str
+    kind: Any
+    keys: tuple[str, ...]
+    default: Any = None
+    make: Callable[[], Any] | None = None
+
+
+class _Keyed(_Whole):
+    """An object with fields, shown as a dict."""
+
+    def __init__(self, kind: Any, fields: list[_Field], shapes: Shapes) -> None:
+        super().__init__(kind)
+        self._shapes = shapes
+        self._names = {key: field.name for field in fields for key in field.keys}
+        self._kinds = {key: field.kind for field in fields for key in field.keys}
+        self._children: dict[str, Shape] = {}
+        self._missing = {field.name: field.default for field in fields}
+        self._made = [(field.name, field.make) for field in fields if field.make]
+
+    def of(self, opener: str, /) -> Shape:
+        """Make the defaults that instances do not share, once for each container."""
+        if opener != "{":
+            return _PLAIN
+        if not self._made:
+            return self
+        shape = copy(self)
+        shape._missing = {**self._missing, **{name: make() for name, make in self._made}}
+        return shape
+
+    def child(self, key: str, /) -> Shape:
+        shape = self._children.get(key)
+        if shape is None:
+            shape = self._children[key] = self._shapes.of(self._kinds.get(key, Any))
+        return shape
+
+
+class _Record(_Keyed):
+    """A dataclass, shown as its instance."""
+
+    def __init__(self, kind: Any, cls: type[Any], shapes: Shapes) -> None:
+        super().__init__(kind, list(_recorded(cls, shapes)), shapes)
+        self._cls = cls
+
+    def show(self, parts: Any, /) -> Any:
+        made = object.__new__(self._cls)
+        names = self._names
+        known = {names[key]: value for key, value in parts.items() if key in names}
+        for name, value in {**self._missing, **known}.items():
+            _set(made, name, value)
+        return made
+
+
+class _Model(_Keyed):
+    """A pydantic model, shown as its instance, made as `model_construct` makes it but for less."""
+
+    def __init__(self, cls: type[BaseModel], shapes: Shapes) -> None:
+        config = cls.model_config
+        by_name = bool(config.get("populate_by_name") or config.get("validate_by_name"))
+        by_alias = config.get("validate_by_alias", True) is not False
+        fields = [_field(name, info, shapes, by_name, by_alias) for name, info in cls.model_fields.items()]
+        super().__init__(cls, fields, shapes)
+        self._cls = cls
+        self._extra = config.get("extra") == "allow"
+        self._private = cls.__private_attributes__
+
+    def show(self, parts: Any, /) -> Any:
+        values, given, names = self._missing.copy(), set(), self._names
+        extra: dict[str, Any] | None = {} if self._extra else None
+        for key, value in parts.items():
+            name = names.get(key)
+            if name is not None:
+                values[name] = value
+                given.add(name)
+            elif extra is not None:
+                extra[key] = value
+                given.add(key)
+        cls = self._cls
+        made = cls.__new__(cls)
+        _set(made, "__dict__", values)
+        _set(made, "__pydantic_fields_set__", given)
+        _set(made, "__pydantic_extra__", extra)
+        private = {name: attribute.get_default() for name, attribute in self._private.items()}
+        known = {name: value for name, value in private.items() if value is not PydanticUndefined}
+        _set(made, "__pydantic_private__", known if private else None)
+        return made
+
+    def _validator(self) -> Validate:
+        return self._cls.__pydantic_validator__.validate_json
+
+
+def _field(name: str, info: FieldInfo, shapes: Shapes, by_name: bool = True, by_alias: bool = True) -> _Field:
+    """Read a field of pydantic's. What comes by a path through several keys is not shown before it is validated."""
+    keys = _keys(info.validation_alias) if by_alias else ()
+    if by_name or info.validation_alias is None:
+        keys = (*keys, name)
+    kind: Any = info.annotation
+    if info.discriminator is not None:
+        kind = Annotated[kind, Field(discriminator=info.discriminator)]
+    if info.default_factory is not None:
+        takes_data = info.default_factory_takes_validated_data
+        return _Field(
+            name, kind, keys, make=None if takes_data else lambda: info.get_default(call_default_factory=True)
+        )
+    if info.default is PydanticUndefined:
+        empty = _is_record(_bare(kind)) and not is_typeddict(kind)
+        return _Field(name, kind, keys, make=(lambda: shapes.empty(kind)) if empty else None)
+    shared = isinstance(info.default, _SHARED)
+    return _Field(name, kind, keys, info.default if shared else None, None if shared else info.get_default)
+
+
+def _keys(alias: str | AliasPath | AliasChoices | None) -> tuple[str, ...]:
+    if isinstance(alias, AliasChoices):
+        return tuple(key for choice in alias.choices for key in _keys(choice))
+    if isinstance(alias, AliasPath):
+        return tuple(key for key in alias.path if isinstance(key, str)) if len(alias.path) == 1 else ()
+    return () if alias is None else (alias,)
+
+
+def _recorded(cls: Any, shapes: Shapes) -> Iterator[_Field]:
+    """Read a dataclass, the standard library's or pydantic's."""
+    hints, infos = _hints(cls), getattr(cls, "__pydantic_fields__", {})
+    for field in dataclasses.fields(cls):
+        info = infos.get(field.name) or field.default
+        kind = hints.get(field.name, Any)
+        if isinstance(info, FieldInfo):
+            yield _field(field.name, info, shapes)._replace(kind=kind)
+        elif field.default_factory is not dataclasses.MISSING:
+            yield _Field(field.name, kind, (field.name,), make=field.default_factory)
+        elif field.default is not dataclasses.MISSING:
+            yield _Field(field.name, kind, (field.name,), field.default)
+        else:
+            empty = _is_record(_bare(kind)) and not is_typeddict(kind)
+            yield _Field(field.name, kind, (field.name,), make=partial(shapes.empty, kind) if empty else None)
+
+
+def _keyed(cls: Any) -> Iterator[_Field]:
+    for name, kind in _hints(cls).items():
+        yield _Field(name, kind, (name,))
+
+
+def _hints(cls: Any) -> dict[str, Any]:
+    try:
+        return get_type_hints(cls, include_extras=True)
+    except NameError:  # a class made inside a function, which names another one there
+        return {}
+
+
+def _bare(kind: Any) -> Any:
+    """Take off what says nothing about the shape. A union keeps its discriminator."""
+    while True:
+        origin = get_origin(kind)
+        if origin is Annotated:
+            inner = get_args(kind)[0]
+            if get_origin(_bare(inner)) in (Union, types.UnionType):
+                return kind if kind.__metadata__ else inner
+            kind = inner
+        elif origin in (Required, NotRequired, ReadOnly):
+            kind = get_args(kind)[0]
+        elif isinstance(kind, TypeAliasType):
+            kind = kind.__value__
+        elif isinstance(origin, TypeAliasType):
+            kind = origin.__value__[get_args(kind)]
+        elif hasattr(kind, "__supertype__"):
+            kind = kind.__supertype__
+        else:
+            return kind
+
+
+def _is_record(kind: Any) -> bool:
+    """Whether a type has fields: a model, a dataclass, a TypedDict."""
+    if not isinstance(kind, type) or get_origin(kind) is not None:
+        return False
+    return issubclass(kind, BaseModel) or dataclasses.is_dataclass(kind) or is_typeddict(kind)
+
+
+def _is_json(kind: Any) -> bool:
+    """Whether validation leaves every value of a type as JSON has it."""
+    kind = _bare(kind)
+    origin, args = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return _is_json(args[0])
+    if origin is Literal:
+        return all(isinstance(arg, (str, int, bool, type(None))) and not isinstance(arg, Enum) for arg in args)
+    if origin in (Union, types.UnionType, list, dict):
+        return all(map(_is_json, args)) and (origin is not dict or args[0] is str)
+    return kind in _JSON
