@@ -1,0 +1,66 @@
+"""The embedded model, spoken to in OpenAI's wire JSON: blocking or awaiting, whole or streamed."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+from collections.abc import AsyncGenerator, Generator, Mapping
+from pathlib import Path
+from typing import Any
+
+from instructor.engine.call import Json
+from instructor.local.answer import Answer, fold
+from instructor.local.engine import engine
+from instructor.local.plan import plan
+from instructor.local.weights import locate
+
+
+class LocalModel:
+    """A model whose weights are a GGUF file. It is loaded at the first request, once a process."""
+
+    def __init__(self, weights: str | Path = "") -> None:
+        self.path = locate(str(weights))
+
+    def chat(self, body: Mapping[str, Any]) -> Json:
+        """Answer a chat-completions body with a whole `chat.completion`."""
+        return fold(list(self.stream({**body, "stream": False})))
+
+    def stream(self, body: Mapping[str, Any]) -> Generator[Json, None, None]:
+        """Answer with `chat.completion.chunk`s as they are written. Closing the generator ends the generation."""
+        todo = plan(body)
+        answer = Answer(todo)
+        events: queue.SimpleQueue[Json | Exception | None] = queue.SimpleQueue()
+        run = engine(self.path).start(todo.request, events.put)
+        try:
+            while not answer.done and (event := events.get()) is not None:
+                yield from _chunks(answer, event)
+            yield from answer.close()
+        finally:
+            run.stop()
+
+    async def achat(self, body: Mapping[str, Any]) -> Json:
+        """`chat`, awaited."""
+        return fold([chunk async for chunk in self.astream({**body, "stream": False})])
+
+    async def astream(self, body: Mapping[str, Any]) -> AsyncGenerator[Json, None]:
+        """`stream`, awaited."""
+        todo = plan(body)
+        answer = Answer(todo)
+        events: asyncio.Queue[Json | Exception | None] = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+        loaded = await asyncio.to_thread(engine, self.path)
+        run = loaded.start(todo.request, lambda event: loop.call_soon_threadsafe(events.put_nowait, event))
+        try:
+            while not answer.done and (event := await events.get()) is not None:
+                for chunk in _chunks(answer, event):
+                    yield chunk
+            for chunk in answer.close():
+                yield chunk
+        finally:
+            run.stop()
+
+
+def _chunks(answer: Answer, event: Json | Exception) -> list[Json]:
+    if isinstance(event, Exception):
+        raise event
+    return answer.feed(event)

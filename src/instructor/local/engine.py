@@ -1,0 +1,133 @@
+"""llama.cpp in this process, through `xllamacpp`: one engine a weights file, shared by all threads.
+
+A generation runs in a thread of its own, because the call blocks until the last token; what it says goes to a function
+of the caller's as it comes. `xllamacpp` also listens on a loopback port, which cannot be turned off: a random key
+that nobody is told locks it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import importlib
+import secrets
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from instructor.engine.call import Json
+from instructor.exceptions import ConfigurationError, ProviderError
+
+SLOTS = 4
+"""How many generations run at the same time; more than that wait their turn."""
+CONTEXT = 2048
+"""Tokens that one generation has, its prompt and its answer together."""
+
+Emit = Callable[[Json | Exception | None], object]
+"""Takes each event of a generation, or the error it ended with, and then None."""
+
+
+class Run:
+    """One generation. It starts at once; `stop` ends it at the next token."""
+
+    def __init__(self, server: Any, request: Json, emit: Emit) -> None:
+        self._server, self._request, self._emit = server, request, emit
+        self._stopped = threading.Event()
+        # A daemon thread, so that an answer nobody waits for does not hold the interpreter: `_close` ends it.
+        self._thread = threading.Thread(target=self._generate, name="instructor-local", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def join(self) -> None:
+        self._thread.join()
+
+    def _event(self, event: Json) -> bool:
+        """Pass an event on; True tells llama.cpp to stop."""
+        if not self._stopped.is_set():
+            error = event.get("error")
+            self._emit(_failure(error) if error else event)
+        return self._stopped.is_set()
+
+    def _generate(self) -> None:
+        # A loop that was closed in the meantime raises RuntimeError: nobody listens any more.
+        with contextlib.suppress(RuntimeError):
+            try:
+                if not self._stopped.is_set():
+                    self._server.handle_chat_completions(self._request, self._event)
+            except ValueError as error:  # what xllamacpp raises for a request that llama.cpp does not take
+                self._emit(ProviderError("local", f"llama.cpp did not take the request: {error}"))
+            finally:
+                _live.discard(self)
+                self._emit(None)
+
+
+class Engine:
+    """A loaded model."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            xllamacpp = importlib.import_module("xllamacpp")
+        except ImportError as error:
+            raise ConfigurationError('The embedded model needs xllamacpp: pip install "instructor[local]"') from error
+        params = xllamacpp.CommonParams()
+        params.model.path = str(path)
+        params.n_ctx, params.n_parallel, params.n_gpu_layers = CONTEXT * SLOTS, SLOTS, 0
+        # On busy cores a second thread makes llama.cpp slower by an order of magnitude, not faster.
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
+        params.cache_ram_mib = 0  # each slot keeps its own last prompt; the second store would grow to gigabytes
+        params.warmup, params.ui, params.verbosity = False, False, -1
+        params.hostnames, params.port, params.n_threads_http = ["127.0.0.1"], 0, 1
+        params.api_keys = [secrets.token_urlsafe()]
+        try:
+            self._server = xllamacpp.Server(params)
+        except RuntimeError as error:
+            raise ConfigurationError(f"llama.cpp cannot load {str(path)!r}: is it a GGUF file of a model?") from error
+
+    def start(self, request: Json, emit: Emit) -> Run:
+        """Start a generation; `request` is a body of llama.cpp's chat completions."""
+        run = Run(self._server, {**request, "stream": True}, emit)
+        _live.add(run)
+        return run
+
+    def close(self) -> None:
+        self._server = None
+
+
+_engines: dict[Path, Engine] = {}
+_live: set[Run] = set()
+_loading = threading.Lock()
+
+
+def engine(path: Path) -> Engine:
+    """Give the engine of a weights file, loaded at its first use."""
+    with _loading:
+        if path not in _engines:
+            _engines[path] = Engine(path)
+        return _engines[path]
+
+
+@atexit.register
+def _close() -> None:
+    """End what still runs, then the engines: a callback into a Python that is going down would crash it."""
+    running = list(_live)
+    for run in running:
+        run.stop()
+    for run in running:
+        run.join()
+    for one in _engines.values():
+        one.close()
+    _engines.clear()
+
+
+def _failure(error: Json) -> ProviderError:
+    if error.get("type") == "exceed_context_size_error":
+        return ProviderError(
+            "local",
+            f"the request has {error.get('n_prompt_tokens')} tokens, and there is room for {error.get('n_ctx')}, "
+            "the answer included. Send a shorter text, or fewer earlier turns.",
+            error,
+        )
+    return ProviderError("local", str(error.get("message", error)), error)

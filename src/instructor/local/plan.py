@@ -1,0 +1,200 @@
+"""An OpenAI chat-completions body as what llama.cpp is asked for. Pure.
+
+A tool that must be called, a response format and a schema told in the prompt all come to the same thing: an answer
+that the grammar of a schema holds to. A schema that stands in the prompt is taken out of it, because so small a model
+copies from it; worked examples take its place.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from instructor.engine.call import Json
+from instructor.exceptions import ProviderError
+from instructor.local.grammar import grammar
+from instructor.local.worked import examples
+
+MAX_TOKENS = 1024
+"""The answer's length where the request sets none: half of what a slot holds."""
+SYSTEM = "You turn the user's text into JSON."
+_PASSED = ("temperature", "top_p", "seed", "stop", "presence_penalty", "frequency_penalty", "logit_bias")
+_JSON = {"type": "object"}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What llama.cpp is asked for, and how its text is to be handed on."""
+
+    request: Json
+    schema: Json | None
+    tool: str | None = None
+    """The one tool that is called."""
+    several: bool = False
+    """Whether the text is a list of calls, each with its tool's name."""
+    model: str = "local"
+    usage: bool = True
+
+
+def plan(body: Mapping[str, Any]) -> Plan:
+    """Read a body; a ProviderError says what cannot be done."""
+    messages = body.get("messages")
+    if not isinstance(messages, list) or not messages:
+        raise ProviderError("local", f"messages={messages!r} is no list of messages")
+    if body.get("n") not in (None, 1):
+        raise ProviderError("local", f"n={body['n']!r}: one choice is all there is")
+    tools = _tools(body)
+    told, schema = _told(messages)
+    tool, several = None, False
+    if tools:
+        choice = body.get("tool_choice")
+        single = len(tools) == 1 and choice not in (None, "auto")
+        tool, several = (next(iter(tools)), False) if single else (None, True)
+        schema = tools[tool] if tool else _calls(tools, many=body.get("parallel_tool_calls") is not False)
+    else:
+        schema = _format(body.get("response_format"), schema)
+    request: Json = {key: body[key] for key in _PASSED if body.get(key) is not None}
+    request.setdefault("temperature", 0)
+    request.setdefault("seed", 1)
+    limit = body.get("max_completion_tokens") or body.get("max_tokens")
+    request["max_tokens"] = limit or MAX_TOKENS
+    request["timings_per_token"] = True
+    request["messages"] = _turns(told, schema)
+    if schema is not None:
+        request["grammar"] = grammar(schema)
+    options = body.get("stream_options") or {}
+    usage = not body.get("stream") or bool(options.get("include_usage"))
+    return Plan(request, schema, tool, several, str(body.get("model") or "local"), usage)
+
+
+def _tools(body: Mapping[str, Any]) -> dict[str, Json]:
+    """List the tools that may be called, by name: all, the chosen one, or none."""
+    choice = body.get("tool_choice")
+    if choice == "none":
+        return {}
+    try:
+        tools = {
+            tool["function"]["name"]: tool["function"].get("parameters") or _JSON for tool in body.get("tools") or ()
+        }
+    except (KeyError, TypeError) as error:
+        raise ProviderError("local", f"tools={body['tools']!r} is no list of functions with a name") from error
+    if isinstance(choice, Mapping):
+        name = (choice.get("function") or {}).get("name")
+        if name not in tools:
+            raise ProviderError(
+                "local", f"tool_choice names {name!r}; there are {', '.join(map(repr, tools)) or 'no tools'}"
+            )
+        return {name: tools[name]}
+    if choice not in (None, "auto", "required"):
+        raise ProviderError("local", f"tool_choice={choice!r} is none of 'auto', 'required', 'none' and a function")
+    return tools
+
+
+def _calls(tools: dict[str, Json], *, many: bool) -> Json:
+    """Make the schema of a list of calls; each tool's own definitions move to the top, under names of their own."""
+    definitions: Json = {}
+    members = []
+    for place, (name, parameters) in enumerate(tools.items()):
+        text = json.dumps({key: part for key, part in parameters.items() if key not in ("$defs", "definitions")})
+        for key in ("$defs", "definitions"):
+            for own, node in (parameters.get(key) or {}).items():
+                definitions[f"t{place}_{own}"] = node
+        moved = json.dumps([json.loads(text), definitions])
+        moved = re.sub(r'"#/(?:\$defs|definitions)/(?!t\d+_)', f'"#/$defs/t{place}_', moved)
+        own_parameters, definitions = json.loads(moved)
+        members.append(_closed({"name": {"const": name}, "arguments": own_parameters}))
+    calls = {"type": "array", "items": {"anyOf": members}, "minItems": 1, **({} if many else {"maxItems": 1})}
+    return {**_closed({"calls": calls}), "$defs": definitions}
+
+
+def _closed(fields: Json) -> Json:
+    return {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
+
+
+def _format(wanted: Any, told: Json | None) -> Json | None:
+    """Choose the schema of an answer in text: the request's own, else the one that the prompt tells."""
+    kind = wanted.get("type") if isinstance(wanted, Mapping) else wanted
+    if kind == "json_schema":
+        schema: Any = (wanted.get("json_schema") or {}).get("schema")
+        if not isinstance(schema, dict):
+            raise ProviderError("local", f"response_format={wanted!r} has no json_schema.schema")
+        return schema
+    if kind == "json_object":
+        return told or _JSON
+    if kind not in (None, "text"):
+        raise ProviderError("local", f"response_format={wanted!r} is none of 'text', 'json_object' and 'json_schema'")
+    return told
+
+
+def _told(messages: Sequence[Any]) -> tuple[list[Json], Json | None]:
+    """Read the messages as plain turns, and take out the schema that the system's text tells, if it does."""
+    turns: list[Json] = []
+    schema: Json | None = None
+    for message in messages:
+        if not isinstance(message, Mapping):
+            raise ProviderError("local", f"the message {message!r} is no object with a role and a content")
+        role, text = message.get("role"), _text(message)
+        if role in ("system", "developer"):
+            text, found = _without_schema(text)
+            schema, role = found or schema, "system"
+        elif role != "assistant":  # what a tool says, a re-ask's errors, is somebody speaking to the model
+            role = "user"
+        if turns and turns[-1]["role"] == role:
+            turns[-1]["content"] = "\n\n".join(part for part in (turns[-1]["content"], text) if part)
+        else:
+            turns.append({"role": role, "content": text})
+    return turns, schema
+
+
+def _text(message: Mapping[str, Any]) -> str:
+    """Read a message as text; tool calls are the JSON that the model once wrote."""
+    calls = [call["function"].get("arguments") or "" for call in message.get("tool_calls") or ()]
+    content = message.get("content") or ""
+    if isinstance(content, str):
+        return "\n".join([*([content] if content else []), *calls])
+    parts = []
+    for part in content:
+        if not isinstance(part, Mapping) or part.get("type") not in ("text", "input_text"):
+            raise ProviderError("local", f"the embedded model reads text only, not {part!r}")
+        parts.append(part.get("text") or "")
+    return "\n".join([*parts, *calls])
+
+
+def _without_schema(text: str) -> tuple[str, Json | None]:
+    """Find the last JSON Schema in a text, and take it out together with the paragraphs that speak of it."""
+    decoder = json.JSONDecoder()
+    found: tuple[int, int, Json] | None = None
+    at = text.find("{")
+    while at >= 0:
+        end = at + 1
+        try:
+            node, end = decoder.raw_decode(text, at)
+        except ValueError:
+            node = None
+        if isinstance(node, dict) and ("properties" in node or "$defs" in node):
+            found = (at, end, node)
+        at = text.find("{", end)
+    if found is None:
+        return text, None
+    before = [part for part in re.split(r"\n\s*\n|```\w*", text[: found[0]]) if part.strip()]
+    after = [part for part in re.split(r"\n\s*\n|```", text[found[1] :]) if part.strip()]
+    if before and re.search(r"json|schema", before[-1], re.IGNORECASE):
+        before.pop()
+    if after and re.search(r"json|schema", after[0], re.IGNORECASE):
+        after.pop(0)
+    return "\n\n".join(part.strip() for part in (*before, *after)), found[2]
+
+
+def _turns(turns: list[Json], schema: Json | None) -> list[Json]:
+    """Put the worked examples between the system's words and the conversation."""
+    if schema is None:
+        return turns
+    first = turns[0]["role"] == "system"
+    said = turns[0]["content"] if first else ""
+    opening = [{"role": "system", "content": said or SYSTEM}]
+    for text, answer in examples(schema):
+        opening += [{"role": "user", "content": text}, {"role": "assistant", "content": answer}]
+    return opening + turns[1:] if first else opening + turns
