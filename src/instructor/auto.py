@@ -9,7 +9,7 @@ from typing import Any, Literal, overload
 from instructor import providers
 from instructor.caller import Caller
 from instructor.client import AsyncInstructor, Instructor
-from instructor.exceptions import ClientError, ConfigurationError
+from instructor.exceptions import ConfigurationError
 from instructor.hooks import Hooks
 from instructor.mode import Mode
 from instructor.providers import Provider
@@ -38,45 +38,52 @@ def from_provider(
     name, chosen = _split(model)
     provider = providers.load(name)
     checked = provider.mode_for(mode)
-    kind = getattr(provider.load_sdk(), (provider.async_clients if async_client else provider.clients)[0])
-    taken = {key for key in inspect.signature(kind.__init__).parameters if key != "self"}
-    settings = {key: value for key, value in options.items() if key in taken}
     try:
-        client = kind(**{**provider.options, **settings})
+        client, defaults = _made(provider, async_client, options)
     except ConfigurationError:
         raise
     except Exception as error:
         hint = f" Set {provider.key} or give api_key=." if provider.key and "api_key" in str(error) else ""
         raise ConfigurationError(f"No client for {model!r}: {error}{hint}") from error
-    defaults = {key: value for key, value in options.items() if key not in taken}
-    return connect(name, client, checked, **{"model": chosen, **defaults})
+    return connect(name, client, checked, use_async=async_client, **{"model": chosen, **defaults})
 
 
-def connect(name: str, client: Any, mode: Mode | None = None, **defaults: Any) -> Instructor | AsyncInstructor:
+def _made(provider: Provider, async_client: bool, options: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Make an SDK's client of the options that it takes; give it and the rest."""
+    if provider.make is not None:
+        rest = {**provider.fixed(), **options}
+        return provider.make(async_client, rest), rest
+    kind = provider.kind((provider.async_clients if async_client else provider.clients)[0])
+    taken = {key for key in inspect.signature(kind.__init__).parameters if key != "self"}
+    settings = {key: value for key, value in options.items() if key in taken}
+    rest = {key: value for key, value in options.items() if key not in taken}
+    return kind(**{**provider.fixed(), **settings}), rest
+
+
+def connect(
+    name: str, client: Any, mode: Mode | None = None, *, use_async: bool | None = None, **defaults: Any
+) -> Instructor | AsyncInstructor:
     """Wrap a client of a provider's SDK; `defaults` are arguments of every call that does not give its own."""
     provider = providers.load(name)
     hooks = defaults.pop("hooks", None)
-    caller = caller_for(provider, client, provider.mode_for(mode), defaults, hooks)
+    caller = caller_for(provider, client, provider.mode_for(mode), defaults, hooks, use_async=use_async)
     return AsyncInstructor(caller) if caller.awaiting else Instructor(caller)
 
 
 def caller_for(
-    provider: Provider, client: Any, mode: Mode, defaults: Mapping[str, Any], hooks: Hooks | None = None
+    provider: Provider,
+    client: Any,
+    mode: Mode,
+    defaults: Mapping[str, Any],
+    hooks: Hooks | None = None,
+    *,
+    use_async: bool | None = None,
 ) -> Caller:
     """Give what makes the calls of a client, blocking or awaiting as the client is."""
-    awaiting = is_awaiting(provider, client)
-    transport: Any = (provider.async_transport if awaiting else provider.transport)(client)
-    return Caller(client, provider.name, mode, provider.dialect, transport, awaiting, dict(defaults), hooks or Hooks())
-
-
-def is_awaiting(provider: Provider, client: Any) -> bool:
-    """Tell an awaiting client from a blocking one; a ClientError for any other object."""
-    sdk = provider.load_sdk()
-    for names, awaiting in ((provider.clients, False), (provider.async_clients, True)):
-        if isinstance(client, tuple(getattr(sdk, name) for name in names)):
-            return awaiting
-    wanted = ", ".join(f"{provider.sdk}.{name}" for name in (*provider.clients, *provider.async_clients))
-    raise ClientError(f"{client!r} is no client of {provider.name}; give one of {wanted}.")
+    awaiting = provider.is_awaiting(client, use_async)
+    wire = provider.wire_for(mode)
+    transport: Any = (wire.async_transport if awaiting else wire.transport)(client)
+    return Caller(client, provider.name, mode, wire.dialect, transport, awaiting, dict(defaults), hooks or Hooks())
 
 
 def _split(model: str) -> tuple[str, str]:

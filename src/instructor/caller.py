@@ -155,8 +155,9 @@ class Caller:
         """Give the arguments of a call whose response is wanted as it is."""
         given = self._given(arguments)
         context = _context(given)
-        options = {key: value for key, value in given.items() if key not in _OURS and key != "validation_context"}
-        return {**options, "messages": rendered(_checked_messages(messages, given), context)}
+        messages = rendered(_checked_messages(messages, given), context)
+        ours = (*_OURS, "validation_context")
+        return self.dialect.plain(messages, {key: value for key, value in given.items() if key not in ours})
 
 
 def _finished(values: list[Any], plan: _Plan) -> Any:

@@ -40,7 +40,8 @@ def from_named(provider: str) -> FromClient:
         )
 
     def wrap(client: Any, mode: Mode | None = None, model: str | None = None, **defaults: Any) -> Any:
-        return connect(provider, client, mode, **({} if model is None else {"model": model}), **defaults)
+        given = defaults if model is None else {"model": model, **defaults}
+        return connect(provider, client, mode, **given)
 
     wrap.__name__ = wrap.__qualname__ = f"from_{provider}"
     wrap.__doc__ = f"Wrap a client of the SDK of {provider}."

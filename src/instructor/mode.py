@@ -1,6 +1,6 @@
 """Modes: by which channel the answer comes, and whether the schema goes into the prompt.
 
-The names that older versions gave to one provider's modes are members too, and mean the mode that `LEGACY` says.
+The names that older versions gave to modes are members too: clients take them with a warning, and have the new one.
 """
 
 from __future__ import annotations
@@ -17,6 +17,10 @@ class Mode(enum.Enum):
     JSON_SCHEMA = "json_schema_mode"
     MD_JSON = "markdown_json_mode"
     PARALLEL_TOOLS = "parallel_tool_call"
+
+    # Names that older versions had. Each provider's row says which of them it takes, and what they mean.
+    FUNCTIONS = "function_call"
+    JSON_O1 = "json_o1"
 
     @property
     def by_tool(self) -> bool:

@@ -43,13 +43,14 @@ def patch(
     if client is None and create is None:
         raise NothingToPatchError("patch() needs a client, or a function as create=.")
     row = providers.load(getattr(provider, "value", provider))
+    chosen = row.mode_for(mode)
     defaults = {"max_retries": _RETRIES}
     if create is None:
-        caller = caller_for(row, client, row.mode_for(mode), defaults)
+        caller = caller_for(row, client, chosen, defaults)
     else:
         awaiting = inspect.iscoroutinefunction(inspect.unwrap(create))
         transport = AsyncFunction(create) if awaiting else Function(create)
-        caller = Caller(client, row.name, row.mode_for(mode), row.dialect, transport, awaiting, defaults, Hooks())
+        caller = Caller(client, row.name, chosen, row.wire_for(chosen).dialect, transport, awaiting, defaults, Hooks())
     taught = _taught(caller)
     if client is None:
         return taught

@@ -45,6 +45,16 @@ class Usage:
             self.by_cause,
         )
 
+    def merged(self, later: Usage) -> Usage:
+        """Join what one reply says of its tokens more than once: the counts grow, they do not add up."""
+        return Usage(
+            max(self.input_tokens, later.input_tokens),
+            max(self.output_tokens, later.output_tokens),
+            max(self.cached_tokens, later.cached_tokens),
+            max(self.reasoning_tokens, later.reasoning_tokens),
+            self.exact and later.exact,
+        )
+
     def spent(self, cause: str, usage: Usage) -> Usage:
         """Add one request's tokens under its cause."""
         split = dict(self.by_cause)

@@ -38,7 +38,7 @@ class Assembly:
             if refusal:
                 self._refusal.append(refusal)
             if usage:
-                self.usage = usage
+                self.usage = usage if self.usage is None else self.usage.merged(usage)
 
     def reply(self) -> Reply:
         """Give the reply as if it had come whole."""

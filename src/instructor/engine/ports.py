@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from instructor.engine.call import Call, Delta, Json, Reply, Request
+from instructor.engine.call import Call, Delta, Json, Message, Reply, Request
 from instructor.mode import Mode
 
 
@@ -101,6 +101,10 @@ class Output(Protocol):
 
 class Dialect(Protocol):
     """One wire format, as pure functions over wire JSON."""
+
+    def plain(self, messages: Sequence[Message], options: Mapping[str, Any]) -> Json:
+        """Write the body of a request that asks for no shape."""
+        ...
 
     def encode(self, call: Call) -> Request: ...
     def decode(self, wire: Json) -> Reply: ...

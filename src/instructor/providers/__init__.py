@@ -1,21 +1,34 @@
 """The providers: one file each, and the folder is the registry.
 
 A provider's file holds a frozen row of facts, `PROVIDER`. From it follow `from_provider("name/model")`,
-`from_name(client)`, the message for a missing SDK and the check of modes and clients.
+`from_name(client)`, the message for a missing SDK and the checks of modes and clients.
 """
 
 from __future__ import annotations
 
 import importlib
-import importlib.util
+import os
 import pkgutil
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from instructor.engine.ports import AsyncTransport, Dialect, Transport
-from instructor.exceptions import ConfigurationError, ModeError
+from instructor.exceptions import ClientError, ConfigurationError, ModeError
 from instructor.mode import Mode
+from instructor.transport.stainless import AsyncStainless, Stainless
+from instructor.wire.openai_chat import OpenAIChat
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """A wire format, and how the SDK is called for it."""
+
+    dialect: Dialect
+    transport: Callable[[Any], Transport] = Stainless
+    async_transport: Callable[[Any], AsyncTransport] = AsyncStainless
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,41 +39,98 @@ class Provider:
     sdk: str
     """The module of its SDK."""
     clients: tuple[str, ...]
-    """Its blocking classes; the first is the one that `from_provider` makes."""
+    """Its blocking classes: names in the SDK, or `module:Class`. The first is the one that `from_provider` makes."""
     async_clients: tuple[str, ...]
-    dialect: Dialect
-    transport: Callable[[Any], Transport]
-    async_transport: Callable[[Any], AsyncTransport]
+    """Its awaiting classes. One that is in both lists serves both colours, and `use_async=` says which is meant."""
+    wire: Wire
     modes: tuple[Mode, ...]
     """The first is the default."""
+    other_wires: Mapping[Mode, Wire] = field(default_factory=dict)
+    """The wires of modes that have one of their own."""
+    legacy: Mapping[Mode, Mode] = field(default_factory=dict)
+    """What older names of this provider's modes mean."""
     key: str | None = None
     """The environment variable that holds its key."""
     extra: str = ""
     """The extra of this package that installs its SDK; its name where empty."""
-    options: Mapping[str, Any] = field(default_factory=dict)
-    """Fixed arguments of its client."""
+    options: Mapping[str, Any] | Callable[[], Mapping[str, Any]] = field(default_factory=dict)
+    """Fixed arguments of its client, or what finds them when a client is made."""
+    make: Callable[[bool, dict[str, Any]], Any] | None = None
+    """Makes its client, awaiting or not, and takes what it uses out of the options: where no class can be called."""
     model: str | None = None
     """The model that `from_provider(name)` means, for a provider that may be named alone."""
 
-    def load_sdk(self) -> Any:
-        """Import the SDK; a ConfigurationError says how to install it."""
+    def load(self, module: str = "") -> Any:
+        """Import the SDK, or a module of it; a ConfigurationError says how to install it."""
         try:
-            return importlib.import_module(self.sdk)
+            return importlib.import_module(module or self.sdk)
         except ModuleNotFoundError as error:
             raise ConfigurationError(
                 f'{self.name!r} needs the module {error.name!r}: pip install "instructor[{self.extra or self.name}]"'
             ) from error
 
+    def kind(self, name: str) -> Any:
+        """Give a class of the SDK by its name, or by `module:Class`."""
+        module, _, attribute = name.rpartition(":")
+        return getattr(self.load(module), attribute)
+
+    def is_awaiting(self, client: Any, use_async: bool | None = None) -> bool:
+        """Tell an awaiting client from a blocking one; a ClientError for any other object."""
+        fits = [
+            awaiting
+            for names, awaiting in ((self.clients, False), (self.async_clients, True))
+            if isinstance(client, tuple(map(self.kind, names)))
+        ]
+        if not fits:
+            known = dict.fromkeys((*self.clients, *self.async_clients))
+            wanted = ", ".join(name.replace(":", ".") if ":" in name else f"{self.sdk}.{name}" for name in known)
+            raise ClientError(f"{client!r} is no client of {self.name}; give one of {wanted}.")
+        if use_async is None:
+            return fits[0]
+        if use_async not in fits:
+            raise ClientError(f"use_async={use_async!r} does not fit {client!r}, which is of the other kind.")
+        return use_async
+
     def mode_for(self, mode: Any) -> Mode:
-        """Check a mode, None standing for the default."""
+        """Check a mode, None standing for the default; an older name is taken with a warning."""
         if mode is None:
             return self.modes[0]
-        if mode not in self.modes:
-            raise ModeError(
-                mode.name if isinstance(mode, Mode) else repr(mode), self.name, [m.name for m in self.modes]
-            )
-        checked: Mode = mode
-        return checked
+        if mode in self.modes:
+            checked: Mode = mode
+            return checked
+        if mode in self.legacy:
+            _warn_of(mode, self.legacy[mode])
+            return self.legacy[mode]
+        raise ModeError(mode.name if isinstance(mode, Mode) else repr(mode), self.name, [m.name for m in self.modes])
+
+    def wire_for(self, mode: Mode) -> Wire:
+        """Give the wire that a mode speaks."""
+        return self.other_wires.get(mode, self.wire)
+
+    def fixed(self) -> Mapping[str, Any]:
+        """Find the fixed arguments of a client, the key among them where the environment has it."""
+        options = self.options() if callable(self.options) else self.options
+        key = os.environ.get(self.key) if self.key else None
+        return {"api_key": key, **options} if key else options
+
+
+def openai_compatible(name: str, *, key: str, base_url: str, **facts: Any) -> Provider:
+    """Make the row of a provider whose endpoint speaks the chat-completions wire, by the SDK that is made for it."""
+    return Provider(
+        name=name,
+        sdk="openai",
+        extra="openai",
+        clients=("OpenAI",),
+        async_clients=("AsyncOpenAI",),
+        wire=Wire(OpenAIChat(name)),
+        key=key,
+        **{"options": {"base_url": base_url}, "modes": OpenAIChat.modes, **facts},
+    )
+
+
+@lru_cache(maxsize=64)  # one warning a process for each
+def _warn_of(old: Mode, new: Mode) -> None:
+    warnings.warn(f"Mode.{old.name} is now Mode.{new.name}.", DeprecationWarning, stacklevel=5)
 
 
 def names() -> list[str]:

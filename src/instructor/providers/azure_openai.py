@@ -1,5 +1,4 @@
-from instructor.providers import Provider
-from instructor.transport.stainless import AsyncStainless, Stainless
+from instructor.providers import Provider, Wire
 from instructor.wire.openai_chat import OpenAIChat
 
 PROVIDER = Provider(
@@ -8,9 +7,7 @@ PROVIDER = Provider(
     extra="openai",
     clients=("AzureOpenAI",),
     async_clients=("AsyncAzureOpenAI",),
-    dialect=OpenAIChat("azure_openai"),
-    transport=Stainless,
-    async_transport=AsyncStainless,
+    wire=Wire(OpenAIChat("azure_openai")),
     modes=OpenAIChat.modes,
     key="AZURE_OPENAI_API_KEY",
     options={"api_version": "2024-10-21"},

@@ -1,5 +1,5 @@
-from instructor.providers import Provider
-from instructor.transport.stainless import AsyncStainless, Stainless
+from instructor.mode import Mode
+from instructor.providers import Provider, Wire
 from instructor.wire.openai_chat import OpenAIChat
 
 PROVIDER = Provider(
@@ -7,9 +7,8 @@ PROVIDER = Provider(
     sdk="openai",
     clients=("OpenAI", "AzureOpenAI"),
     async_clients=("AsyncOpenAI", "AsyncAzureOpenAI"),
-    dialect=OpenAIChat("openai"),
-    transport=Stainless,
-    async_transport=AsyncStainless,
+    wire=Wire(OpenAIChat("openai")),
     modes=OpenAIChat.modes,
+    legacy={Mode.FUNCTIONS: Mode.TOOLS, Mode.JSON_O1: Mode.JSON_SCHEMA},
     key="OPENAI_API_KEY",
 )

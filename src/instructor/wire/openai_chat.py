@@ -37,8 +37,12 @@ class OpenAIChat:
         self._provider = provider
         self._counts_streams = counts_streams
 
+    def plain(self, messages: Sequence[Message], options: Mapping[str, Any]) -> Json:
+        """Write the body of a request that asks for no shape."""
+        return {**options, "messages": list(messages)}
+
     def encode(self, call: Call) -> Request:
-        body: Json = {**call.options, "messages": list(call.messages)}
+        body = self.plain(call.messages, call.options)
         if call.mode.by_tool:
             self._ask_by_tool(body, call)
         else:
