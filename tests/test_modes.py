@@ -412,5 +412,5 @@ def test_modes_that_a_provider_has_not() -> None:
     with pytest.raises(ModeError) as failed:
         instructor.from_openai(object(), mode="tools")  # type: ignore[call-overload]  # pyright: ignore
     assert failed.value.provider == "openai"
-    assert failed.value.mode == "'tools'"
+    assert failed.value.mode == "tools"
     assert "TOOLS" in failed.value.valid_modes

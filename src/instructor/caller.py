@@ -117,13 +117,16 @@ class Caller:
     def _plan(self, output: Output, messages: Any, arguments: Mapping[str, Any], *, stream: bool = False) -> _Plan:
         given = self._given(arguments)
         context = _context(given)
+        strict = given.get("strict", True)
+        if strict is not None and not isinstance(strict, bool):
+            raise ConfigurationError(f"strict={strict!r} is neither True, False nor None.")
         call = Call(
             messages=rendered(_checked_messages(messages, given), context),
             output=output,
             mode=self.mode,
             options={key: value for key, value in given.items() if key not in _OURS and key not in _OURS_TOO},
             context=context,
-            strict=given.get("strict", True),
+            strict=strict,
             stream=stream,
         )
         hooks = given.get("hooks")

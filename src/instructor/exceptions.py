@@ -47,7 +47,7 @@ class ModeError(ConfigurationError):
 
     def __init__(self, mode: str, provider: str, valid_modes: Sequence[str]) -> None:
         self.mode, self.provider, self.valid_modes = mode, provider, list(valid_modes)
-        super().__init__(f"{provider} has no mode {mode!r}; it has {', '.join(self.valid_modes)}.")
+        super().__init__(f"{provider} has no mode {mode!r}; it has {', '.join(f'Mode.{name}' for name in self.valid_modes)}.")
 
 
 class ClientError(ConfigurationError):
@@ -126,7 +126,7 @@ def joined_failure(cause: Exception, **known: Any) -> InstructorRetryException:
     kind: Any = type(cause)
     wrapped = _also(kind)(str(cause), **known)
     for name, value in vars(cause).items():
-        if name not in wrapped.__dict__ and not name.startswith("__"):
+        if not wrapped.__dict__.get(name) and not name.startswith("__"):
             wrapped.__dict__[name] = value
     wrapped.__cause__ = cause
     return wrapped

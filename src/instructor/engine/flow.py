@@ -211,6 +211,8 @@ class Extraction:
     def _put_aside(self, place: int, bad: Bad) -> Steps:
         self._report.bad += place not in self._pending
         self._pending[place] = bad
+        if isinstance(bad.error, ResponseParsingError) and bad.error.raw_response is None:
+            bad.error.raw_response = self.ledger.completion()
         yield from self.ledger.tell(HookName.ITEM_BAD, place, bad.text, bad.error)
         yield from self.ledger.tell(HookName.PARSE_ERROR, bad.error, about=self._about())
         if self._policy.on_invalid == "raise":

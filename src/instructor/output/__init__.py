@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import collections.abc
 import inspect
+import typing
 from functools import lru_cache
 from typing import Annotated, Any, get_args, get_origin
 
@@ -32,8 +33,6 @@ def output_for(response_model: Any) -> Output:
         return _compiled("wrapper", response_model)
     if get_origin(response_model) is Partial:
         return growing_for(response_model)
-    if response_model in (collections.abc.Iterable, Partial):
-        raise ConfigurationError(f"{response_model!r} does not say of what: write Iterable[User] or Partial[User].")
     return _compiled("one", response_model)
 
 
@@ -86,6 +85,8 @@ _kept = lru_cache(maxsize=_KEPT)(_compile)
 
 
 def _compiled(how: str, kind: Any) -> Output:
+    if kind is Partial or kind is collections.abc.Iterable or kind is typing.Iterable:
+        raise ConfigurationError(f"{kind!r} does not say of what: write Iterable[User] or Partial[User].")
     try:
         hash(kind)
     except TypeError:  # Annotated with a dict, say

@@ -18,6 +18,9 @@ from instructor.output.choice import choice_for
 from instructor.output.judging import judged
 from instructor.text import loose
 
+_SHOWN = 200
+"""Characters of a wrong reply that an error quotes."""
+
 
 class One:
     """The shape of an answer that is one value of type `kind`."""
@@ -62,7 +65,7 @@ class One:
                 return outcome.value, outcome.mended
             wrong = wrong or outcome
         if wrong is None or not wrong.text.startswith(("{", "[")):
-            raise ResponseParsingError(prompts.NO_JSON, text=text, mode=call.mode.value)
+            raise ResponseParsingError(f"The reply holds no JSON: {text[:_SHOWN]!r}", text=text, mode=call.mode.value)
         raise wrong.error
 
     def replay(self, parts: Iterable[Outcome], mode: Mode) -> Reply:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import enum
 import inspect
 import re
 import types
 from collections.abc import Callable
+from dataclasses import is_dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import docstring_parser
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation, PydanticUserError
 
 from instructor.engine.call import Json
@@ -33,22 +35,25 @@ _PYTHON = {
     bool: "boolean",
     type(None): "null",
 }
+_VALUES = (str, int, float, bytes, list, tuple, dict, set, BaseModel, enum.Enum)
 ANY_START = '{["-0123456789tfn'
 
 
 def adapter_for(kind: Any) -> TypeAdapter[Any]:
     """Compile what validates a type; a ConfigurationError says why a type cannot be a response model."""
-    if kind in (list, tuple, set, dict) or not isinstance(kind, (str, int, float, bytes, list, tuple, dict, set)):
-        try:
+    if isinstance(kind, _VALUES) or (is_dataclass(kind) and not inspect.isclass(kind)):
+        raise ConfigurationError(
+            f"{kind!r} is a value, not a type: give its class, {type(kind).__name__!r}, as response model."
+        )
+    reason = "It is a function."
+    try:
+        if not inspect.isroutine(kind):
             return TypeAdapter(kind)
-        except (PydanticSchemaGenerationError, PydanticUndefinedAnnotation, PydanticUserError, TypeError) as error:
-            reason = str(error).split("\n", 1)[0]
-            raise ConfigurationError(
-                f"{kind!r} cannot be a response model: {reason} Give a pydantic model, a dataclass, a TypedDict, "
-                "or any other type that pydantic.TypeAdapter takes."
-            ) from error
+    except (PydanticSchemaGenerationError, PydanticUndefinedAnnotation, PydanticUserError, TypeError) as error:
+        reason = str(error).split("\n", 1)[0]
     raise ConfigurationError(
-        f"{kind!r} is a value, not a type: give its class, {type(kind).__name__!r}, as response model."
+        f"{kind!r} cannot be a response model: {reason} Give a pydantic model, a dataclass, a TypedDict, "
+        "or any other type that pydantic.TypeAdapter takes."
     )
 
 

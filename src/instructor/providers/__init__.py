@@ -101,7 +101,7 @@ class Provider:
         if mode in self.legacy:
             _warn_of(mode, self.legacy[mode])
             return self.legacy[mode]
-        raise ModeError(mode.name if isinstance(mode, Mode) else repr(mode), self.name, [m.name for m in self.modes])
+        raise ModeError(mode.name if isinstance(mode, Mode) else str(mode), self.name, [m.name for m in self.modes])
 
     def wire_for(self, mode: Mode) -> Wire:
         """Give the wire that a mode speaks."""

@@ -100,6 +100,11 @@ class Items:
         return self._listed or self._ended or self._broken
 
     @property
+    def listed(self) -> bool:
+        """Whether a list came at all: one that was believed, or came to its end."""
+        return self._ended or self._broken or (self._listed and self._sure)
+
+    @property
     def rest(self) -> str:
         """The text of the unfinished item, or of the unfinished object that may prove to be a loose one."""
         return "".join(self._pieces + self._held) if self._from >= 0 or self._phase is _IN_LIST else ""

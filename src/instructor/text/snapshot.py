@@ -84,22 +84,25 @@ class _Open:
 class _Grown:
     """A string that grows in place although every snapshot holds it.
 
-    CPython appends in place to a string that only one local variable holds. The last snapshot holds the last string, so
-    two of them take turns: the one shown before last is free by now, and takes the last two pieces. If somebody still
-    holds it, the append copies: slower, never wrong.
+    CPython appends in place to a string that one local variable alone holds. Snapshots hold the last strings, so three
+    take turns: the one shown three pieces ago is free by now, and takes those pieces. If somebody still holds it, the
+    append copies: slower, never wrong.
     """
 
-    __slots__ = ("_late", "_spare", "shown")
+    __slots__ = ("_before", "_late", "_later", "_spare", "shown")
 
     def __init__(self) -> None:
-        self.shown = self._spare = self._late = ""
+        self.shown = self._before = self._spare = ""  # the oldest last
+        self._late = self._later = ""  # what came between spare and before, and between before and shown
 
     def add(self, piece: str) -> None:
         grown = self._spare
         self._spare = ""
         grown += self._late
+        grown += self._later
         grown += piece
-        self._spare, self._late, self.shown = self.shown, piece, grown
+        self._spare, self._before, self.shown = self._before, self.shown, grown
+        self._late, self._later = self._later, piece
 
 
 class Snapshot:

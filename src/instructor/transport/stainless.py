@@ -51,7 +51,7 @@ class _Doors:
 
     def sdk_error(self, error: Exception, response: Any) -> Exception:
         """Name an error of the HTTP client's as the SDK does: a time-out, or a lost connection."""
-        sdk = sys.modules.get(type(self.client).__module__.partition(".")[0])
+        sdk = _sdk_of(self.client)
         kind = getattr(sdk, "APITimeoutError" if "Timeout" in type(error).__name__ else "APIConnectionError", None)
         if kind is None or isinstance(error, ResponseParsingError):
             return error
@@ -158,13 +158,23 @@ class AsyncByteConnection:
         await self._manager.__aexit__(None, None, None)
 
 
+def _sdk_of(thing: Any) -> Any:
+    """Find the package of the SDK that a client or a resource belongs to, by the errors that such a package has."""
+    for kind in type(thing).__mro__:
+        name = kind.__module__
+        while name:
+            if hasattr(sys.modules.get(name), "APIConnectionError"):
+                return sys.modules[name]
+            name = name.rpartition(".")[0]
+    return None
+
+
 def _is_sdks_own(resource: Any, method: str) -> bool:
     """Whether a method is the one its SDK defines: not set on the object, and its code a file of the SDK's package."""
     function = inspect.getattr_static(type(resource), method, None)
     if method in vars(resource) or not inspect.isfunction(function) or not hasattr(resource, "with_streaming_response"):
         return False
-    sdk = sys.modules.get(type(resource).__module__.partition(".")[0])
-    home = getattr(sdk, "__file__", None)
+    home = getattr(_sdk_of(resource), "__file__", None)
     return home is not None and Path(home).parent in Path(function.__code__.co_filename).parents
 
 
