@@ -96,12 +96,7 @@ class Items:
 
     @property
     def listed(self) -> bool:
-        """Whether a list was opened at all; what stood by itself beside one is no item that was asked for."""
-        return self._listed or self._ended or self._broken
-
-    @property
-    def listed(self) -> bool:
-        """Whether a list came at all: one that was believed, or came to its end."""
+        """Whether a list came at all; what stood by itself beside one is no item that was asked for."""
         return self._ended or self._broken or (self._listed and self._sure)
 
     @property
