@@ -62,7 +62,8 @@ def go_on(count: int, shown: int) -> str:
     last = "The last one is shown" if shown == 1 else f"The last {shown} are shown"
     return (
         f"The list broke off after {count} item{'s' if count > 1 else ''}. {last}. "
-        "Go on with the item that follows, to the end, in the same form. Do not repeat an item that is there already. If none is left, give an empty list."
+        "Go on with the item that follows, to the end, in the same form. Do not repeat an item that is there already. "
+        "If none is left, give an empty list."
     )
 
 
