@@ -45,13 +45,16 @@ def adapter_for(kind: Any) -> TypeAdapter[Any]:
         raise ConfigurationError(
             f"{kind!r} is a value, not a type: give its class, {type(kind).__name__!r}, as response model."
         )
-    reason = "It is a function."
+    if inspect.isroutine(kind):
+        raise _unfit(kind, "It is a function.")
     try:
-        if not inspect.isroutine(kind):
-            return TypeAdapter(kind)
+        return TypeAdapter(kind)
     except (PydanticSchemaGenerationError, PydanticUndefinedAnnotation, PydanticUserError, TypeError) as error:
-        reason = str(error).split("\n", 1)[0]
-    raise ConfigurationError(
+        raise _unfit(kind, str(error).split("\n", 1)[0]) from error
+
+
+def _unfit(kind: Any, reason: str) -> ConfigurationError:
+    return ConfigurationError(
         f"{kind!r} cannot be a response model: {reason} Give a pydantic model, a dataclass, a TypedDict, "
         "or any other type that pydantic.TypeAdapter takes."
     )

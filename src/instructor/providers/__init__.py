@@ -59,6 +59,8 @@ class Provider:
     """Makes its client, awaiting or not, and takes what it uses out of the options: where no class can be called."""
     model: str | None = None
     """The model that `from_provider(name)` means, for a provider that may be named alone."""
+    check: Callable[[str], object] | None = None
+    """Raises a ConfigurationError where a model cannot be had."""
 
     def load(self, module: str = "") -> Any:
         """Import the SDK, or a module of it; a ConfigurationError says how to install it."""

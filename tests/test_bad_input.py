@@ -1,0 +1,302 @@
+"""Wrong arguments are told before any request; a wrong answer is told by an error of its own, with all that came."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import openai
+import pytest
+from pydantic import BaseModel
+from tenacity import AsyncRetrying, stop_after_attempt
+
+import instructor
+from colours import Colour, asking
+from instructor import Mode
+from instructor.exceptions import (
+    ClientError,
+    ConfigurationError,
+    IncompleteOutputException,
+    InstructorError,
+    InstructorRetryException,
+    ModeError,
+    ProviderError,
+    RefusalError,
+    ResponseParsingError,
+)
+from instructor.testing import answer, body, content, refusal, tools
+
+
+class User(BaseModel):
+    name: str
+    age: int
+
+
+class Opaque:
+    """Nothing that pydantic knows."""
+
+
+USER = {"name": "a", "age": 1}
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        (User(name="a", age=1), r"User\(name='a', age=1\).* is a value.*'User'"),
+        ("User", "'User' is a value.*'str'"),
+        (5, "5 is a value"),
+        ([User], r"\[.*\] is a value"),
+        ({"type": "object"}, "is a value, not a type: .*'dict'"),
+        (Iterable, r"Iterable.* does not say of what: write Iterable\[User\]"),
+        (instructor.Partial, r"Partial.* write .*Partial\[User\]"),
+        (Opaque, "Opaque.* cannot be a response model"),
+        (list[Opaque], "Opaque.* cannot be a response model"),
+        (lambda: None, "cannot be a response model"),
+    ],
+)
+async def test_response_models_that_are_none(colour: Colour, scripted_server: Any, kind: Any, told: str) -> None:
+    server = scripted_server()
+    client = colour.client(server)
+    messages = asking()["messages"]
+    for ask in (
+        lambda: client.create(kind, messages),
+        lambda: client.create(kind, messages, stream=True),
+        lambda: client.create_with_completion(messages, kind),
+        lambda: client.create_iterable(messages, kind),
+        lambda: client.create_partial(kind, messages),
+    ):
+        with pytest.raises(ConfigurationError, match=told):
+            await colour.result(ask())
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"max_retries": "3"}, "max_retries='3' is neither"),
+        ({"max_retries": 2.0}, "max_retries=2.0 is neither"),
+        ({"max_retries": None}, "max_retries=None is neither"),
+        ({"max_retries": True}, "max_retries=True is neither"),
+        ({"max_retries": -1}, "max_retries=-1 is neither"),
+        ({"messages": "Extract."}, "messages='Extract.' is no list of messages"),
+        ({"messages": ["Extract."]}, "'Extract.' is no dict with a role"),
+        ({"messages": None}, "messages=None is no list"),
+        ({"context": "a"}, "context='a' is no dict"),
+        ({"hooks": [print]}, r"hooks=\[.*\] is no instructor.Hooks"),
+        ({"on_invalid": "ignore"}, "on_invalid='ignore' is none of reask, skip, raise"),
+        ({"max_continuations": -1}, "max_continuations=-1"),
+        ({"watchdog": 3}, "watchdog=3"),
+        ({"strict": "yes"}, "strict='yes'"),
+    ],
+)
+async def test_arguments_that_cannot_work(colour: Colour, scripted_server: Any, options: Any, told: str) -> None:
+    server = scripted_server()
+    client = colour.client(server)
+    with pytest.raises(ConfigurationError, match=told):
+        await colour.create(client, User, **options)
+    with pytest.raises(ConfigurationError, match=told):
+        await colour.items(client.create_iterable(response_model=User, **asking(**options)))
+    assert server.requests == []
+
+
+async def test_an_awaiting_policy_for_a_blocking_client(scripted_server: Any) -> None:
+    server = scripted_server()
+    async with Colour("blocking") as colour:
+        with pytest.raises(ConfigurationError, match=r"AsyncRetrying.* awaits: .*tenacity\.Retrying"):
+            await colour.create(colour.client(server), User, max_retries=AsyncRetrying(stop=stop_after_attempt(2)))
+    assert server.requests == []
+
+
+async def test_a_streamed_call_with_completion(colour: Colour, scripted_server: Any) -> None:
+    client = colour.client(scripted_server())
+    with pytest.raises(ConfigurationError, match="create_with_completion gives a whole response"):
+        await colour.result(client.create_with_completion(response_model=User, **asking(stream=True)))
+
+
+async def test_parallel_tools_want_a_list_of_models(colour: Colour, scripted_server: Any) -> None:
+    client = colour.client(scripted_server(), Mode.PARALLEL_TOOLS)
+    with pytest.raises(ConfigurationError, match=r"PARALLEL_TOOLS gives a list.*not <class"):
+        await colour.create(client, User)
+    with pytest.raises(ConfigurationError, match=r"takes models.*int"):
+        await colour.create(client, Iterable[User | int])
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        ("gpt-4o", "'gpt-4o' names no provider.*openai/gpt-4o-mini"),
+        ("openai/", "'openai/' names no provider"),
+        ("/gpt-4o", "names no provider"),
+        ("", "'' names no provider"),
+        ("openai", "'openai' names no provider"),
+        ("nosuch/model", "Unknown provider 'nosuch'; there are .*openai"),
+        ("../x/y", "Unknown provider"),
+        ("openai.x/y", "Unknown provider"),
+    ],
+)
+def test_names_of_no_model(model: str, told: str) -> None:
+    with pytest.raises(ConfigurationError, match=told):
+        instructor.from_provider(model)
+
+
+def test_a_missing_key_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    for async_client in (False, True):
+        with pytest.raises(ConfigurationError, match="OPENAI_API_KEY"):
+            instructor.from_provider("openai/gpt-4o", async_client)
+
+
+def test_a_missing_sdk_is_named_with_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "openai", None)
+    with pytest.raises(ConfigurationError, match=re.escape('pip install "instructor[openai]"')):
+        instructor.from_provider("openai/gpt-4o")
+
+
+@pytest.mark.parametrize("client", [None, "sk-key", Opaque(), openai])
+def test_clients_of_the_wrong_kind(client: Any) -> None:
+    with pytest.raises(ClientError, match=r"is no client of openai; give one of openai\.OpenAI"):
+        instructor.from_openai(client)
+
+
+def test_modes_that_do_not_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-fake")
+    with pytest.raises(ModeError, match=r"openai has no mode 'json'; it has Mode\.TOOLS, "):
+        instructor.from_provider("openai/gpt-4o", mode="json")  # type: ignore[call-overload]  # pyright: ignore
+
+
+def test_a_provider_without_its_client_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AZURE_OPENAI_ENDPOINT", raising=False)
+    with pytest.raises(ConfigurationError, match="azure_endpoint"):
+        instructor.from_provider("azure_openai/gpt-4o", api_key="sk-fake")
+
+
+KEY = "sk-secret-0123456789"
+
+
+async def test_keys_are_in_no_error_and_no_repr(
+    colour: Colour, scripted_server: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG", logger="instructor")
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    server = scripted_server([content("no")])
+    client = instructor.from_provider("openai/m", colour.awaiting, base_url=server.base_url, max_retries=0)
+    with pytest.raises(InstructorRetryException) as failed:
+        await colour.create(client, User, max_retries=0)
+    error = failed.value
+    for shown in (client, error, error.report, error.create_kwargs, error.failed_attempts, client.kwargs, caplog.text):
+        assert KEY not in repr(shown)
+    with pytest.raises(ConfigurationError) as refused:
+        instructor.from_provider("openai/m", api_key=KEY, timeout=object(), http_client=3)  # type: ignore[call-overload]
+    assert KEY not in repr(refused.value)
+    await colour.close(client.client)
+
+
+# What a model may do.
+
+
+async def test_a_refusal_is_told_at_once(colour: Colour, scripted_server: Any) -> None:
+    server = scripted_server([refusal("I would rather not.")])
+    with pytest.raises(RefusalError, match="I would rather not") as failed:
+        await colour.create(colour.client(server), User, max_retries=3)
+    assert isinstance(failed.value, InstructorRetryException)
+    assert failed.value.text == "I would rather not."
+    assert failed.value.last_completion.choices[0].message.refusal == "I would rather not."
+    assert failed.value.n_attempts == len(server.requests) == 1
+
+
+async def test_a_streamed_refusal_too(colour: Colour, scripted_server: Any) -> None:
+    for kind in (User, Iterable[User]):
+        server = scripted_server([refusal("No.")])
+        with pytest.raises(RefusalError, match=r"No\.") as failed:
+            await colour.items(colour.client(server).create(kind, **asking(stream=True)))
+        assert failed.value.last_completion.choices[0].message.refusal == "No."
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("kind", [User, Iterable[User]])
+async def test_a_missing_tool_call(colour: Colour, scripted_server: Any, kind: Any) -> None:
+    server = scripted_server([content("I think it is Jason.")] * 2)
+    with pytest.raises(InstructorRetryException, match="The reply holds no tool call: 'I think it is Jason") as failed:
+        await colour.create(colour.client(server), kind, max_retries=1)
+    cause = failed.value.__cause__
+    assert isinstance(cause, ResponseParsingError)
+    assert cause.text == "I think it is Jason."
+    assert cause.mode == "tool_call"
+    assert cause.raw_response.choices[0].message.content == "I think it is Jason."
+    *_, said, told = server.requests[1].messages
+    assert said == {"role": "assistant", "content": "I think it is Jason."}
+    assert told["role"] == "user"
+    assert "tool" in told["content"]
+
+
+@pytest.mark.parametrize("kind", [User, Iterable[User]])
+@pytest.mark.parametrize("mode", [Mode.JSON, Mode.MD_JSON, Mode.JSON_SCHEMA])
+async def test_prose_instead_of_json(colour: Colour, scripted_server: Any, kind: Any, mode: Mode) -> None:
+    server = scripted_server([content("It is Jason.")])
+    with pytest.raises(InstructorRetryException, match="JSON") as failed:
+        await colour.create(colour.client(server, mode), kind, max_retries=0)
+    cause = failed.value.__cause__
+    assert isinstance(cause, ResponseParsingError)
+    assert cause.text == "It is Jason."
+    assert cause.raw_response is failed.value.last_completion
+    assert cause.raw_response.choices[0].message.content == "It is Jason."
+
+
+@pytest.mark.parametrize("empty", ["", "  ", "{}"])
+async def test_empty_arguments(colour: Colour, scripted_server: Any, empty: str) -> None:
+    server = scripted_server([tools(empty), tools(USER)])
+    assert await colour.create(colour.client(server), User, max_retries=1) == User(name="a", age=1)
+
+
+async def test_a_length_limit_is_told_at_once(colour: Colour, scripted_server: Any) -> None:
+    for stream in (False, True):
+        server = scripted_server([tools('{"name": "a", "a', finish="length")])
+        client = colour.client(server)
+        asks = client.create_partial if stream else client.create
+        with pytest.raises(IncompleteOutputException, match="length limit") as failed:
+            await (colour.items if stream else colour.result)(asks(User, **asking()))
+        assert len(server.requests) == 1
+        assert failed.value.last_completion.choices[0].finish_reason == "length"
+        assert not isinstance(failed.value, InstructorRetryException)
+
+
+async def test_a_content_filter_is_told_at_once(colour: Colour, scripted_server: Any) -> None:
+    server = scripted_server([tools('{"na', finish="content_filter")])
+    with pytest.raises(IncompleteOutputException, match="content filter"):
+        await colour.create(colour.client(server), User)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ({"malformed_after": 3}, "An event of the stream is not JSON"),
+        ({"error_after": 3}, "openai: "),
+        ({"cut_after": 3}, "without an end"),
+        ({"drop_after": 3}, "cut by APIConnectionError"),
+    ],
+)
+async def test_a_stream_that_breaks(colour: Colour, scripted_server: Any, fault: Any, told: str) -> None:
+    server = scripted_server([tools(USER, **fault)])
+    with pytest.raises(IncompleteOutputException, match=told) as failed:
+        await colour.items(colour.client(server).create_partial(User, **asking(max_retries=0)))
+    assert failed.value.text or failed.value.last_completion is not None
+    if "error_after" in fault:
+        assert isinstance(failed.value.__cause__, ProviderError)
+        assert failed.value.__cause__.provider == "openai"
+
+
+async def test_all_errors_have_one_root(colour: Colour, scripted_server: Any) -> None:
+    server = scripted_server([answer({"name": 1})])
+    with pytest.raises(InstructorError):
+        await colour.create(colour.client(server), User, max_retries=0)
+
+
+async def test_a_response_that_is_no_json(colour: Colour, scripted_server: Any) -> None:
+    server = scripted_server([body(b"<html>proxy</html>"), answer(USER)])
+    assert await colour.create(colour.client(server), User) == User(name="a", age=1)
+    server = scripted_server([body(b"<html>proxy</html>")])
+    with pytest.raises(InstructorRetryException, match="proxy") as failed:
+        await colour.create(colour.client(server), User, max_retries=0)
+    assert isinstance(failed.value.__cause__, ResponseParsingError)
