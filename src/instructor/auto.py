@@ -45,6 +45,8 @@ def from_provider(
     except Exception as error:
         hint = f" Set {provider.key} or give api_key=." if provider.key and "api_key" in str(error) else ""
         raise ConfigurationError(f"No client for {model!r}: {error}{hint}") from error
+    if provider.check is not None:
+        provider.check(chosen)
     return connect(name, client, checked, use_async=async_client, **{"model": chosen, **defaults})
 
 

@@ -12,14 +12,14 @@ from instructor.engine.call import Json
 from instructor.local.answer import Answer, fold
 from instructor.local.engine import engine
 from instructor.local.plan import plan
-from instructor.local.weights import locate
+from instructor.local.weights import check
 
 
 class LocalModel:
     """A model whose weights are a GGUF file. It is loaded at the first request, once a process."""
 
     def __init__(self, weights: str | Path = "") -> None:
-        self.path = locate(str(weights))
+        self.path = check(str(weights))
 
     def chat(self, body: Mapping[str, Any]) -> Json:
         """Answer a chat-completions body with a whole `chat.completion`."""

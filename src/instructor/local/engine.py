@@ -68,10 +68,7 @@ class Engine:
     """A loaded model."""
 
     def __init__(self, path: Path) -> None:
-        try:
-            xllamacpp = importlib.import_module("xllamacpp")
-        except ImportError as error:
-            raise ConfigurationError('The embedded model needs xllamacpp: pip install "instructor[local]"') from error
+        xllamacpp = importlib.import_module("xllamacpp")
         params = xllamacpp.CommonParams()
         params.model.path = str(path)
         params.n_ctx, params.n_parallel, params.n_gpu_layers = CONTEXT * SLOTS, SLOTS, 0

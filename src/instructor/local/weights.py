@@ -41,14 +41,12 @@ def locate(name: str = "") -> Path:
     )
 
 
-def missing() -> list[str]:
-    """Name what is not installed, each as the command that installs it."""
-    commands = []
+def check(name: str = "") -> Path:
+    """`locate`, and see that the program that runs the weights is there too."""
+    path = locate(name)
     if importlib.util.find_spec("xllamacpp") is None:
-        commands.append('pip install "instructor[local]"')
-    if _embedded() is None:
-        commands.append("instructor local install")
-    return commands
+        raise ConfigurationError('The embedded model needs the module \'xllamacpp\': pip install "instructor[local]"')
+    return path
 
 
 def install() -> Path:

@@ -1,0 +1,85 @@
+"""The embedded model as an SDK of its own: two clients, and the transports that call them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncGenerator, Generator
+from types import SimpleNamespace
+from typing import Any
+
+from instructor.engine.call import Json
+from instructor.local.chat import LocalModel
+from instructor.transport.function import AsyncFunction, Function
+
+_models: dict[str, LocalModel] = {}
+_finding = threading.Lock()
+
+
+def model(name: str | None = None) -> LocalModel:
+    """Give the model of a name, or of a GGUF file's path; a ConfigurationError says what is missing."""
+    with _finding:
+        key = name or ""
+        if key not in _models:
+            _models[key] = LocalModel(key)
+        return _models[key]
+
+
+class Local:
+    """The embedded model's client. `create` takes a chat-completions body and gives what OpenAI's SDK would, in shape."""
+
+    def create(self, **body: Any) -> Any:
+        """Give a `chat.completion`, or with `stream` a generator of its chunks."""
+        chosen = model(body.get("model"))
+        return _streamed(chosen.stream(body)) if body.get("stream") else _shaped(chosen.chat(body))
+
+
+class AsyncLocal:
+    """The same, awaiting."""
+
+    async def create(self, **body: Any) -> Any:
+        """Give a `chat.completion`, or with `stream` an asynchronous generator of its chunks."""
+        chosen = model(body.get("model"))
+        return _astreamed(chosen.astream(body)) if body.get("stream") else _shaped(await chosen.achat(body))
+
+
+class LocalTransport(Function):
+    """Calls a `Local`."""
+
+    def __init__(self, client: Local) -> None:
+        super().__init__(client.create)
+
+    def response(self, wire: Json) -> Any:
+        return _shaped(wire)
+
+
+class AsyncLocalTransport(AsyncFunction):
+    """Calls an `AsyncLocal`."""
+
+    def __init__(self, client: AsyncLocal) -> None:
+        super().__init__(client.create)
+
+    def response(self, wire: Json) -> Any:
+        return _shaped(wire)
+
+
+def _streamed(chunks: Generator[Json, None, None]) -> Generator[Any, None, None]:
+    try:
+        for chunk in chunks:
+            yield _shaped(chunk)
+    finally:
+        chunks.close()
+
+
+async def _astreamed(chunks: AsyncGenerator[Json, None]) -> AsyncGenerator[Any, None]:
+    try:
+        async for chunk in chunks:
+            yield _shaped(chunk)
+    finally:
+        await chunks.aclose()
+
+
+def _shaped(value: Any) -> Any:
+    """Give wire JSON the attributes that users read: `response.choices[0].message.content`."""
+    if isinstance(value, dict):
+        return SimpleNamespace(**{key: _shaped(part) for key, part in value.items()})
+    return [_shaped(part) for part in value] if isinstance(value, list) else value
