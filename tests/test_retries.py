@@ -1,0 +1,245 @@
+"""How often is asked again, after what, and what the model and the user are told."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import openai
+import pytest
+from pydantic import BaseModel, ValidationError, field_validator
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    retry_if_not_exception_type,
+    stop_after_attempt,
+    wait_fixed,
+)
+
+from colours import Colour, asking
+from instructor import Mode, Usage
+from instructor.exceptions import FailedAttempt, InstructorRetryException
+from instructor.testing import ToolCall, answer, content, error, tools
+
+
+class User(BaseModel):
+    name: str
+    age: int
+
+
+USER = {"name": "a", "age": 1}
+WRONG = {"name": "a", "age": "one"}
+
+
+@pytest.mark.parametrize(("options", "count"), [({"max_retries": n}, n + 1) for n in (0, 1, 3)] + [({}, 4)])
+async def test_how_often(colour: Colour, scripted_server: Any, options: Any, count: int) -> None:
+    server = scripted_server([answer(WRONG)] * count)
+    with pytest.raises(InstructorRetryException, match=f"No valid User after {count} attempt") as failed:
+        await colour.create(colour.client(server), User, **options)
+    assert failed.value.n_attempts == len(server.requests) == len(failed.value.failed_attempts) == count
+
+
+async def test_what_the_model_is_told_of_a_wrong_tool_call(colour: Colour, scripted_server: Any) -> None:
+    server = scripted_server([answer(ToolCall(json.dumps(WRONG), id="call_7")), answer(USER)])
+    assert await colour.create(colour.client(server), User) == User(**USER)
+    first, second = server.requests
+    assert second.messages[: len(first.messages)] == first.messages
+    assistant, result = second.messages[len(first.messages) :]
+    call = {"id": "call_7", "type": "function", "function": {"name": "User", "arguments": json.dumps(WRONG)}}
+    assert assistant == {"role": "assistant", "content": "", "tool_calls": [call]}
+    assert (result["role"], result["tool_call_id"], result["name"]) == ("tool", "call_7", "User")
+    assert "Input should be a valid integer @ $.age, not 'one'" in result["content"]
+    assert "pydantic.dev" not in result["content"]
+    assert {**second.body, "messages": ()} == {**first.body, "messages": ()}
+
+
+async def test_every_tool_call_is_answered(colour: Colour, scripted_server: Any) -> None:
+    server = scripted_server([tools(WRONG, WRONG), answer(USER)])
+    await colour.create(colour.client(server), User)
+    assistant, *results = server.requests[1].messages[1:]
+    assert [call["id"] for call in assistant["tool_calls"]] == [result["tool_call_id"] for result in results]
+    assert len(results) == 2
+
+
+@pytest.mark.parametrize("mode", [Mode.JSON, Mode.MD_JSON, Mode.JSON_SCHEMA])
+async def test_what_the_model_is_told_of_wrong_json(colour: Colour, scripted_server: Any, mode: Mode) -> None:
+    server = scripted_server([content(WRONG), content(USER)])
+    await colour.create(colour.client(server, mode), User)
+    first, second = server.requests
+    assistant, user = second.messages[len(first.messages) :]
+    assert assistant == {"role": "assistant", "content": json.dumps(WRONG)}
+    assert user["role"] == "user"
+    assert "@ $.age, not 'one'" in user["content"]
+
+
+async def test_the_conversation_grows(colour: Colour, scripted_server: Any) -> None:
+    messages = asking()["messages"]
+    was = copy.deepcopy(messages)
+    server = scripted_server([answer(WRONG)] * 3)
+    with pytest.raises(InstructorRetryException) as failed:
+        await colour.create(colour.client(server), User, max_retries=2, messages=messages)
+    assert [len(asked.messages) for asked in server.requests] == [1, 3, 5]
+    assert failed.value.create_kwargs["messages"] == failed.value.messages == server.requests[-1].messages
+    assert failed.value.create_kwargs["model"] == "scripted"
+    assert messages == was
+
+
+async def test_what_the_exception_carries(colour: Colour, scripted_server: Any) -> None:
+    usage = Usage(10, 5)
+    server = scripted_server([answer(WRONG, usage=usage), answer({"name": "b"}, usage=usage)])
+    with pytest.raises(InstructorRetryException, match=r"Field required @ \$\.age") as failed:
+        await colour.create(colour.client(server), User, max_retries=1)
+    wrong = failed.value
+    assert [attempt.attempt_number for attempt in wrong.failed_attempts] == [1, 2]
+    assert all(isinstance(attempt, FailedAttempt) for attempt in wrong.failed_attempts)
+    assert all(isinstance(attempt.exception, ValidationError) for attempt in wrong.failed_attempts)
+    assert [attempt.completion.id for attempt in wrong.failed_attempts] == ["chatcmpl-1", "chatcmpl-2"]
+    assert isinstance(wrong.__cause__, ValidationError)
+    assert wrong.last_completion.id == "chatcmpl-2"
+    assert wrong.total_usage == Usage(20, 10)
+    assert [item.errors for item in wrong.failed_items] == [["Field required @ $.age"]]
+    assert wrong.report.attempts == 2
+    assert not wrong.report.complete
+
+
+async def test_the_sdks_errors_stay_the_sdks(colour: Colour, scripted_server: Any) -> None:
+    for stream in (False, True):
+        server = scripted_server([error(429, "Slow down.", headers={"retry-after": "7"})])
+        asks = colour.client(server).create
+        with pytest.raises(openai.RateLimitError, match="Slow down") as failed:
+            await colour.result(colour.items(asks(User, **asking(stream=True))) if stream else asks(User, **asking()))
+        wrong: Any = failed.value
+        assert len(server.requests) == 1
+        assert isinstance(wrong, InstructorRetryException)
+        assert type(wrong.__cause__) is openai.RateLimitError
+        assert (wrong.status_code, wrong.request_id, wrong.n_attempts) == (429, "req_1", 1)
+        assert wrong.response.headers["retry-after"] == "7"
+        assert wrong.body == wrong.__cause__.body
+        assert wrong.create_kwargs["messages"] == asking()["messages"]
+
+
+async def test_a_connection_that_cannot_be_made(colour: Colour) -> None:
+    client = colour.client("http://127.0.0.1:9/v1")
+    with pytest.raises(openai.APIConnectionError) as failed:
+        await colour.create(client, User)
+    assert isinstance(failed.value, InstructorRetryException)
+    assert failed.value.last_completion is None
+
+
+async def test_a_policy_of_tenacitys(colour: Colour, scripted_server: Any) -> None:
+    server = scripted_server([error(500), answer(WRONG), answer(USER)])
+    assert await colour.create(colour.client(server), User, max_retries=Retrying(stop=stop_after_attempt(3))) == User(
+        **USER
+    )
+    assert len(server.requests) == 3
+
+
+async def test_what_a_policy_does_not_retry(colour: Colour, scripted_server: Any) -> None:
+    server = scripted_server([error(500), error(400)])
+    policy = Retrying(retry=retry_if_exception_type(openai.InternalServerError), stop=stop_after_attempt(5))
+    with pytest.raises(openai.BadRequestError):
+        await colour.create(colour.client(server), User, max_retries=policy)
+    server = scripted_server([answer(WRONG)])
+    policy = Retrying(retry=retry_if_not_exception_type(ValidationError))
+    with pytest.raises(InstructorRetryException) as failed:
+        await colour.create(colour.client(server), User, max_retries=policy)
+    assert isinstance(failed.value.__cause__, ValidationError)
+
+
+async def test_a_policy_that_is_spent(colour: Colour, scripted_server: Any) -> None:
+    for reraise in (False, True):
+        server = scripted_server([answer(WRONG)] * 2)
+        policy = Retrying(stop=stop_after_attempt(2), reraise=reraise)
+        with pytest.raises(InstructorRetryException, match=r"after 2 attempts: .*valid integer") as failed:
+            await colour.create(colour.client(server), User, max_retries=policy)
+        assert isinstance(failed.value.__cause__, ValidationError)
+
+
+async def test_a_policy_is_told_and_waits(colour: Colour, scripted_server: Any) -> None:
+    slept: list[float] = []
+
+    def before_sleep(state: RetryCallState) -> None:
+        assert state.outcome is not None
+        assert isinstance(state.outcome.exception(), ValidationError)
+        slept.append(state.upcoming_sleep)
+
+    policy = Retrying(stop=stop_after_attempt(3), wait=wait_fixed(0.001), before_sleep=before_sleep)
+    server = scripted_server([answer(WRONG), answer(WRONG), answer(USER)] * 2)
+    client = colour.client(server)
+    await colour.create(client, User, max_retries=policy)
+    await colour.create(client, User, max_retries=policy)  # a policy serves any number of calls
+    assert slept == [0.001] * 4
+
+
+async def test_an_awaiting_policy(scripted_server: Any) -> None:
+    slept: list[str] = []
+
+    async def before_sleep(state: RetryCallState) -> None:
+        slept.append(type(state.outcome.exception()).__name__)  # type: ignore[union-attr]
+
+    async with Colour("awaiting") as colour:
+        server = scripted_server([answer(WRONG), answer(USER)])
+        policy = AsyncRetrying(stop=stop_after_attempt(2), before_sleep=before_sleep)
+        assert await colour.create(colour.client(server), User, max_retries=policy) == User(**USER)
+    assert slept == ["ValidationError"]
+
+
+async def test_an_unforeseen_error_of_a_validator(colour: Colour, scripted_server: Any) -> None:
+    class Looked(BaseModel):
+        name: str
+
+        @field_validator("name")
+        @classmethod
+        def find(cls, name: str) -> str:
+            return {}[name]
+
+    for kind, given in ((Looked, {"name": "a"}), (Iterable[Looked], {"tasks": [{"name": "a"}]})):
+        server = scripted_server([answer(given)])
+        with pytest.raises(InstructorRetryException) as failed:
+            await colour.create(colour.client(server), kind)
+        assert isinstance(failed.value.__cause__, KeyError)
+        assert len(server.requests) == 1
+
+
+async def test_a_streamed_value_is_asked_for_again(colour: Colour, scripted_server: Any) -> None:
+    server = scripted_server([tools(WRONG), tools(USER)])
+    snapshots = await colour.items(colour.client(server).create_partial(User, **asking(max_retries=1)))
+    assert snapshots[-1] == User(**USER)
+    assistant, result = server.requests[1].messages[1:]
+    assert assistant["tool_calls"][0]["id"] == result["tool_call_id"]
+    assert "@ $.age, not 'one'" in result["content"]
+    server = scripted_server([tools(WRONG)] * 2)
+    with pytest.raises(InstructorRetryException, match="after 2 attempts"):
+        await colour.items(colour.client(server).create_partial(User, **asking(max_retries=1)))
+
+
+async def test_only_the_wrong_items_of_a_list_are_asked_for_again(colour: Colour, scripted_server: Any) -> None:
+    for stream in (False, True):
+        server = scripted_server([tools({"tasks": [USER, WRONG]}), tools({"tasks": [{"name": "b", "age": 2}]})])
+        client = colour.client(server)
+        if stream:
+            got = await colour.items(client.create_iterable(response_model=User, **asking()))
+        else:
+            got = await colour.create(client, Iterable[User])
+        assert got == [User(**USER), User(name="b", age=2)]
+        assistant, result = server.requests[1].messages[1:]
+        assert json.loads(assistant["tool_calls"][0]["function"]["arguments"]) == {"tasks": [WRONG]}
+        assert "@ $.age, not 'one'" in result["content"]
+
+
+async def test_mended_syntax_costs_no_request(colour: Colour, scripted_server: Any) -> None:
+    server = scripted_server([answer('{"name": "a", "age": 1,}')])
+    got = await colour.create(colour.client(server), User)
+    assert got == User(**USER)
+    assert got.report.mended == 1
+
+
+async def test_a_timeout_is_the_sdks(colour: Colour, scripted_server: Any) -> None:
+    server = scripted_server([answer(USER)])
+    await colour.create(colour.client(server), User, timeout=9.0)
+    assert server.requests[0].headers["x-stainless-read-timeout"] == "9.0"
+    assert "timeout" not in server.requests[0].body
