@@ -17,17 +17,62 @@ class Mode(enum.Enum):
     JSON_SCHEMA = "json_schema_mode"
     MD_JSON = "markdown_json_mode"
     PARALLEL_TOOLS = "parallel_tool_call"
+    RESPONSES_TOOLS = "responses_tools"
 
     # Names that older versions had. Each provider's row says which of them it takes, and what they mean.
     FUNCTIONS = "function_call"
     JSON_O1 = "json_o1"
+    RESPONSES_TOOLS_WITH_INBUILT_TOOLS = "responses_tools_with_inbuilt_tools"
+    ANTHROPIC_TOOLS = "anthropic_tools"
+    ANTHROPIC_REASONING_TOOLS = "anthropic_reasoning_tools"
+    ANTHROPIC_JSON = "anthropic_json"
+    ANTHROPIC_PARALLEL_TOOLS = "anthropic_parallel_tools"
+    BEDROCK_TOOLS = "bedrock_tools"
+    BEDROCK_JSON = "bedrock_json"
+    CEREBRAS_TOOLS = "cerebras_tools"
+    CEREBRAS_JSON = "cerebras_json"
+    COHERE_TOOLS = "cohere_tools"
+    COHERE_JSON_SCHEMA = "json_object"
+    FIREWORKS_TOOLS = "fireworks_tools"
+    FIREWORKS_JSON = "fireworks_json"
+    GEMINI_TOOLS = "gemini_tools"
+    GEMINI_JSON = "gemini_json"
+    GENAI_TOOLS = "genai_tools"
+    GENAI_JSON = "genai_json"
+    GENAI_STRUCTURED_OUTPUTS = "genai_structured_outputs"
+    MISTRAL_TOOLS = "mistral_tools"
+    MISTRAL_STRUCTURED_OUTPUTS = "mistral_structured_outputs"
+    OPENROUTER_STRUCTURED_OUTPUTS = "openrouter_structured_outputs"
+    PERPLEXITY_JSON = "perplexity_json"
+    VERTEXAI_TOOLS = "vertexai_tools"
+    VERTEXAI_JSON = "vertexai_json"
+    VERTEXAI_PARALLEL_TOOLS = "vertexai_parallel_tools"
+    WRITER_TOOLS = "writer_tools"
+    WRITER_JSON = "writer_json"
+    XAI_TOOLS = "xai_tools"
+    XAI_JSON = "xai_json"
 
     @property
     def by_tool(self) -> bool:
         """Whether the answer comes as the arguments of tool calls; otherwise it comes as text."""
-        return self in (Mode.TOOLS, Mode.TOOLS_STRICT, Mode.PARALLEL_TOOLS)
+        return self in (Mode.TOOLS, Mode.TOOLS_STRICT, Mode.PARALLEL_TOOLS, Mode.RESPONSES_TOOLS)
 
     @property
     def in_prompt(self) -> bool:
         """Whether the schema is told in the prompt; otherwise the request carries it in a field of its own."""
         return self in (Mode.JSON, Mode.MD_JSON)
+
+    @classmethod
+    def tool_modes(cls) -> set[Mode]:
+        """List the modes whose answers come as tool calls, older names included."""
+        return {mode for mode in cls if mode.by_tool or "TOOLS" in mode.name or mode is cls.FUNCTIONS}
+
+    @classmethod
+    def json_modes(cls) -> set[Mode]:
+        """List the modes whose answers come as text."""
+        return set(cls) - cls.tool_modes()
+
+    @classmethod
+    def parallel_modes(cls) -> set[Mode]:
+        """List the modes whose answers are several tool calls at once."""
+        return {mode for mode in cls if "PARALLEL" in mode.name}
