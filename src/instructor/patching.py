@@ -42,6 +42,8 @@ def patch(
     """
     if client is None and create is None:
         raise NothingToPatchError("patch() needs a client, or a function as create=.")
+    if create is not None and not callable(create):
+        raise ConfigurationError(f"create={create!r} is no function that makes a request.")
     row = providers.load(getattr(provider, "value", provider))
     chosen = row.mode_for(mode)
     defaults = {"max_retries": _RETRIES}
