@@ -1,0 +1,18 @@
+"""The command `instructor`. It needs the extra `cli`, and nothing else before a command asks for it."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+
+def main() -> None:
+    """Run the command; without typer, say what to install."""
+    try:
+        app = importlib.import_module("instructor.cli.app").app
+    except ModuleNotFoundError as error:
+        if error.name not in ("typer", "rich", "click"):
+            raise
+        sys.stderr.write(f'The command needs the module {error.name!r}: pip install "instructor[cli]"\n')
+        raise SystemExit(2) from None
+    app()

@@ -15,7 +15,6 @@ from instructor.exceptions import ProviderError
 from instructor.local.guard import Guard
 from instructor.local.plan import Plan
 
-
 _AROUND = 2
 """How many brackets are open around a call."""
 _ARGUMENTS = ', "arguments": '

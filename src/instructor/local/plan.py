@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from instructor.engine import prompts
 from instructor.engine.call import Json
 from instructor.exceptions import ProviderError
 from instructor.local.grammar import grammar
@@ -76,7 +77,7 @@ def _tools(body: Mapping[str, Any]) -> dict[str, Json]:
     if choice == "none":
         return {}
     try:
-        tools = {
+        tools: dict[str, Json] = {
             tool["function"]["name"]: tool["function"].get("parameters") or _JSON for tool in body.get("tools") or ()
         }
     except (KeyError, TypeError) as error:
@@ -98,14 +99,11 @@ def _calls(tools: dict[str, Json], *, many: bool) -> Json:
     definitions: Json = {}
     members = []
     for place, (name, parameters) in enumerate(tools.items()):
-        text = json.dumps({key: part for key, part in parameters.items() if key not in ("$defs", "definitions")})
+        text = re.sub(r'"#/(?:\$defs|definitions)/', f'"#/$defs/t{place}_', json.dumps(parameters))
+        own: Json = json.loads(text)
         for key in ("$defs", "definitions"):
-            for own, node in (parameters.get(key) or {}).items():
-                definitions[f"t{place}_{own}"] = node
-        moved = json.dumps([json.loads(text), definitions])
-        moved = re.sub(r'"#/(?:\$defs|definitions)/(?!t\d+_)', f'"#/$defs/t{place}_', moved)
-        own_parameters, definitions = json.loads(moved)
-        members.append(_closed({"name": {"const": name}, "arguments": own_parameters}))
+            definitions.update({f"t{place}_{inner}": node for inner, node in own.pop(key, {}).items()})
+        members.append(_closed({"name": {"const": name}, "arguments": own}))
     calls = {"type": "array", "items": {"anyOf": members}, "minItems": 1, **({} if many else {"maxItems": 1})}
     return {**_closed({"calls": calls}), "$defs": definitions}
 
@@ -141,7 +139,7 @@ def _told(messages: Sequence[Any]) -> tuple[list[Json], Json | None]:
             text, found = _without_schema(text)
             schema, role = found or schema, "system"
         elif role != "assistant":  # what a tool says, a re-ask's errors, is somebody speaking to the model
-            role = "user"
+            role, text = "user", text.replace(prompts.CODE_BLOCK, "").rstrip()
         if turns and turns[-1]["role"] == role:
             turns[-1]["content"] = "\n\n".join(part for part in (turns[-1]["content"], text) if part)
         else:

@@ -25,7 +25,7 @@ def model(name: str | None = None) -> LocalModel:
 
 
 class Local:
-    """The embedded model's client. `create` takes a chat-completions body and gives what OpenAI's SDK would, in shape."""
+    """The embedded model's client: `create` takes a chat-completions body, and gives what OpenAI's SDK would."""
 
     def create(self, **body: Any) -> Any:
         """Give a `chat.completion`, or with `stream` a generator of its chunks."""

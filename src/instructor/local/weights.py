@@ -45,7 +45,7 @@ def check(name: str = "") -> Path:
     """`locate`, and see that the program that runs the weights is there too."""
     path = locate(name)
     if importlib.util.find_spec("xllamacpp") is None:
-        raise ConfigurationError('The embedded model needs the module \'xllamacpp\': pip install "instructor[local]"')
+        raise ConfigurationError("The embedded model needs the module 'xllamacpp': pip install \"instructor[local]\"")
     return path
 
 

@@ -13,8 +13,15 @@ from typing import Any, NamedTuple
 
 from instructor.engine.call import Json
 
-ROWS = (2, 1, 3, 1)
-"""How many items each example has."""
+TURNS = (
+    (2, "My first one, {0.who}, {0.does}, my second, {1.who} ({1.aside}), is here too."),
+    (1, "We have {0.who}, who {0.does}."),
+    (3, "The list is {0.who}, {0.aside}, and {1.who}, {1.longer}, and {2.who}, who {2.does}."),
+    (1, "Now {0.who} {0.does}."),
+)
+"""How many items each example has, and how they are told of."""
+ONE = (1, 3, 1)
+"""The turns of an answer that is no list."""
 CHARACTERS = 2400
 """What all examples together may take of the prompt, the first one always given."""
 
@@ -78,6 +85,15 @@ class Leaf(NamedTuple):
         return f"has the {words} {self.value}" if form == 0 else f"{words} {self.value}"
 
 
+class Said(NamedTuple):
+    """One item of an example in words."""
+
+    who: str
+    does: str
+    aside: str
+    longer: str
+
+
 def examples(schema: Json) -> list[tuple[str, str]]:
     """Make the examples: what the user would say, and the JSON that answers it. A single scalar needs none."""
     maker = _Maker(schema)
@@ -91,44 +107,35 @@ def examples(schema: Json) -> list[tuple[str, str]]:
     many = listed.get("type") == "array" and "items" in listed
     made: list[tuple[str, str]] = []
     row = 0
-    for turn, count in enumerate(ROWS if many else (1,) * 3):
+    for count, telling in TURNS if many else [TURNS[turn] for turn in ONE]:
         node, name = (listed["items"], key) if many else (root, "")
         values = [maker.value(node, name, row + place, ()) for place in range(count)]
         row += count
-        spoken = [list(_leaves(value, name, maker, node)) for value in values]
+        said = [_said(list(_leaves(value, name, maker, node))) for value in values]
         answer = {key: values} if many else values[0]
-        made.append((_say(spoken, turn if many else (1, 3, 1)[turn]), json.dumps(answer, ensure_ascii=False)))
+        made.append((_tell(said, telling), json.dumps(answer, ensure_ascii=False)))
         if made[1:] and sum(len(part) for pair in made for part in pair) > CHARACTERS:
             return made[:-1]
     return made
 
 
-def _say(rows: list[list[Leaf]], turn: int) -> str:
-    told = [(_subject(row), [leaf for leaf in row if leaf is not _named(row)]) for row in rows]
-    said = [
-        (who, *(joint.join(leaf.say(form) for leaf in rest) for form, joint in ((0, " and "), (1, ", "), (2, ", "))))
-        for who, rest in told
-    ]
-    if not all(rest for _, rest in told):  # nothing but the subject: a list of words
-        names = [who for who, *_ in said]
-        return f"{', '.join(names[:-1])} and {names[-1]}." if len(names) > 1 else f"Only {names[0]}."
-    if turn == 0:
-        return f"{said[0][0]} {said[0][1]} and with {said[1][0]} ({said[1][2]}) that is all."
-    if turn == 1:
-        return f"There is only {said[0][0]}, who {said[0][1]}."
-    if turn == 2:
-        return f"The list is {said[0][0]}, {said[0][2]}, and {said[1][0]}, {said[1][3]}, and {said[2][0]}, who {said[2][1]}."
-    return f"Now {said[0][0]} {said[0][1]}."
+def _tell(said: list[Said], telling: str) -> str:
+    if all(one.does for one in said):
+        return telling.format(*said)
+    names = [one.who for one in said]  # nothing to say of them: a list of words
+    return f"{', '.join(names[:-1])} and {names[-1]}." if len(names) > 1 else f"Only {names[0]}."
+
+
+def _said(row: list[Leaf]) -> Said:
+    named = _named(row)
+    rest = [leaf for leaf in row if leaf is not named]
+    forms = (joint.join(leaf.say(form) for leaf in rest) for form, joint in enumerate((" and ", ", ", ", ")))
+    return Said(str(named.value) if named else "one", *forms)
 
 
 def _named(row: list[Leaf]) -> Leaf | None:
     texts = [leaf for leaf in row if isinstance(leaf.value, str)]
     return next((leaf for leaf in texts if re.search(r"name|title", leaf.name.lower())), texts[0] if texts else None)
-
-
-def _subject(row: list[Leaf]) -> str:
-    named = _named(row)
-    return str(named.value) if named else "one"
 
 
 def _leaves(value: Any, name: str, maker: _Maker, node: Any) -> Iterator[Leaf]:
@@ -213,11 +220,12 @@ class _Maker:
 
     def _number(self, node: Json, name: str, row: int) -> int | float:
         drawn = _drawn(name)
-        number = drawn[row % len(drawn)] if drawn and isinstance(drawn[0], int) else _NUMBERS[row % len(_NUMBERS)]
-        low = node.get("minimum", node.get("exclusiveMinimum"))
-        high = node.get("maximum", node.get("exclusiveMaximum"))
+        number: int = drawn[row % len(drawn)] if drawn and isinstance(drawn[0], int) else _NUMBERS[row % len(_NUMBERS)]
+        low: Any = node.get("minimum", node.get("exclusiveMinimum"))
+        high: Any = node.get("maximum", node.get("exclusiveMaximum"))
         if (low is not None and number <= low) or (high is not None and number >= high):
-            middle = ((low if low is not None else high - 10) + (high if high is not None else low + 10)) / 2
+            least = low if low is not None else high - 10
+            middle = (least + (high if high is not None else least + 20)) / 2
             return round(middle) if node["type"] == "integer" else round(middle, 3)
         return number if node["type"] == "integer" else number + 0.5
 

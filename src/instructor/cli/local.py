@@ -1,0 +1,86 @@
+"""`instructor local`: the embedded model."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from instructor.exceptions import ConfigurationError
+
+group = typer.Typer(no_args_is_help=True, help="The embedded model: a small language model on this machine.")
+
+Model = Annotated[str, typer.Option(help="The embedded model's name, or the path of a GGUF file.")]
+_NAMED = "smollm2-135m"
+
+
+@group.command()
+def install() -> None:
+    """Put the embedded model's weights in place (94 MB, Apache-2.0)."""
+    with _told():
+        weights = importlib.import_module("instructor.local.weights")
+        _say(f"The weights are in {weights.install()}")
+        weights.check()
+
+
+@group.command()
+def serve(
+    port: Annotated[int, typer.Option(help="The port; 0 is any that is free.", min=0, max=65535)] = 8000,
+    model: Model = _NAMED,
+) -> None:
+    """Serve the model to programs written for OpenAI, on 127.0.0.1 only, until Ctrl-C."""
+    with _told():
+        loaded = _model(model)
+        server = _module("server").Server(loaded, port)
+        _say(f"Listening on {server.base_url}\nOPENAI_BASE_URL={server.base_url} OPENAI_API_KEY=local")
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run()
+
+
+@group.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+def run(
+    script: Annotated[Path, typer.Argument(help="A Python script that uses OpenAI's SDK.")],
+    arguments: Annotated[list[str] | None, typer.Argument(help="The script's own arguments.")] = None,
+    model: Model = _NAMED,
+) -> None:
+    """Run a script on the embedded model instead of OpenAI; end with the script's status."""
+    if not script.is_file():
+        sys.stderr.write(f"There is no script {str(script)!r}.\n")
+        raise typer.Exit(2)
+    with _told():
+        status = _module("launch").run_script(script, arguments or [], _model(model))
+    raise typer.Exit(status)
+
+
+def _model(name: str) -> Any:
+    """Load the model now, so that no request waits for it and no error comes late."""
+    model = _module("chat").LocalModel(name)
+    _module("engine").engine(model.path)
+    return model
+
+
+def _module(name: str) -> Any:
+    try:
+        return importlib.import_module(f"instructor.local.{name}")
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(f'This needs the module {error.name!r}: pip install "instructor[local]"') from error
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Say what cannot work in a line, not in a traceback."""
+    try:
+        yield
+    except (ConfigurationError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        raise typer.Exit(1) from None
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
