@@ -38,10 +38,6 @@ def output_for(response_model: Any) -> Output:
 
 def list_for(response_model: Any) -> Output:
     """Give the shape of a list of `response_model`, or of its items where it is a list already."""
-    if get_origin(response_model) is Partial:
-        raise ConfigurationError(
-            f"{response_model!r} is not an item type: a list gives whole items; use create_partial."
-        )
     if item_of(response_model) is not None or (
         inspect.isclass(response_model) and issubclass(response_model, Segmentation)
     ):
@@ -87,6 +83,8 @@ _kept = lru_cache(maxsize=_KEPT)(_compile)
 def _compiled(how: str, kind: Any) -> Output:
     if kind is Partial or kind is collections.abc.Iterable or kind is typing.Iterable:
         raise ConfigurationError(f"{kind!r} does not say of what: write Iterable[User] or Partial[User].")
+    if how != "growing" and get_origin(kind) is Partial:
+        raise ConfigurationError(f"{kind!r} is not an item type: a list gives whole items; use create_partial.")
     try:
         hash(kind)
     except TypeError:  # Annotated with a dict, say

@@ -1,0 +1,257 @@
+"""Lists: at once or streamed, of anything, in every spelling."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import json
+import typing
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+import pytest
+from pydantic import BaseModel, Field
+from typing_extensions import TypedDict
+
+import instructor
+from colours import Colour, asking
+from instructor import IterableModel, Mode
+from instructor.exceptions import ConfigurationError, IncompleteOutputException, InstructorRetryException
+from instructor.testing import Gate, answer, content, count_events, tools
+
+
+class User(BaseModel):
+    name: str
+    age: int
+
+
+class Pet(BaseModel):
+    name: str
+    legs: int
+
+
+class Movie(TypedDict):
+    title: str
+
+
+class Size(enum.Enum):
+    BIG = "big"
+
+
+A, B = {"name": "a", "age": 1}, {"name": "b", "age": 2}
+USERS = [User(**A), User(**B)]
+MODES = [Mode.TOOLS, Mode.TOOLS_STRICT, Mode.JSON, Mode.JSON_SCHEMA, Mode.MD_JSON]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        Iterable[User],
+        typing.Iterable[User],
+        list[User],
+        typing.List[User],  # noqa: UP006 - the older spelling
+        IterableModel(User, name="People", description="All of them."),
+    ],
+)
+async def test_every_spelling_of_a_list(colour: Colour, scripted_server: Any, mode: Mode, kind: Any) -> None:
+    server = scripted_server([answer({"tasks": [A, B]})] * 3)
+    client = colour.client(server, mode)
+    at_once = await colour.create(client, kind)
+    assert at_once == USERS
+    assert isinstance(at_once, list)
+    assert await colour.items(client.create(kind, **asking(stream=True))) == USERS
+    assert await colour.items(client.create_iterable(response_model=kind, **asking())) == USERS
+
+
+async def test_create_iterable_takes_an_items_type(colour: Colour, scripted_server: Any) -> None:
+    server = scripted_server([answer({"tasks": [A, B]})] * 2)
+    client = colour.client(server)
+    assert await colour.items(client.create_iterable(response_model=User, **asking())) == USERS
+    assert await colour.items(client.chat.completions.create_iterable(asking()["messages"], User, model="m")) == USERS
+    assert server.requests[0].body["tools"][0]["function"]["name"] == "IterableUser"
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        (int, [1, -2, 30]),
+        (str, ["a", 'b "quoted", [x]', "ü"]),
+        (float, [0.5, 1e9]),
+        (bool, [True, False]),
+        (type(None), [None, None]),
+        (int | None, [1, None]),
+        (list[int], [[1], [], [2, 3]]),
+        (dict[str, int], [{"a": 1}, {}]),
+        (Literal["a", "b"], ["a", "b"]),
+        (Annotated[int, Field(gt=0)], [1, 2]),
+        (Movie, [{"title": "Up"}]),
+    ],
+)
+async def test_lists_of_other_things(colour: Colour, scripted_server: Any, kind: Any, given: Any) -> None:
+    server = scripted_server([answer({"tasks": given}), answer({"tasks": given}, chunk=1)])
+    client = colour.client(server)
+    assert await colour.create(client, list[kind]) == given
+    assert await colour.items(client.create(Iterable[kind], **asking(stream=True))) == given
+
+
+async def test_enums_become_themselves(colour: Colour, scripted_server: Any) -> None:
+    server = scripted_server([answer({"tasks": ["big"]})])
+    assert await colour.create(colour.client(server), list[Size]) == [Size.BIG]
+
+
+async def test_an_empty_list_is_an_answer(colour: Colour, scripted_server: Any) -> None:
+    server = scripted_server([answer({"tasks": []})] * 2)
+    client = colour.client(server)
+    got = await colour.create(client, list[User])
+    assert got == []
+    assert got.report.complete
+    assert await colour.items(client.create(list[User], **asking(stream=True))) == []
+
+
+async def test_unions_are_told_apart_by_their_tag(colour: Colour, scripted_server: Any) -> None:
+    given = [{"kind": "Pet", "name": "rex", "legs": 4}, {"kind": "User", **A}, {"legs": 3, "name": "untagged"}]
+    server = scripted_server([answer({"tasks": given})] * 2)
+    client = colour.client(server)
+    expected = [Pet(name="rex", legs=4), User(**A), Pet(name="untagged", legs=3)]
+    assert await colour.create(client, Iterable[User | Pet]) == expected
+    assert await colour.items(client.create_iterable(response_model=User | Pet, **asking())) == expected
+    assert '"kind"' in json.dumps(server.requests[0].body["tools"])
+
+
+@pytest.mark.parametrize("mode", [Mode.JSON, Mode.MD_JSON])
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps([A, B]),
+        f"```json\n{json.dumps({'tasks': [A, B]})}\n```",
+        f"I found [2] of them:\n{json.dumps([A, B])}\nThat is all.",
+        f"{json.dumps(A)}\n{json.dumps(B)}\n",
+        json.dumps({"note": [1, 2], "tasks": [A, B]}),
+    ],
+)
+async def test_wherever_the_list_sits(colour: Colour, scripted_server: Any, mode: Mode, text: str) -> None:
+    server = scripted_server([content(text), content(text, chunk=1)])
+    client = colour.client(server, mode)
+    assert await colour.create(client, list[User], max_retries=0) == USERS
+    assert await colour.items(client.create_iterable(response_model=User, **asking(max_retries=0))) == USERS
+
+
+async def test_a_list_spread_over_tool_calls(colour: Colour, scripted_server: Any) -> None:
+    reply = tools({"tasks": [A]}, {"tasks": [B]})
+    server = scripted_server([reply, reply.but(interleave=True)])
+    client = colour.client(server)
+    assert await colour.create(client, list[User]) == USERS
+    assert await colour.items(client.create_iterable(response_model=User, **asking())) == USERS
+
+
+@pytest.mark.parametrize("mode", [Mode.TOOLS, Mode.JSON, Mode.MD_JSON])
+async def test_the_first_item_comes_before_a_tenth_of_the_answer(
+    colour: Colour, scripted_server: Any, mode: Mode
+) -> None:
+    gate = Gate()
+    reply = answer({"tasks": [{"name": f"n{age}", "age": age} for age in range(100)]}, gate=gate)
+    with_tools = tools if mode is Mode.TOOLS else content
+    held = count_events(with_tools(reply.answer.calls[0].arguments)) // 10  # type: ignore[union-attr]
+    client = colour.client(scripted_server([reply.but(wait_after=held)]), mode)
+    stream = client.create_iterable(response_model=User, **asking())
+    assert await colour.next(stream) == User(name="n0", age=0)
+    await colour.off_loop(gate.reached)
+    gate.open()
+    assert len(await colour.items(stream)) == 99
+
+
+async def test_awaited_create_gives_something_to_iterate(scripted_server: Any) -> None:
+    async with Colour("awaiting") as colour:
+        client = colour.client(scripted_server([answer({"tasks": [A, B]})] * 2))
+        stream = await client.create(Iterable[User], **asking(stream=True))
+        assert [user async for user in stream] == USERS
+        assert await client.create(Iterable[User], **asking()) == USERS
+
+
+async def test_a_truncated_list_goes_on(colour: Colour, scripted_server: Any) -> None:
+    for stream in (False, True):
+        server = scripted_server([
+            tools(json.dumps({"tasks": [A, B]})[:45], finish="length"), tools({"tasks": [B]}),
+        ])  # fmt: skip
+        client = colour.client(server)
+        if stream:
+            assert await colour.items(client.create_iterable(response_model=User, **asking())) == USERS
+        else:
+            assert await colour.create(client, list[User]) == USERS
+        assert len(server.requests) == 2
+
+
+async def test_a_truncated_list_without_a_budget(colour: Colour, scripted_server: Any) -> None:
+    got: list[Any] = []
+    client = colour.client(scripted_server([tools(json.dumps({"tasks": [A, B]})[:45], finish="length")]))
+    with pytest.raises(IncompleteOutputException, match="length limit") as failed:
+        await colour.collect(client.create_iterable(response_model=User, **asking(max_retries=0)), got)
+    assert got == USERS[:1]
+    assert failed.value.report.good == 1
+
+
+async def test_bad_items_left_out_or_raised(colour: Colour, scripted_server: Any) -> None:
+    server = scripted_server([answer({"tasks": [A, {"name": 1}, B]})] * 2)
+    client = colour.client(server)
+    got = await colour.create(client, list[User], on_invalid="skip")
+    assert got == USERS
+    assert [item.index for item in got.report.failed_items] == [1]
+    with pytest.raises(InstructorRetryException) as failed:
+        await colour.create(client, list[User], on_invalid="raise")
+    assert [item.index for item in failed.value.failed_items] == [1]
+    assert len(server.requests) == 2
+
+
+async def test_partial_items_are_no_items(colour: Colour, scripted_server: Any) -> None:
+    client = colour.client(scripted_server())
+    with pytest.raises(ConfigurationError, match="a list gives whole items"):
+        client.create_iterable(response_model=instructor.Partial[User], **asking())
+    with pytest.raises(ConfigurationError, match="a list gives whole items"):
+        await colour.create(client, Iterable[instructor.Partial[User]])
+
+
+async def test_leaving_early_closes_the_connection(colour: Colour, scripted_server: Any) -> None:
+    server = scripted_server([tools({"tasks": [A, B]}, wait_after=14, gate=Gate())])
+    stream = colour.client(server).create_iterable(response_model=User, **asking())
+    assert await colour.next(stream) == USERS[0]
+    await colour.close(stream)
+    await colour.off_loop(server.wait_closed)
+    assert server.served[0].client_left
+    assert (stream.report.good, stream.report.complete) == (1, False)
+
+
+async def test_as_a_context_manager(colour: Colour, scripted_server: Any) -> None:
+    server = scripted_server([tools({"tasks": [A, B]}, wait_after=14, gate=Gate())])
+    stream = colour.client(server).create_iterable(response_model=User, **asking())
+    if colour.awaiting:
+        async with stream:
+            await anext(stream)
+    else:
+        with stream:
+            next(stream)
+    await colour.off_loop(server.wait_closed)
+    assert server.served[0].client_left
+
+
+async def test_a_cancelled_stream_closes_the_connection(scripted_server: Any) -> None:
+    server = scripted_server([tools({"tasks": [A, B]}, wait_after=14, gate=(gate := Gate()))])
+    async with Colour("awaiting") as colour:
+        got: list[Any] = []
+        task = asyncio.create_task(
+            colour.collect(colour.client(server).create_iterable(response_model=User, **asking()), got)
+        )
+        await colour.off_loop(gate.reached)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await colour.off_loop(server.wait_closed)
+    assert server.served[0].client_left
+
+
+def test_an_iterable_model_says_what_it_is() -> None:
+    model = IterableModel(User, name="Zed", description="DD")
+    assert (model.__name__, model.__doc__, model.task_type) == ("IterableZed", "DD", User)
+    assert list(model.model_fields) == ["tasks"]
+    assert IterableModel(User | Pet).__name__ == "IterableUserOrPet"
+    assert "Correct segmentation" in (IterableModel(User).__doc__ or "")
