@@ -47,7 +47,8 @@ class ModeError(ConfigurationError):
 
     def __init__(self, mode: str, provider: str, valid_modes: Sequence[str]) -> None:
         self.mode, self.provider, self.valid_modes = mode, provider, list(valid_modes)
-        super().__init__(f"{provider} has no mode {mode!r}; it has {', '.join(f'Mode.{name}' for name in self.valid_modes)}.")
+        known = ", ".join(f"Mode.{name}" for name in self.valid_modes)
+        super().__init__(f"{provider} has no mode {mode!r}; it has {known}.")
 
 
 class ClientError(ConfigurationError):

@@ -54,6 +54,8 @@ def parallel_for(response_model: Any) -> Output:
 def growing_for(response_model: Any) -> Output:
     """Give the shape of a value that is shown while it grows."""
     inner = get_args(response_model)[0] if get_origin(response_model) is Partial else response_model
+    if get_origin(inner) is collections.abc.Iterable:  # pydantic would give an iterator that validates nothing yet
+        inner = list[get_args(inner)[0]]  # type: ignore[misc]
     return _compiled("growing", inner)
 
 
