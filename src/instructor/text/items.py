@@ -325,7 +325,7 @@ class Items:
         if not self._remark:
             self._remark = text[place]
             return place + 1
-        line = self._remark == "/"
+        line = self._remark[0] == "/"
         end = text.find("\n" if line else "/", place)
         if end < 0:
             self._remark = self._remark[0] + text[-1]

@@ -54,8 +54,9 @@ def repair(slice_: str) -> str | None:
 
     try:
         repaired = _paired(repair_json(listed, skip_json_loads=True, strict=True, ensure_ascii=False))
-        if is_json(repaired) and list(_told(repaired)) == list(_told(listed)):
-            return repaired if listed is value else repaired[1:-1]
+        mended = repaired if listed is value else repaired[1:-1]
+        if is_json(mended) and list(_told(repaired)) == list(_told(listed)):
+            return mended
     except (ValueError, RecursionError, ArithmeticError):
         pass
     return None

@@ -1,0 +1,200 @@
+"""Items out of lists: the same ones, in order, for every cutting of the text, each at the character that closes it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from documents import OBJECTS, PROSE, SEEDS, VALUES, WORDS, cuts, instances, write
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from instructor.text.items import Items, Slice
+
+SIBLINGS = st.dictionaries(WORDS.filter(lambda key: key != "tasks"), VALUES, max_size=2)
+SIZES = [1, 2, 3, 4, 7, 64, 10_000]
+
+
+def read(pieces: list[str], **how: Any) -> tuple[list[Slice], Items]:
+    items = Items(**how)
+    found = [slice_ for piece in pieces for slice_ in items.feed(piece)]
+    found += items.close()
+    assert items.looked <= 2 * sum(map(len, pieces))
+    return found, items
+
+
+def texts(text: str, size: int, **how: Any) -> tuple[list[str], Items]:
+    found, items = read([text[at : at + size] for at in range(0, len(text), size)], **how)
+    return [item.text + "~" * item.loose for item in found], items
+
+
+@st.composite
+def lists_in_text(draw: st.DrawFn, values: list[Any], prose: list[str]) -> str:
+    """Write a list in one of the ways that models have: wrapped, bare, fenced, with prose around."""
+    inner = write(values, draw(SEEDS))
+    if draw(st.booleans()):
+        before, after = draw(SIBLINGS), draw(SIBLINGS)
+        members = [
+            *(f"{write(k, draw(SEEDS))}:{write(v, draw(SEEDS))}" for k, v in before.items()),
+            f'"tasks" : {inner}',
+            *(f"{write(k, draw(SEEDS))}:{write(v, draw(SEEDS))}" for k, v in after.items()),
+        ]
+        inner = "{" + ",".join(members) + "}"
+    if draw(st.booleans()):
+        inner = f"```json\n{inner}\n```\n"
+    return f"{draw(st.sampled_from(prose))}{inner}{draw(st.sampled_from(prose))}"
+
+
+@settings(max_examples=250, deadline=None)
+@given(data=st.data(), values=st.lists(OBJECTS, max_size=6))
+def test_objects_equal_the_parsed_whole(data: st.DataObject, values: list[Any]) -> None:
+    text = data.draw(lists_in_text(values, PROSE))
+    found, items = read(data.draw(cuts(text)), opens="{")
+    assert [json.loads(item.text) for item in found] == values
+    assert items.closed
+    assert not items.rest
+
+
+@settings(max_examples=250, deadline=None)
+@given(data=st.data(), values=st.lists(VALUES, max_size=6))
+def test_items_of_any_kind_equal_the_parsed_whole(data: st.DataObject, values: list[Any]) -> None:
+    text = data.draw(lists_in_text(values, ["", "Here you are:\n", "\ufeff", "It's \"done\n"]))
+    found, items = read(data.draw(cuts(text)))
+    assert [json.loads(item.text) for item in found] == values
+    assert items.closed
+
+
+@settings(max_examples=100, deadline=None)
+@given(data=st.data(), known=instances())
+def test_models_equal_the_validated_whole(data: st.DataObject, known: tuple[type[BaseModel], list[Any]]) -> None:
+    model, values = known
+    text = data.draw(lists_in_text(values, PROSE))
+    found, _ = read(data.draw(cuts(text)), opens="{")
+    whole = [model.model_validate_json(json.dumps(value), strict=True) for value in values]
+    assert [model.model_validate_json(item.text, strict=True) for item in found] == whole
+
+
+@settings(max_examples=100, deadline=None)
+@given(data=st.data(), values=st.lists(OBJECTS.filter(lambda o: "tasks" not in o), min_size=1, max_size=5))
+def test_one_object_a_line(data: st.DataObject, values: list[Any]) -> None:
+    text = "\n".join(write(value, data.draw(SEEDS)) for value in values)
+    found, items = read(data.draw(cuts(text)))
+    assert [(json.loads(item.text), item.loose) for item in found] == [(value, True) for value in values]
+    assert items.closed
+
+
+@settings(max_examples=100, deadline=None)
+@given(data=st.data(), values=st.lists(VALUES, max_size=4))
+def test_a_text_cut_anywhere_gives_the_first_items_and_no_wrong_one(data: st.DataObject, values: list[Any]) -> None:
+    text = data.draw(lists_in_text(values, ["", "Here you are:\n"]))
+    whole, _ = read([text])
+    for end in range(len(text)):
+        found, items = read([text[:end]])
+        assert found == whole[: len(found)]
+        if "]" not in text[:end]:
+            assert not items.closed
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data(), text=st.text(st.sampled_from("{}[]\",:\\ \n1ta/*'"), max_size=60))
+def test_any_text_gives_the_same_items_for_any_cutting(data: st.DataObject, text: str) -> None:
+    whole, one = read([text])
+    found, other = read(data.draw(cuts(text)))
+    assert found == whole
+    assert (other.closed, other.rest, other.listed) == (one.closed, one.rest, one.listed)
+
+
+def test_an_item_is_handed_out_at_the_very_character_that_closes_it() -> None:
+    text = '{"tasks": [{"a": [1]}, "x", 12, null]}'
+    items = Items()
+    at = {item.text: text[: end + 1] for end, c in enumerate(text) for item in items.feed(c)}
+    assert at['{"a": [1]}'].endswith('{"a": [1]}')
+    assert at['"x"'].endswith('"x"')
+    assert at["12"].endswith("12,")
+    assert at["null"].endswith("null]")
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    ("text", "found", "closed"),
+    [
+        pytest.param('{"tasks":[{"a":1}]}{"tasks":[{"a":2}]}[{}]', ['{"a":1}', '{"a":2}', "{}"], True, id="several"),
+        pytest.param('{"t\\u0061sks":[{"a":1}]}', ['{"a":1}'], True, id="escaped key"),
+        pytest.param('{"n":"\\"tasks\\": [{", "tasks":[{"a":1}]}', ['{"a":1}'], True, id="key inside a string"),
+        pytest.param('{"o":{"tasks":[{"x":1}]},"tasks":[{"a":1}]}', ['{"a":1}'], True, id="key inside a sibling"),
+        pytest.param('{"o":[{"x":[1]}],"s":"]}","tasks":[{"a":1}],"p":[{}]}', ['{"a":1}'], True, id="siblings"),
+        pytest.param('{"tasks":[{"a":1} {"a":2},,{"a":3},]}', ['{"a":1}', '{"a":2}', '{"a":3}'], True, id="commas"),
+        pytest.param('{"tasks":[null, true {"a":1} [{}] "s" -1.5e3]}',
+                     ["null", "true", '{"a":1}', "[{}]", '"s"', "-1.5e3"], True, id="wrong kinds"),
+        pytest.param('{"tasks":[{"a":"x\ny"}]}', ['{"a":"x\ny"}'], True, id="raw line end"),
+        pytest.param('{"tasks":[{"a":[1,2},{"a":3}]}', ['{"a":[1,2}', '{"a":3}'], True, id="bracket left open"),
+        pytest.param('{"tasks":[{"a":"x"]},{"a":3}]}', ['{"a":"x"]}', '{"a":3}'], True, id="bracket too many"),
+        pytest.param('{"tasks":[{"a":1}},{"a":2}]}', ['{"a":1}', '{"a":2}'], True, id="brace too many"),
+        pytest.param('{"tasks":[{"a":1}}\nThat is all', ['{"a":1}'], False, id="bracket of the list forgotten"),
+        pytest.param("[{'a': 'it is \"so\"'}, {'a': 'b'}]", ["{'a': 'it is \"so\"'}", "{'a': 'b'}"], True, id="quotes"),
+        pytest.param('{"tasks":[{"a":1}, // {first}\n /* ] */ {"a":2}]}', ['{"a":1}', '{"a":2}'], True, id="remarks"),
+        pytest.param('{"tasks":[]}', [], True, id="empty"),
+        pytest.param("There is nothing [1] to {tell}.", [], False, id="prose only"),
+        pytest.param('{"a":1}\n {"a":2}\n', ['{"a":1}~', '{"a":2}~'], True, id="lines"),
+        pytest.param('{"a":1} {"a":2}, {"a":3}', ['{"a":1}~', '{"a":2}~', '{"a":3}~'], True, id="one line"),
+        pytest.param('{"a":1}\n{"a":', ['{"a":1}~'], False, id="line cut"),
+        pytest.param('so {"a":1} and {"tasks":[{"a":2}]}', ['{"a":2}'], True, id="object inside a line"),
+        pytest.param('```json\n[{"a":1},\n{"a":2}]\n```', ['{"a":1}', '{"a":2}'], True, id="fence"),
+        pytest.param('use {"} here. {"tasks": [{"a":1}]}', ['{"a":1}'], True, id="quote in prose"),
+        pytest.param('x {"why\nnot": 1} {"tasks": [{"a":1}]}', ['{"a":1}'], True, id="no key goes over lines"),
+        pytest.param("{}", ["{}~"], True, id="empty object"),
+    ],
+)  # fmt: skip
+def test_oddities_of_lists_of_objects(text: str, found: list[str], closed: bool, size: int) -> None:
+    got, items = texts(text, size, opens="{")
+    assert got == found
+    assert items.closed is closed
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("[1, 2 3,]", ["1", "2", "3"]),
+        ("The numbers are [1, -2.5].", ["1", "-2.5"]),
+        ("see [1 of 3] and [not] or [nullable, x]: [4]", ["4"]),
+        ('list ["x" is, not] then ["y", "z"]', ['"y"', '"z"']),
+        ('["y" "z"]', ['"y"', '"z"']),
+        ('{"tasks": ["a]", "b\\"]"]}', ['"a]"', '"b\\"]"']),
+        ('{"tasks": [1, ...]}', ["1", "..."]),
+        ("[[1], [2, [3]]]", ["[1]", "[2, [3]]"]),
+    ],
+)
+def test_oddities_of_lists_of_scalars(text: str, found: list[str], size: int) -> None:
+    assert texts(text, size)[0] == found
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ('{"tasks":[{"a":1},{"b":[1, "x', '{"b":[1, "x'),
+        ('{"tasks":[{"a":1}, "x', '"x'),
+        ('{"tasks":[{"a":1},{', "{"),
+        ('{"tasks":[{"a":1},', ""),
+        ('{"tasks":[12', "12"),
+        ('{"a": 1, "b": [', '{"a": 1, "b": ['),
+    ],
+)
+def test_rest_is_the_text_of_the_unfinished_item(text: str, rest: str, size: int) -> None:
+    _, items = texts(text, size)
+    assert items.rest == rest
+    assert not items.closed
+
+
+@pytest.mark.parametrize("text", ["[" * 50_000 + "}" * 50_000, '{"a":' * 50_000 + "]" * 50_000, '{"' * 50_000])
+def test_brackets_that_do_not_match_cost_no_more_than_their_number(text: str) -> None:
+    _, items = texts(text, 4)
+    assert items.looked <= 2 * len(text)
+
+
+def test_the_key_is_the_callers() -> None:
+    text = '{"tasks": [1], "people": [{"a": 1}]}'
+    assert texts(text, 3, key="people", opens="{")[0] == ['{"a": 1}']

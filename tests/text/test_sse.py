@@ -1,0 +1,66 @@
+"""Event streams: the data of each event, whatever the line ends, the other fields and the cuts are."""
+
+from __future__ import annotations
+
+import pytest
+from documents import cuts
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from instructor.text.sse import EventStream
+
+LINES = st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=20).map(str.encode)
+EVENTS = st.lists(st.lists(LINES, min_size=1, max_size=3).filter(lambda lines: any(lines)), max_size=5)
+OTHERS = st.sampled_from([b"", b": keep-alive\n", b"event: item\n", b"id: 7\nretry: 10\n", b"database: x\n", b"\n"])
+
+
+def read(pieces: list[bytes]) -> list[bytes]:
+    stream = EventStream()
+    return [data for piece in pieces for data in stream.feed(piece)]
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data(), events=EVENTS, end=st.sampled_from([b"\n", b"\r\n", b"\r"]), others=st.lists(OTHERS, min_size=9))
+def test_events_come_whole_however_the_bytes_are_cut(
+    data: st.DataObject, events: list[list[bytes]], end: bytes, others: list[bytes]
+) -> None:
+    stream = data.draw(st.sampled_from([b"", b"\xef\xbb\xbf"]))
+    for event, other in zip(events, others, strict=False):
+        space = b" " if any(line.startswith(b" ") for line in event) else data.draw(st.sampled_from([b" ", b""]))
+        stream += other + b"".join(b"data:" + space + line + b"\n" for line in event) + b"\n"
+    assert read(data.draw(cuts(stream.replace(b"\n", end)))) == [b"\n".join(event) for event in events]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 1000])
+@pytest.mark.parametrize(
+    ("stream", "events"),
+    [
+        (b'data: {"a":1}\n\ndata: {"b":2}\n\ndata: [DONE]\n\n', [b'{"a":1}', b'{"b":2}', b"[DONE]"]),
+        (b"event: a\ndata: x\n\nevent: b\ndata: y\n\n", [b"x", b"y"]),
+        (b"data: x\rdata: y\r\rdata: z\r\n\r\n", [b"x\ny", b"z"]),
+        (b"data:x\n\n\n\ndata: y\n\n", [b"x", b"y"]),
+        (b": ping\n\ndata\n\ndata: \n\ndata: x\n\n", [b"x"]),
+        ("data: é😀\n\n".encode(), ["é😀".encode()]),
+        (b"data: data: x\n\n", [b"data: x"]),
+        (b"data: x\n\ndata: cut", [b"x"]),
+    ],
+)
+def test_each_form_of_event(stream: bytes, events: list[bytes], size: int) -> None:
+    assert read([stream[at : at + size] for at in range(0, len(stream), size)]) == events
+
+
+def test_an_event_is_given_at_its_last_byte() -> None:
+    stream = EventStream()
+    assert stream.feed(b"data: x\r\n") == []
+    assert stream.feed(b"\r") == [b"x"]
+    assert stream.feed(b"\ndata: y\n\n") == [b"y"]
+
+
+@pytest.mark.parametrize(
+    ("stream", "pending"),
+    [(b"", False), (b"data: x\n\n", False), (b": ping\n", False), (b"\n", False), (b"data: x\n", True), (b"da", True)],
+)
+def test_pending_tells_of_an_event_that_was_cut(stream: bytes, pending: bool) -> None:
+    events = EventStream()
+    events.feed(stream)
+    assert events.pending is pending
