@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Generator, Iterator
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
@@ -27,7 +27,10 @@ class _Told:
 
     @property
     def completion(self) -> Any:
-        """The provider's response, put together from the last stream; built when asked for."""
+        """The provider's response, put together from the last stream; built when asked for.
+
+        Of a list's text it keeps the first 1,048,576 characters, and says so at their end.
+        """
         return self._ledger.completion()
 
     @property
@@ -37,14 +40,17 @@ class _Told:
 
 
 class Stream(_Told, Generic[T]):
-    """An iterator over items or snapshots, and a context manager that closes the connection when left."""
+    """An iterator over items or snapshots, and a context manager that closes the connection when left.
+
+    A `for` loop that is left closes it too. To take some values and go on later, take them with `next(stream)`.
+    """
 
     def __init__(self, values: Generator[T, None, None], ledger: Ledger) -> None:
         super().__init__(ledger)
         self._values = values
 
-    def __iter__(self) -> Self:
-        return self
+    def __iter__(self) -> Iterator[T]:
+        yield from self._values  # a generator of its own: the loop alone holds it, and leaving the loop closes both
 
     def __next__(self) -> T:
         return next(self._values)
@@ -61,14 +67,18 @@ class Stream(_Told, Generic[T]):
 
 
 class AsyncStream(_Told, Generic[T]):
-    """The same, for `async for` and `async with`."""
+    """The same, for `async for`, `async with` and `await anext(stream)`."""
 
     def __init__(self, values: AsyncGenerator[T, None], ledger: Ledger) -> None:
         super().__init__(ledger)
         self._values = values
 
-    def __aiter__(self) -> Self:
-        return self
+    async def __aiter__(self) -> AsyncIterator[T]:
+        try:
+            async for value in self._values:
+                yield value
+        finally:
+            await self._values.aclose()
 
     def __anext__(self) -> Awaitable[T]:
         return self._values.__anext__()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from collections.abc import Sequence
 
 from instructor.engine.call import TEXT, Delta, Finish, Json, Reply, Request, ToolCall
@@ -11,14 +13,20 @@ from instructor.usage import Usage
 _CHARACTERS_A_TOKEN = 4
 """A rule of thumb for English text, for providers that do not count."""
 
+KEPT = 1 << 20
+"""Characters of a list's text that are kept for `completion`: a list may be endless, and its items were handed out."""
+
 
 class Assembly:
-    """Gathers the deltas of one stream."""
+    """Gathers the deltas of one stream; of its text no more than `most` characters."""
 
-    def __init__(self) -> None:
-        self._parts: dict[int, list[str]] = {}
+    def __init__(self, most: int = sys.maxsize) -> None:
+        self._room = most
+        self._parts: dict[int, io.StringIO] = {}
+        self._lost: dict[int, int] = {}
         self._names: dict[int, tuple[str, str]] = {}
         self._refusal: list[str] = []
+        self.characters = 0
         self.head: Json = {}
         self.finish: Finish | None = None
         self.usage: Usage | None = None
@@ -26,10 +34,8 @@ class Assembly:
     def add(self, deltas: Sequence[Delta]) -> None:
         for channel, text, call_id, name, finish, refusal, usage in deltas:
             if text:
-                parts = self._parts.get(channel)
-                if parts is None:
-                    parts = self._parts[channel] = []
-                parts.append(text)
+                self.characters += len(text)
+                self._keep(channel, text)
             if call_id or name:
                 was = self._names.get(channel, ("", ""))
                 self._names[channel] = (call_id or was[0], name or was[1])
@@ -38,18 +44,31 @@ class Assembly:
             if refusal:
                 self._refusal.append(refusal)
             if usage:
-                self.usage = usage if self.usage is None else self.usage.merged(usage)
+                self.usage = usage
 
     def reply(self) -> Reply:
-        """Give the reply as if it had come whole."""
-        channels = sorted({c for c in (*self._parts, *self._names) if c != TEXT})
-        calls = [ToolCall(*self._names.get(c, ("", "")), "".join(self._parts.get(c, ()))) for c in channels]
-        text = "".join(self._parts.get(TEXT, ()))
-        return Reply(text, calls, self.finish, "".join(self._refusal) or None, self.usage)
+        """Give the reply as if it had come whole; where text was not kept, it says so."""
+        channels = sorted({c for c in (*self._parts, *self._lost, *self._names) if c != TEXT})
+        calls = [ToolCall(*self._names.get(c, ("", "")), self._text(c)) for c in channels]
+        return Reply(self._text(TEXT), calls, self.finish, "".join(self._refusal) or None, self.usage)
+
+    def _keep(self, channel: int, text: str) -> None:
+        if self._room <= 0:
+            self._lost[channel] = self._lost.get(channel, 0) + len(text)
+            return
+        self._room -= len(text)
+        parts = self._parts.get(channel)
+        if parts is None:
+            parts = self._parts[channel] = io.StringIO(newline="")
+        parts.write(text)
+
+    def _text(self, channel: int) -> str:
+        kept = self._parts[channel].getvalue() if channel in self._parts else ""
+        lost = self._lost.get(channel)
+        return f"{kept}… ({lost} more characters were not kept)" if lost else kept
 
 
-def estimated(request: Request, reply: Reply) -> Usage:
-    """Guess the tokens of a request whose provider did not count them."""
+def estimated(request: Request, characters: int) -> Usage:
+    """Guess the tokens of a request that was answered with so much text, when its provider did not count them."""
     asked = len(json.dumps(request.body, default=str))
-    answered = len(reply.text) + sum(len(call.arguments) for call in reply.calls)
-    return Usage(asked // _CHARACTERS_A_TOKEN, answered // _CHARACTERS_A_TOKEN, exact=False)
+    return Usage(asked // _CHARACTERS_A_TOKEN, characters // _CHARACTERS_A_TOKEN, exact=False)

@@ -49,11 +49,13 @@ def drive(flow: Steps, transport: Transport, farewell: Steps | None = None) -> G
             except Exception as error:
                 resume, outcome = flow.throw, error
     finally:
-        if connection is not None:
-            connection.close()
         flow.close()
-        for _ in drive(farewell, transport) if farewell else ():
-            pass
+        try:
+            if connection is not None:
+                connection.close()
+        finally:
+            for _ in drive(farewell, transport) if farewell else ():
+                pass
 
 
 async def adrive(flow: Steps, transport: AsyncTransport, farewell: Steps | None = None) -> AsyncGenerator[Any, None]:
@@ -92,12 +94,14 @@ async def adrive(flow: Steps, transport: AsyncTransport, farewell: Steps | None 
             except Exception as error:
                 resume, outcome = flow.throw, error
     finally:
-        if connection is not None:
-            await connection.close()
         flow.close()
-        if farewell:
-            async for _ in adrive(farewell, transport):
-                pass
+        try:
+            if connection is not None:
+                await connection.close()
+        finally:
+            if farewell:
+                async for _ in adrive(farewell, transport):
+                    pass
 
 
 def _called(step: Do) -> Any:

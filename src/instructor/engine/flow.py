@@ -18,11 +18,11 @@ from typing import Any
 from tenacity import DoAttempt, DoSleep, RetryCallState
 
 from instructor.engine import faults, prompts
-from instructor.engine.assembly import Assembly, estimated
+from instructor.engine.assembly import KEPT, Assembly, estimated
 from instructor.engine.call import Call, Delta, Reply
 from instructor.engine.ledger import Ledger, failed_items
-from instructor.engine.policy import Policy
-from instructor.engine.ports import Bad, Dialect, Good, Outcome, Sink
+from instructor.engine.policy import RETRYABLE, Policy
+from instructor.engine.ports import Bad, Dialect, Good, Outcome, Sink, reader_of
 from instructor.engine.seam import SHOWN, Seam
 from instructor.engine.steps import CLOSE, READ, Do, Emit, Open, Send, Steps, Wait
 from instructor.engine.watchdog import Watch, Watchdog
@@ -31,6 +31,8 @@ from instructor.hooks import HookName
 from instructor.report import Cause
 
 _OFF = Watchdog(0, 0)
+_PROVEN = ("stop", "tool")
+"""The endings of a reply that are the model's own."""
 
 
 class Extraction:
@@ -45,7 +47,9 @@ class Extraction:
         self._count = 0  # items that came, the wrong ones included
         self._tail: deque[Outcome] = deque(maxlen=SHOWN)
         self._seam = Seam(())
-        self._answers: list[Outcome] = []  # what a re-ask brought
+        self._asked: list[int] = []  # the places of the items that the request asks for again
+        self._answers: list[Outcome] = []  # what came of them
+        self._unpaid = False  # a stream is open whose tokens are not counted yet
         self._hopeless = False  # asking again cannot help
         self._sdk_error: Exception | None = None
 
@@ -53,7 +57,6 @@ class Extraction:
         """Ask until the answer is whole, or the policy says that it is enough."""
         try:
             yield from self._attempts()
-            self._report.complete = not self._report.failed_items and not self._pending
         finally:
             self._settle_account()
 
@@ -62,6 +65,7 @@ class Extraction:
         return self.ledger.tell(HookName.STREAM_END, self._report)
 
     def _settle_account(self) -> None:
+        self._pay()
         self._report.failed_items += failed_items(self._pending)
         self._pending.clear()
         self._report.ended()
@@ -80,11 +84,13 @@ class Extraction:
                 yield Wait(float(verdict))
                 continue
             if not isinstance(verdict, DoAttempt):  # a policy's own idea of a last result
+                yield Emit(() if self._output.many else (verdict,))
                 return
             problem = yield from self._attempt()
             if problem is None:
+                self._report.complete = not self._report.failed_items
                 return
-            self.ledger.failed.append(FailedAttempt(self._report.attempts, problem, self.ledger.completion()))
+            self._note_failure(problem)
             if self._hopeless:
                 yield from self._give_up(problem)
             state.set_exception((type(problem), problem, problem.__traceback__))
@@ -95,17 +101,24 @@ class Extraction:
         while True:
             try:
                 problem = yield from self._ask()
-            except Exception as unforeseen:
-                return unforeseen
+            except Exception as error:
+                problem = error  # its clause's name ends with it
+                yield CLOSE
+                self._pay()
+                if error is not self._sdk_error and (self._asked or self._tail):
+                    self._plan_the_rest()  # what was handed out is not asked for again, should the policy go on
+                return problem
             if problem is None or self._hopeless or self._cause != "continuation" or budget is None:
                 return problem
             if self._report.continuations >= budget:
                 self._hopeless = True
                 return problem
+            self._note_failure(problem)
 
     def _ask(self) -> Steps:
         """Make the request that is due, deliver what is good in its reply, and say what is not; None when all is."""
         self._sent, report = self._request, self._report
+        report.finish_reason = None
         if self._cause == "continuation":
             report.continuations += 1
             yield from self.ledger.tell(HookName.STREAM_CONTINUE, report)
@@ -117,8 +130,7 @@ class Extraction:
         reply, broke = yield from (self._stream(sink) if self._call.stream else self._whole(sink))
         yield from self._deliver_all(self._seam.close())
         report.dropped_repeats += self._seam.dropped
-        report.finish_reason = None if broke else reply.finish
-        report.usage = report.usage.spent(self._cause, reply.usage or estimated(self._sent, reply))
+        report.finish_reason = reply.finish
         yield from self.ledger.tell_response(self._about(), counted=reply.usage is not None)
         return (yield from self._judged(reply, sink, broke))
 
@@ -130,8 +142,9 @@ class Extraction:
             raise
         self.ledger.raw, self.ledger.headers = received.raw, received.headers
         reply = self._dialect.decode(received.wire)
+        self._pay(reply)
         yield from self._deliver(sink.feed(reply.deltas()))
-        yield from self._deliver(sink.close())
+        yield from self._deliver(self._last(sink, proven=reply.finish in _PROVEN))
         return reply, None
 
     def _stream(self, sink: Sink) -> Steps:
@@ -140,9 +153,10 @@ class Extraction:
         except Exception as error:
             yield from self._request_failed(error)
             raise
-        assembly = self.ledger.assembly = Assembly()
+        assembly = self.ledger.assembly = Assembly(KEPT) if self._output.many else Assembly()
+        self._unpaid = True
         watch = Watch(self._policy.watchdog or _OFF)
-        decode, broke = self._dialect.delta, None
+        decode, broke = reader_of(self._dialect), None
         while broke is None:
             deltas: list[Delta] = []
             try:
@@ -160,8 +174,31 @@ class Extraction:
                 yield from self._deliver(outcomes)
             broke = broke or watch.fault(deltas, outcomes)
         yield CLOSE
-        yield from self._deliver(sink.close())
+        self._pay()
+        yield from self._deliver(self._last(sink, proven=assembly.finish in _PROVEN))
         return assembly.reply(), broke
+
+    def _last(self, sink: Sink, *, proven: bool) -> Sequence[Outcome]:
+        """Close the sink; where the reply broke off, what is half there is neither right nor wrong."""
+        if proven or (sink.closed and not self._output.many):
+            return sink.close()
+        return [outcome for outcome in sink.close() if isinstance(outcome, Good)] if self._output.many else ()
+
+    def _pay(self, reply: Reply | None = None) -> None:
+        """Count the tokens of a reply that came whole, or of the stream that is open, for as long as it was."""
+        assembly = self.ledger.assembly
+        if reply is not None:
+            said = len(reply.text) + sum(len(call.arguments) for call in reply.calls)
+            usage = reply.usage or estimated(self._sent, said)
+        elif self._unpaid and assembly is not None:
+            usage = assembly.usage or estimated(self._sent, assembly.characters)
+        else:
+            return
+        self._unpaid = False
+        self._report.usage = self._report.usage.spent(self._cause, usage)
+
+    def _note_failure(self, problem: Exception) -> None:
+        self.ledger.failed.append(FailedAttempt(self._report.attempts, problem, self.ledger.completion()))
 
     def _request_failed(self, error: Exception) -> Steps:
         self._sdk_error = error
@@ -172,30 +209,28 @@ class Extraction:
         if not self._output.many:
             for outcome in outcomes:
                 yield from self._deliver_one(outcome)
-        elif self._cause == "reask":
+        elif self._asked:
             self._answers += outcomes  # which is which is known when all are there
         else:
             yield from self._deliver_all(self._seam.passed(outcomes))
 
     def _deliver_all(self, outcomes: Sequence[Outcome]) -> Steps:
-        values = []
         for outcome in outcomes:
             place, self._count = self._count, self._count + 1
             self._tail.append(outcome)
-            if isinstance(outcome, Good):
-                values.append(outcome.value)
-                yield from self._note_good(place, outcome)
-            else:
-                yield from self._put_aside(place, outcome)
-        if values:
-            yield Emit(values)
+            yield from self._deliver_at(place, outcome)
+
+    def _deliver_at(self, place: int, outcome: Outcome) -> Steps:
+        """Hand out an item, by itself: whoever leaves after it has been given no other, and the report says so."""
+        if isinstance(outcome, Good):
+            yield from self._note_good(place, outcome)
+            yield Emit((outcome.value,))
+        else:
+            yield from self._put_aside(place, outcome)
 
     def _deliver_one(self, outcome: Outcome) -> Steps:
-        if isinstance(outcome, Bad):
-            yield from self._put_aside(0, outcome)
-        elif outcome.final:
-            yield from self._note_good(0, outcome)
-            yield Emit((outcome.value,))
+        if isinstance(outcome, Bad) or outcome.final:
+            yield from self._deliver_at(0, outcome)
         elif self._call.stream:
             self._report.first_seen()
             yield Emit((outcome.value,))
@@ -217,6 +252,7 @@ class Extraction:
         yield from self.ledger.tell(HookName.PARSE_ERROR, bad.error, about=self._about())
         if self._policy.on_invalid == "raise":
             self._hopeless = True
+        if self._hopeless or not isinstance(bad.error, RETRYABLE):  # a validator that fails in a way of its own
             raise bad.error
         if self._policy.on_invalid == "skip" and self._output.many:
             self._report.failed_items += failed_items(self._pending)
@@ -228,22 +264,37 @@ class Extraction:
             self._hopeless = True
             said = f"The model declined: {reply.refusal}"
             return RefusalError(said, text=reply.refusal, raw_response=self.ledger.completion())
-        ended = broke is None and reply.finish in ("stop", "tool")
+        ended = reply.finish in _PROVEN  # whatever broke after that
         if ended and not sink.started:
             return (yield from self._nothing_came(reply))
         if not self._output.many:
-            return self._judged_one(reply, broke, ended)
-        if self._cause == "reask":
+            return self._judged_one(reply, broke, whole=ended or sink.closed)
+        if self._asked:
             yield from self._match_answers(ended=ended)
         elif not (ended and sink.closed):
-            return self._broken_off(reply, broke)
+            self._hopeless = reply.finish == "filter"
+            self._plan_the_rest()
+            return self._cut(reply, broke)
         if not self._pending:
             return None
-        wrong = [self._pending[place] for place in sorted(self._pending)]
-        notes = prompts.wrong_items([faults.lines(bad.error) for bad in wrong])
-        self._request = self._dialect.correct(self._first, self._output.replay(wrong, self._call.mode), notes)
-        self._cause = "reask"
-        return wrong[0].error
+        self._asked = sorted(self._pending)
+        self._plan_the_rest()
+        return self._pending[self._asked[0]].error
+
+    def _plan_the_rest(self) -> None:
+        """Make the request for what a list lacks: its wrong items, once the others are there, or how it goes on."""
+        shape, mode = self._output, self._call.mode
+        if self._asked:
+            self._cause, self._asked = "reask", sorted(self._pending)
+            wrong = [self._pending[place] for place in self._asked]
+            notes = prompts.wrong_items([faults.lines(bad.error) for bad in wrong])
+            self._request = self._dialect.correct(self._first, shape.replay(wrong, mode), notes)
+        elif self._tail:
+            self._cause = "continuation"
+            notes = prompts.go_on(self._count, len(self._tail))
+            self._request = self._dialect.correct(self._first, shape.replay(self._tail, mode), notes)
+        else:
+            self._cause, self._request = "continuation", self._first
 
     def _nothing_came(self, reply: Reply) -> Steps:
         by_tool = self._call.mode.by_tool
@@ -257,13 +308,13 @@ class Extraction:
         notes = prompts.MISSING_CALL if by_tool else prompts.NO_JSON
         self._request = self._dialect.correct(self._sent, reply, notes)
         if self._cause == "first":
-            self._cause = "reask" if not self._output.many else "first"
+            self._cause = "reask"
         yield from self.ledger.tell(HookName.PARSE_ERROR, problem, about=self._about())
         return problem
 
-    def _judged_one(self, reply: Reply, broke: Exception | None, ended: bool) -> Exception | None:
+    def _judged_one(self, reply: Reply, broke: Exception | None, *, whole: bool) -> Exception | None:
         self._cause = "reask"
-        if not ended:
+        if not whole:
             # A length limit cuts the same answer again; a lost connection may not.
             self._hopeless = reply.finish in ("length", "filter")
             self._request = self._first
@@ -274,17 +325,6 @@ class Extraction:
         self._request = self._dialect.correct(self._sent, reply, prompts.wrong(faults.lines(error)))
         return error
 
-    def _broken_off(self, reply: Reply, broke: Exception | None) -> Exception:
-        """Ask for the rest of the list, the last items on view."""
-        self._cause, self._hopeless = "continuation", reply.finish == "filter"
-        if not self._tail:
-            self._request = self._first
-        else:
-            notes = prompts.go_on(self._count, len(self._tail))
-            shown = self._output.replay(self._tail, self._call.mode)
-            self._request = self._dialect.correct(self._first, shown, notes)
-        return self._cut(reply, broke)
-
     def _cut(self, reply: Reply, broke: Exception | None) -> IncompleteOutputException:
         reasons = {"length": "at the length limit", "filter": "by the provider's content filter"}
         how = f"by {type(broke).__name__}: {broke}" if broke else reasons.get(reply.finish or "", "without an end")
@@ -294,22 +334,15 @@ class Extraction:
 
     def _match_answers(self, *, ended: bool) -> Steps:
         """Find out which asked item each answer corrects; without certainty none, and all stay asked for."""
-        asked, answers = sorted(self._pending), self._answers
+        asked, answers = self._asked, self._answers
         if ended and len(answers) == self._count:  # the whole list was given again
             matched = [(place, answers[place]) for place in asked]
         elif len(answers) == len(asked) or (not ended and len(answers) < len(asked)):
             matched = list(zip(asked, answers, strict=False))
         else:
             matched = []
-        values = []
         for place, outcome in matched:
-            if isinstance(outcome, Good):
-                values.append(outcome.value)
-                yield from self._note_good(place, outcome)
-            else:
-                yield from self._put_aside(place, outcome)
-        if values:
-            yield Emit(values)
+            yield from self._deliver_at(place, outcome)
 
     def _give_up(self, error: Exception) -> Steps:
         self._hopeless = True

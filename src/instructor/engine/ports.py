@@ -7,7 +7,7 @@ engine never imports one of them.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from instructor.engine.call import Call, Delta, Json, Message, Reply, Request
 from instructor.mode import Mode
@@ -116,6 +116,25 @@ class Dialect(Protocol):
     def assemble(self, reply: Reply, head: Json) -> Json:
         """Write a reply as the response that would have carried it whole; `head` is the stream's first event."""
         ...
+
+
+@runtime_checkable
+class OwnMessages(Protocol):
+    """A dialect whose SDK has forms of its own for messages: it gives them as dicts with a role and a content."""
+
+    def as_messages(self, messages: Any) -> Any: ...
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """A dialect whose events cannot be read each by itself: its reader, one for each stream, knows those before."""
+
+    def reader(self) -> Callable[[Json], Sequence[Delta]]: ...
+
+
+def reader_of(dialect: Dialect) -> Callable[[Json], Sequence[Delta]]:
+    """Give what reads the events of one stream."""
+    return dialect.reader() if isinstance(dialect, Counting) else dialect.delta
 
 
 class Received(NamedTuple):

@@ -50,5 +50,5 @@ def _key(text: str) -> str:
     """Write equal JSON values alike, however they were spaced; text that is no JSON stands for itself."""
     try:
         return json.dumps(json.loads(text), sort_keys=True)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text.strip()

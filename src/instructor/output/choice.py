@@ -62,7 +62,7 @@ class Choice:
             return self._members[found[1]].validate_json("{" + text[found.end() :], strict=strict, context=context)
         try:
             value = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return self._adapter.validate_json(text, strict=strict, context=context)
         if not isinstance(value, dict):
             return self._adapter.validate_json(text, strict=strict, context=context)

@@ -16,16 +16,21 @@ Validate = Callable[..., Any]
 
 
 def judged(validate: Validate, text: str, at: int, call: Call, tool: str = "") -> Outcome:
-    """Validate an item; small faults of syntax are mended where the meaning is plain."""
+    """Validate an item; small faults of syntax are mended where the meaning is plain.
+
+    A validator of the user's that fails in a way of its own makes the item bad, too: what came before it still counts.
+    """
     try:
         return Good(at, validate(text, strict=call.strict, context=call.context), text, tool=tool)
     except ValidationError as error:
         mended = loose.repair(text) if broken(error) else None
         if mended is None:
             return Bad(at, text, error, tool)
+    except Exception as error:
+        return Bad(at, text, error, tool)
     try:
         return Good(at, validate(mended, strict=call.strict, context=call.context), text, mended=True, tool=tool)
-    except ValidationError as error:
+    except Exception as error:
         return Bad(at, text, error, tool)
 
 

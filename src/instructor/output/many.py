@@ -71,7 +71,8 @@ class ManySink:
         self._opens, self._call = output.opens, call
         self._validate = output.validate
         self._readers: dict[int, Items] = {}
-        self._loose: list[Bad] = []
+        self._loose: list[Bad] = []  # objects by themselves, which may be items or a part of the prose
+        self._by_lines = False  # such an object was an item: so is every other
         self._count = 0
 
     def feed(self, deltas: Sequence[Delta]) -> list[Outcome]:
@@ -91,9 +92,7 @@ class ManySink:
         for reader in self._readers.values():
             outcomes += self._judge(reader.close())
         if not any(reader.listed for reader in self._readers.values()):  # else they stood in the prose around the list
-            for bad in self._loose:
-                outcomes.append(bad._replace(at=self._count))
-                self._count += 1
+            outcomes += self._believed()
         return outcomes
 
     @property
@@ -119,12 +118,23 @@ class ManySink:
         outcomes: list[Outcome] = []
         for text, is_loose in slices:
             outcome = judged(self._validate, text, self._count, self._call)
-            if is_loose and isinstance(outcome, Bad):
-                self._loose.append(outcome)
-                continue
+            if is_loose and not self._by_lines:
+                if isinstance(outcome, Bad):
+                    self._loose.append(outcome)
+                    continue
+                self._by_lines = True
+                outcomes += self._believed()
+            outcomes.append(outcome._replace(at=self._count))
             self._count += 1
-            outcomes.append(outcome)
         return outcomes
+
+    def _believed(self) -> list[Outcome]:
+        found: list[Outcome] = []
+        for bad in self._loose:
+            found.append(bad._replace(at=self._count))
+            self._count += 1
+        self._loose = []
+        return found
 
 
 def _runs(deltas: Sequence[Delta], by_tool: bool) -> Iterator[tuple[int, str]]:
