@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,3 +31,12 @@ def with_last_user(messages: Sequence[Message], text: str) -> list[Message]:
     if messages and messages[-1].get("role") == "user":
         return [*messages[:-1], extended(messages[-1], text)]
     return [*messages, {"role": "user", "content": text}]
+
+
+def as_object(arguments: str) -> Json:
+    """Read a tool call's arguments for a wire that has them as an object; what is none is put under a key, to be seen."""
+    try:
+        value = json.loads(arguments)
+    except ValueError:
+        return {"invalid_json": arguments}
+    return value if isinstance(value, dict) else {"value": value}

@@ -198,7 +198,8 @@ class _Fitting:
             self._bars("a union", path)
 
     def _object(self, made: Json, node: Json, path: str) -> None:
-        subset, fields, free = self._subset, node.get("properties"), node.get("additionalProperties")
+        subset, free = self._subset, node.get("additionalProperties")
+        fields: Json | None = node.get("properties")
         if fields is not None:
             made["properties"] = {name: self._node(part, f"{path}.{name}") for name, part in fields.items()}
         if isinstance(free, dict) or (fields is None and free is not False):
@@ -212,7 +213,7 @@ class _Fitting:
         if subset.closed or free is False:
             made["additionalProperties"] = False
         if subset.recursion == "optional":
-            cyclic = [name for name in made.get("required", ()) if self._looping & set(_named(fields[name]))]
+            cyclic = [name for name in made.get("required", ()) if self._looping & set(_named((fields or {})[name]))]
             for name in cyclic if path in self._looping else ():
                 self._loses("required", f"{path}.{name}")
                 made["required"] = [each for each in made["required"] if each != name]

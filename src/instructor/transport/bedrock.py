@@ -1,0 +1,127 @@
+"""Calling Amazon Bedrock by boto3, which only blocks: the awaiting form does its waiting in threads of its own.
+
+What a thread waits for cannot be cancelled, but the socket it reads from can be shut down. So a stream that is left
+ends at once; a call that is left ends, unheard, when its response comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import Any
+
+from instructor.engine.call import Json, Request
+from instructor.engine.ports import Received
+
+_THREADS = 64
+"""How many calls of one client may wait at once; those beyond it queue. Threads are made when they are needed."""
+
+
+class Bedrock:
+    """A blocking client."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def create(self, *, stream: bool = False, **body: Any) -> Any:
+        """Call `converse_stream` or `converse`; the response is boto3's dict."""
+        return self._client.converse_stream(**body) if stream else self._client.converse(**body)
+
+    def send(self, request: Request) -> Received:
+        return _received(self._client.converse(**request.body))
+
+    def open(self, request: Request) -> EventConnection:
+        return EventConnection(self._client.converse_stream(**request.body))
+
+    def response(self, wire: Json) -> Any:
+        return wire
+
+
+class AsyncBedrock:
+    """The same client, awaited."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._threads = ThreadPoolExecutor(_THREADS, "instructor.bedrock")
+
+    async def create(self, *, stream: bool = False, **body: Any) -> Any:
+        """Call `converse_stream` or `converse`; the response is boto3's dict, its stream an asynchronous iterator."""
+        if not stream:
+            return await _waited(self._threads, self._client.converse, **body)
+        response = await _waited(self._threads, self._client.converse_stream, **body)
+        return {**response, "stream": _events(AsyncEventConnection(response, self._threads))}
+
+    async def send(self, request: Request) -> Received:
+        return _received(await _waited(self._threads, self._client.converse, **request.body))
+
+    async def open(self, request: Request) -> AsyncEventConnection:
+        response = await _waited(self._threads, self._client.converse_stream, **request.body)
+        return AsyncEventConnection(response, self._threads)
+
+    def response(self, wire: Json) -> Any:
+        return wire
+
+
+class EventConnection:
+    """A stream of events, each a dict as boto3 reads it."""
+
+    def __init__(self, response: Json) -> None:
+        self.headers = _headers(response)
+        self._stream = response["stream"]
+        self._events: Iterator[Json] = iter(self._stream)
+
+    def read(self) -> list[Json] | None:
+        for event in self._events:
+            return [event]
+        return None
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class AsyncEventConnection:
+    """The same, awaited."""
+
+    def __init__(self, response: Json, threads: Executor) -> None:
+        self._connection, self._threads = EventConnection(response), threads
+        self._stream = response["stream"]
+        self.headers = self._connection.headers
+
+    async def read(self) -> list[Json] | None:
+        return await _waited(self._threads, self._connection.read)
+
+    async def close(self) -> None:
+        """Close the stream, also one that a thread still reads from: it would hold the lock that closing needs."""
+        shutdown = getattr(getattr(self._stream, "_raw_stream", None), "shutdown", None)
+        if shutdown is not None:
+            try:
+                shutdown()
+            except (ValueError, OSError, RuntimeError):  # it has ended already
+                pass
+        await _waited(self._threads, self._connection.close)
+
+
+async def _events(connection: AsyncEventConnection) -> AsyncIterator[Json]:
+    try:
+        while (events := await connection.read()) is not None:
+            for event in events:
+                yield event
+    finally:
+        await connection.close()
+
+
+async def _waited(threads: Executor, function: Callable[..., Any], **arguments: Any) -> Any:
+    """Call in a thread, with the context of the caller."""
+    context = contextvars.copy_context()
+    return await asyncio.get_running_loop().run_in_executor(threads, lambda: context.run(function, **arguments))
+
+
+def _received(response: Json) -> Received:
+    return Received(response, response, _headers(response))
+
+
+def _headers(response: Json) -> Mapping[str, str]:
+    headers: Mapping[str, str] = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    return headers
