@@ -68,6 +68,8 @@ def connect(
     """Wrap a client of a provider's SDK; `defaults` are arguments of every call that does not give its own."""
     provider = providers.load(name)
     hooks = defaults.pop("hooks", None)
+    other_name = defaults.pop("async_client", None)  # some providers' clients knew `use_async` by it
+    use_async = other_name if use_async is None else use_async
     caller = caller_for(provider, client, provider.mode_for(mode), defaults, hooks, use_async=use_async)
     return AsyncInstructor(caller) if caller.awaiting else Instructor(caller)
 

@@ -59,6 +59,8 @@ class Provider:
     """Makes its client, awaiting or not, and takes what it uses out of the options: where no class can be called."""
     model: str | None = None
     """The model that `from_provider(name)` means, for a provider that may be named alone."""
+    colours: Callable[[Any], tuple[bool, ...]] | None = None
+    """Says of a client whether it blocks (False), awaits (True) or can do either: where no class tells them apart."""
     check: Callable[[str], object] | None = None
     """Raises a ConfigurationError where a model cannot be had."""
 
@@ -78,11 +80,7 @@ class Provider:
 
     def is_awaiting(self, client: Any, use_async: bool | None = None) -> bool:
         """Tell an awaiting client from a blocking one; a ClientError for any other object."""
-        fits = [
-            awaiting
-            for names, awaiting in ((self.clients, False), (self.async_clients, True))
-            if isinstance(client, tuple(map(self.kind, names)))
-        ]
+        fits = self._colours_of(client)
         if not fits:
             known = dict.fromkeys((*self.clients, *self.async_clients))
             wanted = ", ".join(name.replace(":", ".") if ":" in name else f"{self.sdk}.{name}" for name in known)
@@ -92,6 +90,12 @@ class Provider:
         if use_async not in fits:
             raise ClientError(f"use_async={use_async!r} does not fit {client!r}, which is of the other kind.")
         return use_async
+
+    def _colours_of(self, client: Any) -> tuple[bool, ...]:
+        if self.colours is not None:
+            return self.colours(client)
+        classes = ((self.clients, False), (self.async_clients, True))
+        return tuple(awaiting for names, awaiting in classes if isinstance(client, tuple(map(self.kind, names))))
 
     def mode_for(self, mode: Any) -> Mode:
         """Check a mode, None standing for the default; an older name is taken with a warning."""

@@ -7,6 +7,7 @@ ends at once; a call that is left ends, unheard, when its response comes.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -90,16 +91,15 @@ class AsyncEventConnection:
         self.headers = self._connection.headers
 
     async def read(self) -> list[Json] | None:
-        return await _waited(self._threads, self._connection.read)
+        events: list[Json] | None = await _waited(self._threads, self._connection.read)
+        return events
 
     async def close(self) -> None:
         """Close the stream, also one that a thread still reads from: it would hold the lock that closing needs."""
         shutdown = getattr(getattr(self._stream, "_raw_stream", None), "shutdown", None)
         if shutdown is not None:
-            try:
+            with contextlib.suppress(ValueError, OSError, RuntimeError):  # it has ended already
                 shutdown()
-            except (ValueError, OSError, RuntimeError):  # it has ended already
-                pass
         await _waited(self._threads, self._connection.close)
 
 

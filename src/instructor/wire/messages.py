@@ -34,7 +34,7 @@ def with_last_user(messages: Sequence[Message], text: str) -> list[Message]:
 
 
 def as_object(arguments: str) -> Json:
-    """Read a tool call's arguments for a wire that has them as an object; what is none is put under a key, to be seen."""
+    """Read a tool call's arguments for a wire that wants an object; what is none is put under a key, to be seen."""
     try:
         value = json.loads(arguments)
     except ValueError:

@@ -1,0 +1,36 @@
+import inspect
+from typing import Any
+
+from instructor.mode import Mode
+from instructor.providers import Provider, Wire
+from instructor.transport.function import AsyncFunction, Function
+from instructor.wire.openai_chat import OpenAIChat
+
+
+def _make(async_client: bool, options: dict[str, Any]) -> Any:  # noqa: ARG001 - all options are of the calls
+    sdk = PROVIDER.load()
+    return sdk.acompletion if async_client else sdk.completion
+
+
+def _colours(client: Any) -> tuple[bool, ...]:
+    """Take a function, or what has both of them: the module, a router."""
+    if hasattr(client, "completion") and hasattr(client, "acompletion"):
+        return (False, True)
+    return (inspect.iscoroutinefunction(inspect.unwrap(client)),) if callable(client) else ()
+
+
+PROVIDER = Provider(
+    name="litellm",
+    sdk="litellm",
+    clients=("completion",),
+    async_clients=("acompletion",),
+    wire=Wire(
+        OpenAIChat("litellm"),
+        lambda client: Function(getattr(client, "completion", client)),
+        lambda client: AsyncFunction(getattr(client, "acompletion", client)),
+    ),
+    modes=OpenAIChat.modes,
+    legacy={Mode.FUNCTIONS: Mode.TOOLS, Mode.JSON_O1: Mode.JSON_SCHEMA},
+    make=_make,
+    colours=_colours,
+)
