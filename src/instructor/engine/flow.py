@@ -22,7 +22,8 @@ from instructor.engine.assembly import KEPT, Assembly, estimated
 from instructor.engine.call import Call, Delta, Reply
 from instructor.engine.ledger import Ledger, failed_items
 from instructor.engine.policy import RETRYABLE, Policy
-from instructor.engine.ports import Bad, Dialect, Good, Outcome, Sink, reader_of
+from instructor.engine.ports import Bad, Dialect, Good, Outcome, Sink
+from instructor.engine.reading import Reading
 from instructor.engine.seam import SHOWN, Seam
 from instructor.engine.steps import CLOSE, READ, Do, Emit, Open, Send, Steps, Wait
 from instructor.engine.watchdog import Watch, Watchdog
@@ -156,18 +157,17 @@ class Extraction:
         assembly = self.ledger.assembly = Assembly(KEPT) if self._output.many else Assembly()
         self._unpaid = True
         watch = Watch(self._policy.watchdog or _OFF)
-        decode, broke = reader_of(self._dialect), None
+        reading, broke = Reading(self._dialect, joined=self._output.many), None
         while broke is None:
             deltas: list[Delta] = []
             try:
                 events = yield READ
                 if events is None:
                     break
-                assembly.head = assembly.head or (events[0] if events else {})
-                for event in events:
-                    deltas += decode(event)
+                reading.read(events, deltas)
             except Exception as error:  # connection, time-out, bad event: what came before counts
                 broke = error
+            assembly.head = reading.head or {}
             assembly.add(deltas)
             outcomes = sink.feed(deltas)
             if outcomes:
@@ -335,7 +335,7 @@ class Extraction:
     def _match_answers(self, *, ended: bool) -> Steps:
         """Find out which asked item each answer corrects; without certainty none, and all stay asked for."""
         asked, answers = self._asked, self._answers
-        if ended and len(answers) == self._count:  # the whole list was given again
+        if ended and self._is_whole_list(answers):
             matched = [(place, answers[place]) for place in asked]
         elif len(answers) == len(asked) or (not ended and len(answers) < len(asked)):
             matched = list(zip(asked, answers, strict=False))
@@ -343,6 +343,14 @@ class Extraction:
             matched = []
         for place, outcome in matched:
             yield from self._deliver_at(place, outcome)
+
+    def _is_whole_list(self, answers: Sequence[Outcome]) -> bool:
+        """Whether everything was given again: as many items, and the last good ones, which are known still, the same."""
+        if len(answers) != self._count:
+            return False
+        last = list(zip(answers[-len(self._tail) :], self._tail, strict=True))
+        known = [(now, was) for now, was in last if isinstance(was, Good)]
+        return bool(known) and all(isinstance(now, Good) and now.value == was.value for now, was in known)
 
     def _give_up(self, error: Exception) -> Steps:
         self._hopeless = True

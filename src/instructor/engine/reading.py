@@ -1,0 +1,129 @@
+"""Events as deltas, at little cost for the many that repeat the one before them but for its text.
+
+Of the 300 bytes of an event four are text. To parse all, and to look through what that gives, takes eight times as long
+as to see that the bytes around the text are the same again and to parse the text alone. Nothing is guessed: two events
+in a row show where the text is, and an event is read by them only if all its other bytes are theirs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import jiter
+
+from instructor.engine.call import Delta, Json
+from instructor.engine.ports import Counting, Dialect, reader_of
+from instructor.exceptions import ResponseParsingError
+
+_STRING = re.compile(rb'("[^"\\]*(?:\\.[^"\\]*)*")', re.DOTALL)
+_PADDING = b'"obfuscation"'
+"""The key of random text by which events are made equally long, lest their sizes tell the answer. Nobody reads it."""
+_TRIES = 8
+"""How often in a row two events may prove to differ in more than their text before no two are compared any more."""
+_SHOWN = 200
+
+
+class Reading:
+    """Reads the events of one stream. `joined`: the texts of neighbouring events may come as one delta."""
+
+    def __init__(self, dialect: Dialect, *, joined: bool) -> None:
+        self._decode = reader_of(dialect)
+        self._joined = joined
+        # A reader that must see every event is shown every event.
+        self._tries = 0 if isinstance(dialect, Counting) else _TRIES
+        self._last: tuple[bytes, Delta] | None = None  # an event that is text only
+        self._channel = 0
+        self._before = self._middle = self._after = b""  # what is around the text, and around padding after it
+        self.head: Json | None = None
+        """The first event."""
+
+    def read(self, events: Sequence[Json | bytes], found: list[Delta]) -> None:
+        """Append the deltas of events, parsed or not. If one cannot be read, those before it are there."""
+        before, middle, after, texts = self._before, self._middle, self._after, list[str]()
+        for event in events:
+            if before and type(event) is bytes and event.startswith(before) and event.endswith(after):
+                begin, end = len(before), len(event) - len(after)
+                try:
+                    if middle:
+                        padding = event.rfind(middle, begin)
+                        jiter.from_json(event[padding + len(middle) : end])
+                        end = padding
+                    text = jiter.from_json(event[begin:end])
+                except ValueError:
+                    text = None
+                if type(text) is str:
+                    texts.append(text)
+                    continue
+            self._add(texts, found)
+            if not self._read_whole(event, found):
+                return
+            before, middle, after = self._before, self._middle, self._after
+        self._add(texts, found)
+
+    def _add(self, texts: list[str], found: list[Delta]) -> None:
+        if self._joined and texts:
+            found.append(Delta(self._channel, "".join(texts)))
+        else:
+            found += [Delta(self._channel, text) for text in texts]
+        texts.clear()
+
+    def _read_whole(self, event: Json | bytes, found: list[Delta]) -> bool:
+        """Read an event by the dialect; False if it is the stream's end."""
+        payload = event if isinstance(event, bytes) else b""
+        if isinstance(event, bytes):
+            if event.startswith(b"[DONE]"):
+                return False
+            event = _parsed(event)
+        if self.head is None:
+            self.head = event
+        deltas = self._decode(event)
+        found += deltas
+        if payload and self._tries:
+            self._learn(payload, deltas)
+        return True
+
+    def _learn(self, event: bytes, deltas: Sequence[Delta]) -> None:
+        """Compare an event with the one before it."""
+        last, self._last = self._last, None
+        if len(deltas) != 1 or deltas[0] != Delta(deltas[0].channel, deltas[0].text):
+            return
+        delta = deltas[0]
+        self._last = (event, delta)
+        if last is None or last[1].channel != delta.channel or last[1].text == delta.text:
+            return
+        around = _around(last[0], last[1].text, event, delta.text)
+        if around is None:
+            self._tries -= 1
+        else:
+            self._tries = _TRIES
+            self._channel, (self._before, self._middle, self._after) = delta.channel, around
+
+
+def _around(one: bytes, ones_text: str, other: bytes, others_text: str) -> tuple[bytes, bytes, bytes] | None:
+    """Give what two events have in common, if they differ in nothing but their texts and padding after them."""
+    parts, others = _STRING.split(one), _STRING.split(other)  # every second one is a string
+    differing = [at for at in range(len(parts)) if at >= len(others) or parts[at] != others[at]]
+    if len(parts) != len(others) or not 1 <= len(differing) <= 2 or not all(at % 2 for at in differing):
+        return None
+    at = differing[0]
+    if jiter.from_json(parts[at]) != ones_text or jiter.from_json(others[at]) != others_text:
+        return None
+    before = b"".join(parts[:at])
+    if len(differing) == 1:
+        return before, b"", b"".join(parts[at + 1 :])
+    padding = differing[1]
+    if parts[padding - 2] != _PADDING:
+        return None
+    return before, b"".join(parts[at + 1 : padding]), b"".join(parts[padding + 1 :])
+
+
+def _parsed(event: bytes) -> Json:
+    try:
+        value = jiter.from_json(event)
+    except ValueError as error:
+        shown = event[:_SHOWN].decode("utf-8", "replace")
+        raise ResponseParsingError(f"An event of the stream is not JSON ({error}): {shown!r}", text=shown) from error
+    if not isinstance(value, dict):
+        raise ResponseParsingError(f"An event of the stream is no JSON object: {value!r}")
+    return value

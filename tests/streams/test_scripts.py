@@ -1,0 +1,336 @@
+"""A list that goes wrong in every way at once: a state machine plays the provider, and knows what must come of it.
+
+No network: the machine carries out the steps of the flow itself. Items are told apart by their number. What is expected
+is kept beside what is written: which items closed, in which order, at which place, and which of them are wrong still.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from pydantic import BaseModel
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
+
+from instructor import Mode
+from instructor.engine import prompts
+from instructor.engine.call import Call, Json
+from instructor.engine.flow import Extraction
+from instructor.engine.ledger import Ledger
+from instructor.engine.policy import RETRYABLE, OnInvalid, Policy
+from instructor.engine.steps import Do, Emit, Open, Read
+from instructor.exceptions import IncompleteOutputException, InstructorRetryException
+from instructor.hooks import Hooks
+from instructor.output import list_for
+from instructor.wire.openai_chat import OpenAIChat
+
+WRONG = ('{"was": %d}', '{"n": "it is %d"}', '{"n": %d %%}', "[%d]")
+SHOWN = 3
+
+
+class Item(BaseModel):
+    n: int
+
+
+class Script(RuleBasedStateMachine):
+    """The provider writes items, in one channel or several, until it breaks off or ends; the library asks again."""
+
+    @initialize(
+        mode=st.sampled_from([Mode.TOOLS, Mode.JSON]),
+        retries=st.integers(0, 6),
+        continuations=st.none() | st.integers(0, 2),
+        on_invalid=st.sampled_from(["reask", "reask", "skip"]),
+    )
+    def begin(self, mode: Mode, retries: int, continuations: int | None, on_invalid: OnInvalid) -> None:
+        call = Call([{"role": "user", "content": "Count."}], list_for(Item), mode, {"model": "m"}, stream=True)
+        ledger = Ledger(OpenAIChat("any"), lambda wire: wire, Hooks())
+        retrying = Retrying(
+            stop=stop_after_attempt(retries + 1), retry=retry_if_exception_type(RETRYABLE), reraise=True
+        )
+        self.report = ledger.report
+        self.flow = Extraction(call, OpenAIChat("any"), Policy(retrying, continuations, on_invalid), ledger).run()
+        self.mode, self.skips = mode, on_invalid == "skip"
+        self.budget = 1 + retries + (continuations or 0)
+        self.came: list[str] = []  # what closed, by place: its text as last seen
+        self.numbers: list[int] = []  # its number
+        self.came_right: list[bool] = []
+        self.wrong: dict[int, int] = {}  # place and number of what is not right yet
+        self.due, self.backlog = 0, list[int]()  # the next number, and those whose items were cut in the middle
+        self.failed: list[int] = []
+        self.expected: list[int] = []
+        self.delivered: list[int] = []
+        self.asked: list[int] = []
+        self.shown: list[str] = []
+        self.requests = self.dropped = self.repaired = 0
+        self.problem: Exception | None = None
+        self.over = self.cut = False
+        self.run_on(None)
+
+    # The library's side: steps are carried out until it waits for the network.
+
+    def run_on(self, outcome: Any, error: Exception | None = None) -> None:
+        try:
+            while True:
+                step = self.flow.throw(error) if error else self.flow.send(outcome)
+                outcome = error = None
+                if isinstance(step, Read):
+                    return
+                if isinstance(step, Emit):
+                    self.delivered += [item.n for item in step.values]
+                elif isinstance(step, Open):
+                    self.opened(dict(step.request.body))
+                    outcome = {}
+                elif isinstance(step, Do):
+                    try:
+                        outcome = step.function(*step.arguments, **step.keywords)
+                    except Exception as raised:
+                        error = raised
+        except StopIteration:
+            self.over = True
+        except (IncompleteOutputException, InstructorRetryException) as problem:
+            self.over, self.problem = True, problem
+
+    def opened(self, body: Json) -> None:
+        """Read what the library asks for, as a model would."""
+        self.requests += 1
+        self.open: set[int] = set()  # channels whose list has begun
+        self.halves: dict[int, tuple[int, str]] = {}  # numbers of unfinished items, and what is still to be written
+        self.answers: list[tuple[str, int | None]] = []
+        self.fresh = True
+        said, notes = ({}, *body["messages"])[-2:]
+        if notes["content"] in (prompts.MISSING_CALL, prompts.NO_JSON):
+            return  # the same again
+        self.asked, self.shown = [], []
+        if said.get("role") != "assistant":
+            assert not self.came
+            return
+        shown = said["tool_calls"][0]["function"]["arguments"] if self.mode.by_tool else said["content"]
+        if "broke off" in notes["content"]:
+            self.shown = self.came[-SHOWN:]
+            assert shown == wrapped(self.shown)
+            assert f"after {len(self.came)} item" in notes["content"]
+        else:
+            self.asked = sorted(self.wrong)
+            assert shown == wrapped([self.came[place] for place in self.asked])
+
+    # The provider's side.
+
+    def write(self, channel: int, text: str) -> None:
+        if channel not in self.open:
+            self.open.add(channel)
+            text = '{"tasks": [' + text
+        elif text[:1] in ("{", "["):
+            text = f", {text}"
+        self.send(channel, text)
+
+    def send(self, channel: int, text: str) -> None:
+        function = {"index": channel, "function": {"name": "x", "arguments": text}}
+        self.event({"tool_calls": [function]} if self.mode.by_tool else {"content": text})
+
+    def event(self, delta: Json, finish: str | None = None) -> None:
+        self.run_on([{"choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}])
+
+    def closes(self, number: int, text: str, *, right: bool) -> None:
+        """Note an item whose last bracket is about to be written."""
+        self.fresh = False
+        if self.asked:
+            self.answers.append((text, number if right else None))
+            return
+        place = len(self.came)
+        self.came.append(text)
+        self.numbers.append(number)
+        self.came_right.append(right)
+        if right:
+            self.expected.append(number)
+        elif self.skips:
+            self.failed.append(place)
+        else:
+            self.wrong[place] = number
+
+    def next_number(self) -> int:
+        if self.backlog:
+            return self.backlog.pop(0)
+        self.due += 1
+        return self.due - 1
+
+    def free_channel(self, wish: int) -> int | None:
+        channel = wish if self.mode.by_tool else 0
+        return None if channel in self.halves else channel
+
+    @precondition(lambda self: not self.over and not self.asked)
+    @rule(wish=st.integers(0, 2), form=st.sampled_from(['{"n": %d}', '{"n": %d,}', *WRONG]))
+    def item(self, wish: int, form: str) -> None:
+        channel = self.free_channel(wish)
+        if channel is not None:
+            number = self.next_number()
+            self.closes(number, form % number, right=form not in WRONG)
+            self.write(channel, form % number)
+
+    @precondition(lambda self: not self.over and not self.asked)
+    @rule(wish=st.integers(0, 2), at=st.integers(1, 6))
+    def half_an_item(self, wish: int, at: int) -> None:
+        channel = self.free_channel(wish)
+        if channel is not None:
+            number = self.next_number()
+            text = f'{{"n": {number}}}'
+            self.halves[channel] = (number, text[at:])
+            self.write(channel, text[:at])
+
+    @precondition(lambda self: not self.over and self.halves)
+    @rule(which=st.integers(0, 2))
+    def other_half(self, which: int) -> None:
+        channel = sorted(self.halves)[which % len(self.halves)]
+        number, rest = self.halves.pop(channel)
+        self.closes(number, f'{{"n": {number}}}', right=True)
+        self.send(channel, rest)
+
+    @precondition(lambda self: not self.over and self.shown and self.fresh and not self.halves)
+    @rule(count=st.integers(1, SHOWN))
+    def repeat(self, count: int) -> None:
+        """Say again what is there already, some of it spaced in another way."""
+        again = self.shown[-count:]
+        self.fresh = False
+        self.dropped += len(again)
+        self.write(0, ",".join(respaced(text) for text in again))
+
+    @precondition(lambda self: not self.over and self.asked and len(self.answers) < len(self.asked))
+    @rule(right=st.booleans())
+    def answer(self, right: bool) -> None:
+        """Give the next of the items that were asked for again."""
+        number = self.wrong[self.asked[len(self.answers)]]
+        text = f'{{"n": {number}}}' if right else WRONG[0] % number
+        self.closes(number, text, right=right)
+        self.write(0, text)
+
+    @precondition(lambda self: not self.over and self.asked and not self.answers)
+    @rule()
+    def answer_with_the_whole_list(self) -> None:
+        for number in self.numbers:
+            self.closes(number, f'{{"n": {number}}}', right=True)
+            self.write(0, f'{{"n": {number}}}')
+
+    @precondition(lambda self: not self.over and self.asked)
+    @rule()
+    def answer_with_something_else(self) -> None:
+        self.closes(-1, '{"n": -1}', right=True)
+        self.answers[-1] = ('{"n": -1}', -1)
+        self.write(0, '{"n": -1}')
+
+    # Endings.
+
+    def settle(self, *, ended: bool) -> None:
+        """Work out what this reply has come to."""
+        self.cut = not ended and not self.asked
+        for place, (text, number) in self.matched(ended=ended):
+            self.came[place] = text
+            if number is not None:
+                self.wrong.pop(place)
+                self.expected.append(number)
+                self.repaired += 1
+        self.backlog = sorted([*self.backlog, *(number for number, _ in self.halves.values())])
+
+    def matched(self, *, ended: bool) -> list[tuple[int, tuple[str, int | None]]]:
+        """Tell which asked item each answer is for: where they are as many, or fewer because they were cut, each in turn.
+
+        Where the whole list came, which the right ones among the last three tell, those at the asked places.
+        """
+        tail = [place for place in range(len(self.came))[-SHOWN:] if self.came_right[place]]
+        whole = ended and len(self.answers) == len(self.came) and tail
+        if whole and all(self.answers[place][1] == self.numbers[place] for place in tail):
+            return [(place, self.answers[place]) for place in self.asked]
+        if len(self.answers) == len(self.asked) or (not ended and len(self.answers) < len(self.asked)):
+            return list(zip(self.asked, self.answers, strict=False))
+        return []
+
+    @precondition(lambda self: not self.over)
+    @rule(how=st.sampled_from(["length", "silence", "drop", "error"]))
+    def break_off(self, how: str) -> None:
+        self.settle(ended=False)
+        if how == "length":
+            self.event({}, "length")
+            self.run_on(None)
+        elif how == "error":
+            self.run_on([{"error": {"message": "overloaded"}}])
+        else:
+            self.run_on(None, ConnectionError("gone") if how == "drop" else None)
+
+    @precondition(lambda self: not self.over and not self.halves)
+    @rule(lost=st.booleans())
+    def end(self, lost: bool) -> None:
+        for channel in sorted(self.open) or [0]:
+            self.write(channel, "]}")
+        self.settle(ended=True)
+        self.event({}, "stop")
+        self.run_on(None, ConnectionError("gone") if lost else None)
+
+    @precondition(lambda self: not self.over and not self.open)
+    @rule()
+    def end_without_a_list(self) -> None:
+        self.cut = False
+        self.event({"content": "There is nothing [to say]."})
+        self.event({}, "stop")
+        self.run_on(None)
+
+    @precondition(lambda self: self.over)
+    @rule()
+    def rest(self) -> None:
+        """There is nothing more to do."""
+
+    # What must hold.
+
+    @invariant()
+    def each_item_once_at_the_event_that_closes_it(self) -> None:
+        assert self.delivered == self.expected
+        assert len(set(self.delivered) - {-1}) == len(self.delivered) - self.delivered.count(-1)
+
+    @invariant()
+    def the_budget_holds(self) -> None:
+        assert self.requests == self.report.attempts <= self.budget
+
+    def teardown(self) -> None:
+        with contextlib.suppress(AttributeError):  # it never began
+            self.flow.close()
+            self.check_the_account()
+
+    def check_the_account(self) -> None:
+        report = self.report
+        assert report.good == len(self.delivered)
+        assert report.repaired == self.repaired
+        assert [failed.index for failed in report.failed_items] == sorted([*self.failed, *self.wrong])
+        assert [failed.text for failed in report.failed_items] == [self.came[f.index] for f in report.failed_items]
+        assert report.bad == report.repaired + len(report.failed_items)
+        assert report.good + len(report.failed_items) == len(self.came)
+        assert sum(usage.total_tokens for usage in report.usage.by_cause.values()) == report.usage.total_tokens
+        if not self.over:
+            assert not report.complete
+            return
+        assert report.dropped_repeats == self.dropped
+        if self.problem is None:
+            assert not self.wrong
+            assert not self.backlog
+            assert report.complete is not bool(self.failed)
+            return
+        assert not report.complete
+        assert isinstance(self.problem, IncompleteOutputException) is self.cut
+        assert getattr(self.problem, "report", None) is report
+
+
+def wrapped(items: list[str]) -> str:
+    return f'{{"tasks": [{", ".join(items)}]}}'
+
+
+def respaced(text: str) -> str:
+    try:
+        return json.dumps(json.loads(text), indent=1)
+    except ValueError:
+        return text
+
+
+TestScript = Script.TestCase
+TestScript.settings = settings(
+    max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+)
