@@ -96,9 +96,9 @@ class Source:
 
 
 def read(folder: Path, root: Path) -> list[Source]:
-    return [
-        Source.of(path.relative_to(root).as_posix(), path.read_text("utf-8")) for path in sorted(folder.rglob("*.py"))
-    ]
+    paths = [path.relative_to(root) for path in sorted(folder.rglob("*.py"))]
+    ours = [path for path in paths if not any(part.startswith(".") for part in path.parts)]  # environments are not
+    return [Source.of(path.as_posix(), (root / path).read_text("utf-8")) for path in ours]
 
 
 LIBRARY = read(PACKAGE, PACKAGE)
