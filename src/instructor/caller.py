@@ -18,7 +18,7 @@ from instructor.engine.drive import adrive, drive
 from instructor.engine.flow import Extraction
 from instructor.engine.ledger import Ledger
 from instructor.engine.policy import RETRYABLE, OnInvalid, Policy
-from instructor.engine.ports import AsyncTransport, Dialect, Output, Transport
+from instructor.engine.ports import AsyncTransport, Dialect, Output, OwnMessages, Transport
 from instructor.engine.watchdog import Watchdog
 from instructor.exceptions import ConfigurationError
 from instructor.hooks import Hooks
@@ -121,7 +121,7 @@ class Caller:
         if strict is not None and not isinstance(strict, bool):
             raise ConfigurationError(f"strict={strict!r} is neither True, False nor None.")
         call = Call(
-            messages=rendered(_checked_messages(messages, given), context),
+            messages=rendered(self._messages(messages, given), context),
             output=output,
             mode=self.mode,
             options={key: value for key, value in given.items() if key not in _OURS and key not in _OURS_TOO},
@@ -151,6 +151,13 @@ class Caller:
         output = self._whole(response_model)
         return output if output.many else growing_for(response_model)
 
+    def _messages(self, messages: Any, given: dict[str, Any]) -> Sequence[Mapping[str, Any]]:
+        if messages is None:
+            messages = given.pop("messages", None)
+        if messages is not None and isinstance(self.dialect, OwnMessages):
+            messages = self.dialect.as_messages(messages)
+        return _checked_messages(messages)
+
     def _given(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         return {**self.defaults, **arguments}
 
@@ -158,7 +165,7 @@ class Caller:
         """Give the arguments of a call whose response is wanted as it is."""
         given = self._given(arguments)
         context = _context(given)
-        messages = rendered(_checked_messages(messages, given), context)
+        messages = rendered(self._messages(messages, given), context)
         ours = (*_OURS, "validation_context")
         return self.dialect.plain(messages, {key: value for key, value in given.items() if key not in ours})
 
@@ -177,9 +184,7 @@ def _no_stream(given: Mapping[str, Any]) -> None:
         raise ConfigurationError("create_with_completion gives a whole response: use create(stream=True).completion.")
 
 
-def _checked_messages(messages: Any, given: dict[str, Any]) -> Sequence[Mapping[str, Any]]:
-    if messages is None:
-        messages = given.pop("messages", None)
+def _checked_messages(messages: Any) -> Sequence[Mapping[str, Any]]:
     if isinstance(messages, (str, bytes, Mapping)) or not isinstance(messages, Sequence):
         raise ConfigurationError(f'messages={messages!r} is no list of messages: [{{"role": "user", "content": ...}}].')
     for message in messages:
