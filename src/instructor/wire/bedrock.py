@@ -20,7 +20,7 @@ from instructor.exceptions import ConfigurationError, ResponseParsingError
 from instructor.mode import Mode
 from instructor.usage import Usage
 from instructor.wire.messages import SYSTEM_ROLES, as_object, with_last_user, with_system
-from instructor.wire.schemas import BEDROCK, Fitted, fit
+from instructor.wire.schemas import BEDROCK, demanded
 
 _FINISH: dict[str, Finish] = {
     "tool_use": "tool",
@@ -81,7 +81,7 @@ class Bedrock:
             }
         elif call.mode is Mode.JSON_SCHEMA:
             output = call.output
-            schema = _closed(fit(output.schema, BEDROCK), output.name, call.mode)
+            schema = demanded(output.schema, BEDROCK, output.name, call.mode)
             told_schema = {"name": output.name, "description": output.description, "schema": json.dumps(schema)}
             form = {"type": "json_schema", "structure": {"jsonSchema": told_schema}}
             body["outputConfig"] = {**(body.get("outputConfig") or {}), "textFormat": form}
@@ -141,16 +141,8 @@ class Bedrock:
 def _tool(tool: Tool, mode: Mode) -> Json:
     spec: Json = {"name": tool.name, "description": tool.description, "inputSchema": {"json": tool.schema}}
     if mode is Mode.TOOLS_STRICT:
-        spec = {**spec, "inputSchema": {"json": _closed(fit(tool.schema, BEDROCK), tool.name, mode)}, "strict": True}
+        spec = {**spec, "inputSchema": {"json": demanded(tool.schema, BEDROCK, tool.name, mode)}, "strict": True}
     return {"toolSpec": spec}
-
-
-def _closed(fitted: Fitted, name: str, mode: Mode) -> Json:
-    if fitted.schema is None:
-        raise ConfigurationError(
-            f"{mode} cannot express {name} on this wire: {'; '.join(fitted.obstacles)}. Mode.TOOLS can."
-        )
-    return fitted.schema
 
 
 def _choice(call: Call, body: Json) -> Json:
