@@ -22,7 +22,7 @@ from instructor.engine.assembly import KEPT, Assembly, estimated
 from instructor.engine.call import Call, Delta, Reply
 from instructor.engine.ledger import Ledger, failed_items
 from instructor.engine.policy import RETRYABLE, Policy
-from instructor.engine.ports import Bad, Dialect, Good, Outcome, Sink, reader_of
+from instructor.engine.ports import Bad, Dialect, Good, Outcome, Sink
 from instructor.engine.reading import Reading
 from instructor.engine.seam import SHOWN, Seam
 from instructor.engine.steps import CLOSE, READ, Do, Emit, Open, Send, Steps, Wait
