@@ -55,6 +55,7 @@ MAY_WAIT = (
 MAY_NAME_A_PROVIDER = (
     "__init__.py",
     "from_sdk.py",
+    "mode.py",
     "patching.py",
     "bulk/",
     "cli/",
