@@ -227,7 +227,7 @@ async def test_context_renders_templates(colour: Colour, scripted_server: Any) -
     server = scripted_server([answer({"content": 5})])
     text = "  {% for n in names %}{{ n }};{% endfor %}{{ missing }}\n    indented\n"
     picture = {"type": "image_url", "image_url": {"url": "data:{{x}}"}}
-    messages = [
+    messages: list[dict[str, Any]] = [
         {"role": "system", "content": text},
         {"role": "user", "content": [{"type": "text", "text": "{{ names[0] }}"}, picture]},
     ]

@@ -188,6 +188,7 @@ async def test_a_truncated_list_without_a_budget(colour: Colour, scripted_server
     with pytest.raises(IncompleteOutputException, match="length limit") as failed:
         await colour.collect(client.create_iterable(response_model=User, **asking(max_retries=0)), got)
     assert got == USERS[:1]
+    assert failed.value.report is not None
     assert failed.value.report.good == 1
 
 

@@ -139,6 +139,7 @@ async def test_a_broken_stream_is_never_taken_for_whole(colour: Colour, scripted
         await colour.collect(client.create_partial(Team, **asking(max_retries=0)), got)
     assert got
     assert got[-1] != Team(**TEAM)
+    assert failed.value.report is not None
     assert not failed.value.report.complete
 
 

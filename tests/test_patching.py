@@ -175,7 +175,7 @@ def test_nothing_to_patch() -> None:
     with pytest.raises(ConfigurationError, match=r"patch\(\) needs a client, or a function"):
         instructor.patch()  # type: ignore[call-overload]  # pyright: ignore
     with pytest.raises(ValueError, match="needs a client"):
-        instructor.patch(None)  # type: ignore[call-overload]  # pyright: ignore
+        instructor.patch(None)
 
 
 def test_what_cannot_be_patched() -> None:

@@ -53,12 +53,12 @@ async def test_a_model_is_the_users_own(colour: Colour, scripted_server: Any) ->
 @pytest.mark.parametrize("copied", [lambda u: pickle.loads(pickle.dumps(u)), copy.copy, copy.deepcopy, User.model_copy])
 async def test_a_model_can_be_pickled_and_copied(colour: Colour, scripted_server: Any, copied: Any) -> None:
     got = await colour.create(colour.client(scripted_server([answer(JASON)])), User)
-    again = copied(got)
+    again: Any = copied(got)
     assert again == got
-    assert type(again) is User
     assert again.report.attempts == 1
     assert again._raw_response.choices[0].message.tool_calls
     assert dict(again) == JASON
+    assert type(again) is User
 
 
 async def test_what_rides_along(colour: Colour, scripted_server: Any) -> None:
@@ -68,7 +68,7 @@ async def test_what_rides_along(colour: Colour, scripted_server: Any) -> None:
     raw = got._raw_response
     assert type(raw) is openai.types.chat.ChatCompletion
     assert raw._request_id == "req_2"
-    assert raw.usage.total_tokens == 18  # the provider's own number, not the sum
+    assert raw.model_dump()["usage"]["total_tokens"] == 18  # the provider's own number, not the sum
     assert got._total_usage == got.report.usage == Usage(22, 14, 6, 4)
     assert got._total_usage.by_cause == {"first": usage, "reask": usage}
     assert (got.report.attempts, got.report.repaired, got.report.complete) == (2, 1, True)
@@ -77,7 +77,7 @@ async def test_what_rides_along(colour: Colour, scripted_server: Any) -> None:
 async def test_a_list_is_a_list(colour: Colour, scripted_server: Any) -> None:
     server = scripted_server([answer({"tasks": [JASON]})])
     got = await colour.create(colour.client(server), Iterable[User])
-    assert isinstance(got, list)
+    assert issubclass(type(got), list)
     assert got == [User(**JASON)]
     assert [type(user) for user in got] == [User]
     assert got.get_raw_response() is got._raw_response

@@ -93,7 +93,7 @@ async def test_what_the_exception_carries(colour: Colour, scripted_server: Any) 
     server = scripted_server([answer(WRONG, usage=usage), answer({"name": "b"}, usage=usage)])
     with pytest.raises(InstructorRetryException, match=r"Field required @ \$\.age") as failed:
         await colour.create(colour.client(server), User, max_retries=1)
-    wrong = failed.value
+    wrong: Any = failed.value
     assert [attempt.attempt_number for attempt in wrong.failed_attempts] == [1, 2]
     assert all(isinstance(attempt, FailedAttempt) for attempt in wrong.failed_attempts)
     assert all(isinstance(attempt.exception, ValidationError) for attempt in wrong.failed_attempts)
@@ -112,9 +112,9 @@ async def test_the_sdks_errors_stay_the_sdks(colour: Colour, scripted_server: An
         asks = colour.client(server).create
         with pytest.raises(openai.RateLimitError, match="Slow down") as failed:
             await colour.result(colour.items(asks(User, **asking(stream=True))) if stream else asks(User, **asking()))
-        wrong: Any = failed.value
         assert len(server.requests) == 1
-        assert isinstance(wrong, InstructorRetryException)
+        assert isinstance(failed.value, InstructorRetryException)
+        wrong: Any = failed.value
         assert type(wrong.__cause__) is openai.RateLimitError
         assert (wrong.status_code, wrong.request_id, wrong.n_attempts) == (429, "req_1", 1)
         assert wrong.response.headers["retry-after"] == "7"
@@ -195,7 +195,7 @@ async def test_an_unforeseen_error_of_a_validator(colour: Colour, scripted_serve
         @field_validator("name")
         @classmethod
         def find(cls, name: str) -> str:
-            return {}[name]
+            return dict[str, str]()[name]
 
     for kind, given in ((Looked, {"name": "a"}), (Iterable[Looked], {"tasks": [{"name": "a"}]})):
         server = scripted_server([answer(given)])
