@@ -47,7 +47,7 @@ def lists_in_text(draw: st.DrawFn, values: list[Any], prose: list[str]) -> str:
     return f"{draw(st.sampled_from(prose))}{inner}{draw(st.sampled_from(prose))}"
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(data=st.data(), values=st.lists(OBJECTS, max_size=6))
 def test_objects_equal_the_parsed_whole(data: st.DataObject, values: list[Any]) -> None:
     text = data.draw(lists_in_text(values, PROSE))
@@ -57,7 +57,7 @@ def test_objects_equal_the_parsed_whole(data: st.DataObject, values: list[Any]) 
     assert not items.rest
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(data=st.data(), values=st.lists(VALUES, max_size=6))
 def test_items_of_any_kind_equal_the_parsed_whole(data: st.DataObject, values: list[Any]) -> None:
     text = data.draw(lists_in_text(values, ["", "Here you are:\n", "\ufeff", "It's \"done\n"]))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from random import Random
 from typing import Any
 
 import pytest
@@ -74,22 +76,15 @@ def test_valid_json_is_given_as_it_is(value: Any, seed: int) -> None:
     assert loose.repair(text) == text
 
 
-@settings(max_examples=150, deadline=None)
-@given(
-    value=OBJECTS, seed=SEEDS, place=st.integers(0, 200), change=st.sampled_from(["", ",", "}", '"', "x", "1", "\n"])
-)
-def test_a_repair_tells_neither_more_nor_less(value: Any, seed: int, place: int, change: str) -> None:
-    text = write(value, seed)
-    place = min(place, len(text))
-    broken = text[:place] + change + text[place + 1 :]
-    mended = loose.repair(broken)
-    if mended is not None:
-        assert sorted(filter(str.isdigit, _plain(mended))) == sorted(filter(str.isdigit, _plain(broken)))
-
-
-def _plain(text: str) -> str:
-    """Drop what numbers and escapes may be written with in several ways."""
-    return "" if "\\" in text or "." in text or "e" in text.lower() else text
+@settings(max_examples=100, deadline=None)
+@given(value=OBJECTS, random=st.randoms(use_true_random=False), fault=st.sampled_from([" ", ", ,", ",/* , */"]))
+def test_a_repair_of_a_comma_gives_the_value_or_nothing(value: Any, random: Random, fault: str) -> None:
+    tokens = re.findall(r'"(?:[^"\\]|\\.)*"|[^"]', json.dumps(value), re.DOTALL)
+    commas = [at for at, token in enumerate(tokens) if token == ","]
+    if commas:
+        tokens[random.choice(commas)] = fault
+    mended = loose.repair("".join(tokens))
+    assert mended is None or json.loads(mended) == value
 
 
 @pytest.mark.parametrize(

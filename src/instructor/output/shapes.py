@@ -9,7 +9,7 @@ import collections.abc
 import dataclasses
 import types
 from collections.abc import Callable, Iterator, Mapping
-from copy import copy
+from copy import copy, deepcopy
 from enum import Enum
 from functools import partial
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
@@ -275,10 +275,12 @@ class _Model(_Keyed):
         _set(made, "__dict__", values)
         _set(made, "__pydantic_fields_set__", given)
         _set(made, "__pydantic_extra__", extra)
-        private = {name: attribute.get_default() for name, attribute in self._private.items()}
-        known = {name: value for name, value in private.items() if value is not PydanticUndefined}
-        _set(made, "__pydantic_private__", known if private else None)
+        _set(made, "__pydantic_private__", self._privates() if self._private else None)
         return made
+
+    def _privates(self) -> dict[str, Any]:
+        made = {name: _private(attribute) for name, attribute in self._private.items()}
+        return {name: value for name, value in made.items() if value is not PydanticUndefined}
 
     def _validator(self) -> Validate:
         return self._cls.__pydantic_validator__.validate_json
@@ -302,6 +304,14 @@ def _field(name: str, info: FieldInfo, shapes: Shapes, by_name: bool = True, by_
         return _Field(name, kind, keys, make=(lambda: shapes.empty(kind)) if empty else None)
     shared = isinstance(info.default, _SHARED)
     return _Field(name, kind, keys, info.default if shared else None, None if shared else info.get_default)
+
+
+def _private(attribute: Any) -> Any:
+    """Give a private attribute's default; the undefined one for what is made of the fields, which are not all there."""
+    if attribute.default_factory is None:
+        return deepcopy(attribute.default)
+    takes_data = getattr(attribute, "default_factory_takes_validated_data", False)
+    return PydanticUndefined if takes_data else attribute.default_factory()
 
 
 def _keys(alias: str | AliasPath | AliasChoices | None) -> tuple[str, ...]:

@@ -9,15 +9,13 @@ soon as it is the value of the wrapper's key, is opened by `[{` or `["` at the s
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from instructor.text.scan import OBJECT, SCALAR, SPACE, Nest, Prose, Quoted
+from instructor.text.scan import OBJECT, SCALAR, SPACE, Key, Nest, Prose, Quoted
 
 _BETWEEN = re.compile(r"[\s,\ufeff]*")
-_KEY = re.compile(r'[^"\\\n]*(?:\\.[^"\\\n]*)*')
 _LITERAL = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null")
 _BEGINS_SCALAR = frozenset("-0123456789tfnTFNI")
 
@@ -38,8 +36,8 @@ class Items:
     """
 
     __slots__ = (
-        "_awaits", "_broken", "_doubted", "_ended", "_escaped", "_fresh", "_from", "_held", "_hold", "_key", "_listed",
-        "_loose", "_name", "_nest", "_opener", "_opens", "_out", "_phase", "_pieces", "_prose", "_quoted", "_remark",
+        "_awaits", "_broken", "_doubted", "_ended", "_fresh", "_from", "_held", "_hold", "_key", "_key_read", "_listed",
+        "_loose", "_nest", "_opener", "_opens", "_out", "_phase", "_pieces", "_prose", "_quoted", "_remark",
         "_stray", "_sure", "_wrapped", "looked",
     )  # fmt: skip
 
@@ -58,8 +56,7 @@ class Items:
         self._from = -1  # where it goes on in the text being read, or -1: nothing is being kept
         self._out: list[Slice]
         self._opener = ""
-        self._name: list[str] = []  # the key being read
-        self._escaped = False
+        self._key_read = Key()
         self._fresh = False  # the candidate object began at the start of a line
         self._wrapped = False  # the list is inside a wrapper
         self._listed = False  # a list is open
@@ -192,7 +189,7 @@ class Items:
             return place
         mark = text[place]
         if mark == '"':
-            self._name, self._escaped = [], False
+            self._key_read = Key()
             self._phase = Items._in_key
             return place + 1
         if mark != "}":
@@ -204,22 +201,13 @@ class Items:
         return place + 1
 
     def _in_key(self, text: str, place: int) -> int:
-        begin = place
-        if self._escaped:
-            self._escaped = False
-            place += 1
-        place = _end(_KEY, text, place)
-        self._name.append(text[begin:place])
-        if place == len(text):
-            return place
-        if text[place] == "\n":
-            return self._drop(place)
-        if text[place] == "\\":
-            self._name.append("\\")
-            self._escaped = True
-        else:
-            self._phase = Items._after_key
-        return place + 1
+        end = self._key_read.follow(text, place)
+        if end < 0:
+            return len(text)
+        if text[end] == "\n":
+            return self._drop(end)
+        self._phase = Items._after_key
+        return end + 1
 
     def _after_key(self, text: str, place: int) -> int:
         place = _end(SPACE, text, place)
@@ -235,7 +223,7 @@ class Items:
         if place == len(text):
             return place
         mark = text[place]
-        if mark == "[" and _decoded("".join(self._name)) == self._key:
+        if mark == "[" and self._key_read.name == self._key:
             self._from, self._pieces = -1, []
             self._open_list(sure=True, wrapped=True)
             return place + 1
@@ -386,12 +374,3 @@ _IN_LIST, _IN_NEST, _IN_STRING = Items._in_list, Items._in_nest, Items._in_strin
 
 def _end(pattern: re.Pattern[str], text: str, place: int) -> int:
     return pattern.match(text, place).end()  # type: ignore[union-attr]  # these patterns match always
-
-
-def _decoded(key: str) -> str:
-    if "\\" not in key:
-        return key
-    try:
-        return str(json.loads(f'"{key}"'))
-    except ValueError:
-        return key

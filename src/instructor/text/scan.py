@@ -8,6 +8,7 @@ nothing is passed over. This file knows no wrapper, no list of items and no valu
 
 from __future__ import annotations
 
+import json
 import re
 
 SPACE = re.compile(r"[\s\ufeff]*")
@@ -24,6 +25,7 @@ _BRACKET = re.compile(_TO_BRACKET, re.DOTALL)
 OBJECT = re.compile(rf"[\s,\ufeff]*(?:(?P<brace>\{{){_TO_BRACKET})?", re.DOTALL)
 """The gap before an element of a list and, if it is an object, the object up to its first inner bracket or its end."""
 _ESCAPES = re.compile(r'[^"\\]{0,60}(?:\\.[^"\\]{0,60})*', re.DOTALL)  # where there is one, there are many: faster
+_KEY = re.compile(r'[^"\\\n]*(?:\\.[^"\\\n]*)*', re.DOTALL)
 _OPENER = re.compile(r"[{\[]")
 _BLANK = re.compile(r"[\s,\ufeff]*")
 
@@ -54,6 +56,39 @@ def slashes(text: str, begin: int, end: int) -> int:
     while place > begin and text[place - 1] == "\\":
         place -= 1
     return end - place
+
+
+class Key:
+    """Reads one key of an object."""
+
+    __slots__ = ("_escaped", "_pieces")
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+        self._escaped = False
+
+    def follow(self, text: str, place: int) -> int:
+        """Go on at `place`, inside the key; give the place of its closing quote, or -1 if it has not come.
+
+        No key holds a line end: its place is given where it comes first.
+        """
+        end = _KEY.match(text, place + self._escaped).end()  # type: ignore[union-attr]  # it matches always
+        self._escaped = end < len(text) and text[end] == "\\"
+        if self._escaped:
+            end += 1
+        self._pieces.append(text[place:end])
+        return -1 if end == len(text) else end
+
+    @property
+    def name(self) -> str:
+        """What was read."""
+        name = "".join(self._pieces)
+        if "\\" in name:
+            try:
+                return str(json.loads(f'"{name}"'))
+            except ValueError:
+                pass
+        return name
 
 
 class Nest:

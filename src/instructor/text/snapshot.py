@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import jiter
 
-from instructor.text.scan import SCALAR, SPACE, Prose, Quoted, slashes
+from instructor.text.scan import SCALAR, SPACE, Key, Prose, Quoted, slashes
 
 _BETWEEN = re.compile(r"[\s,\ufeff]*")
 _FOLLOWS = {"{": frozenset('"}'), "[": frozenset('-0123456789tfn"{[]')}
@@ -112,8 +112,8 @@ class Snapshot:
     """
 
     __slots__ = (
-        "_base", "_begin", "_changed", "_grown", "_half", "_how", "_kept", "_open", "_opener", "_opens", "_phase",
-        "_prose", "_quoted", "_root", "_token", "_wholes", "closed", "looked", "value",
+        "_base", "_begin", "_changed", "_grown", "_half", "_how", "_kept", "_key_read", "_open", "_opener", "_opens",
+        "_phase", "_prose", "_quoted", "_root", "_token", "_wholes", "closed", "looked", "value",
     )  # fmt: skip
 
     def __init__(self, shape: Shape, opens: str = "{[", how: Mapping[str, Any] | None = None) -> None:
@@ -131,7 +131,8 @@ class Snapshot:
         self._open: list[_Open] = []
         self._wholes = 0  # how many of the open ones will be made from their text
         self._opener, self._begin = "", 0  # the bracket with which the value may begin, and its place
-        self._token: list[str] = []  # a key, number or literal, as far as it was read
+        self._key_read = Key()
+        self._token: list[str] = []  # a number or literal, as far as it was read
         self._grown: _Grown | None = None  # the string being read, if it is a value
         self._half = ""  # the end of the text, if it is inside an escape of that string
         self._changed = False
@@ -259,7 +260,7 @@ class Snapshot:
         if place == len(text):
             return place
         if text[place] == '"':
-            self._token = []
+            self._key_read = Key()
             self._phase = Snapshot._in_key
             return place + 1
         return self._leave(place) if text[place] == "}" else self._fault(text, place)
@@ -271,18 +272,14 @@ class Snapshot:
         return self._before_value(text, place)
 
     def _in_key(self, text: str, place: int) -> int:
-        end = self._quoted.follow(text, place)
+        end = self._key_read.follow(text, place)
         if end < 0:
-            self._token.append(text[place:])
             return len(text)
-        self._token.append(text[place : end - 1])
-        key = "".join(self._token)
-        try:
-            self._open[-1].key = _decode(f'"{key}"') if "\\" in key else key
-        except ValueError:
+        if text[end] == "\n":
             return self._fault(text, end)
+        self._open[-1].key = self._key_read.name
         self._phase = Snapshot._after_key
-        return end
+        return end + 1
 
     def _after_key(self, text: str, place: int) -> int:
         place = _end(SPACE, text, place)
