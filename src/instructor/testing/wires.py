@@ -161,11 +161,11 @@ class OpenAIChat(Wire):
 
 
 WIRES: dict[str, Wire] = {r"/chat/completions$": OpenAIChat()}
-"""Which wire a request speaks, by a pattern that its path must hold."""
+"""Which wire a request speaks, by a pattern that its path must hold; a later row stands before an earlier one."""
 
 
 def wire_of(path: str, otherwise: Wire | None = None) -> Wire:
-    for pattern, wire in WIRES.items():
+    for pattern, wire in reversed(WIRES.items()):
         if re.search(pattern, path):
             return wire
     if otherwise is not None:

@@ -17,13 +17,14 @@ from instructor.exceptions import ConfigurationError, ProviderError, ResponsePar
 from instructor.mode import Mode
 from instructor.usage import Usage
 from instructor.wire.messages import with_last_user, with_system
-from instructor.wire.strict import strict
+from instructor.wire.schemas import OPENAI, strict
 
 _FINISH: dict[str, Finish] = {
     "tool_calls": "tool",
     "function_call": "tool",
     "length": "length",
     "max_tokens": "length",
+    "model_length": "length",
     "content_filter": "filter",
 }
 
@@ -32,6 +33,7 @@ class OpenAIChat:
     """The dialect of one provider that speaks this wire."""
 
     modes = (Mode.TOOLS, Mode.TOOLS_STRICT, Mode.JSON, Mode.JSON_SCHEMA, Mode.MD_JSON, Mode.PARALLEL_TOOLS)
+    subset = OPENAI
 
     def __init__(self, provider: str, *, counts_streams: bool = True) -> None:
         self._provider = provider
