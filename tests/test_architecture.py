@@ -36,7 +36,7 @@ ARROWS = {
     "providers": {"values", "engine", "wire", "transport", "local"},
     "face": {"values", "engine", "features", "output", "wire", "transport", "providers"},
     "testing": {"values", "text"},
-    "cli": {"values", "face", "local", "providers"},
+    "cli": {"values", "face", "local", "output", "providers"},
     "door": {"values", "face", "output"},
 }
 """Which other rooms a room may import. What only a type checker imports counts too: knowledge has a direction."""

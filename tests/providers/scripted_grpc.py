@@ -1,4 +1,4 @@
-"""A scripted provider that speaks xAI's gRPC: what `Scripted` is for HTTP, with the same scripts, faults and records."""
+"""A scripted provider that speaks xAI's gRPC: what `Scripted` is for HTTP, with the same scripts and faults."""
 
 from __future__ import annotations
 

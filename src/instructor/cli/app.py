@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from instructor._version import __version__
-from instructor.cli import local
+from instructor.cli import local, schema
 
 app = typer.Typer(name="instructor", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(local.group, name="local")
+app.command()(schema.schema)
 
 
 def _version(wanted: bool) -> None:

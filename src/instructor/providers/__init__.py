@@ -15,11 +15,13 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from instructor.engine.call import Json
 from instructor.engine.ports import AsyncTransport, Dialect, Transport
 from instructor.exceptions import ClientError, ConfigurationError, ModeError
 from instructor.mode import Mode
 from instructor.transport.stainless import AsyncStainless, Stainless
 from instructor.wire.openai_chat import OpenAIChat
+from instructor.wire.schemas import Fitted, fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,11 @@ class Provider:
     def wire_for(self, mode: Mode) -> Wire:
         """Give the wire that a mode speaks."""
         return self.other_wires.get(mode, self.wire)
+
+    def fitted(self, schema: Json) -> Fitted:
+        """Cut a schema to what this provider's strict modes take."""
+        subset = getattr(self.wire.dialect, "subset", None)
+        return Fitted(schema, [], []) if subset is None else fit(schema, subset)
 
     def fixed(self) -> Mapping[str, Any]:
         """Find the fixed arguments of a client, the key among them where the environment has it."""

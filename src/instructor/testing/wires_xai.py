@@ -50,8 +50,8 @@ class XAI(Wire):
                 message = output.get("delta") or output.get("message") or {}
                 text += message.get("content", "")
                 finish = output.get("finish_reason") or finish
-                for call in message.get("tool_calls", ()):
-                    calls.append(ToolCall(call["function"]["arguments"], call["function"]["name"], call.get("id")))
+                made = ((call["function"], call.get("id")) for call in message.get("tool_calls", ()))
+                calls += [ToolCall(function["arguments"], function["name"], name) for function, name in made]
         return Answer(text, calls, None, finish, usage)
 
     def error(self, status: int, message: str) -> Json:

@@ -17,7 +17,7 @@ from instructor.exceptions import ConfigurationError, ProviderError, ResponsePar
 from instructor.mode import Mode
 from instructor.usage import Usage
 from instructor.wire.messages import SYSTEM_ROLES
-from instructor.wire.strict import strict
+from instructor.wire.schemas import ANTHROPIC, strict
 
 MAX_TOKENS = 4096
 """The wire demands a limit; this one stands where a call gives none."""
@@ -35,6 +35,7 @@ class Anthropic:
     """The dialect of one provider that speaks this wire."""
 
     modes = (Mode.TOOLS, Mode.TOOLS_STRICT, Mode.JSON, Mode.JSON_SCHEMA, Mode.MD_JSON, Mode.PARALLEL_TOOLS)
+    subset = ANTHROPIC
 
     def __init__(self, provider: str) -> None:
         self._provider = provider
@@ -133,7 +134,7 @@ class Anthropic:
         }
 
     def _constrain(self, body: Json, call: Call) -> None:
-        closed = strict(call.output.schema)
+        closed = strict(call.output.schema, ANTHROPIC)
         if closed is None:
             raise ConfigurationError(
                 f"{call.mode} cannot express {call.output.name} on this wire: its schemas have no objects with free "
@@ -149,7 +150,7 @@ def _tool(tool: Any, mode: Mode) -> Json:
     told: Json = {"name": tool.name, "description": tool.description, "input_schema": tool.schema}
     if mode is not Mode.TOOLS_STRICT:
         return told
-    closed = strict(tool.schema)
+    closed = strict(tool.schema, ANTHROPIC)
     if closed is None:
         raise ConfigurationError(f"Mode.TOOLS_STRICT cannot express {tool.name}: Mode.TOOLS can.")
     return {**told, "input_schema": closed, "strict": True}

@@ -231,7 +231,7 @@ class _Fitting:
                 made["required"] = [each for each in made["required"] if each != name]
         if subset.all_required:
             for name in sorted((fields or {}).keys() - set(node.get("required", ()))):
-                self._loses("may be left out", f"{path}.{name}")
+                self._loses("always written", f"{path}.{name}")
             made["required"] = list(fields or {})
 
     def _array(self, made: Json, node: Json, path: str) -> None:

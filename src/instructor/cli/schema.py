@@ -1,0 +1,56 @@
+"""`instructor schema`: what a provider's constrained decoding is told of a type, and what of it that cannot hold."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from instructor import providers
+from instructor.exceptions import ConfigurationError
+from instructor.output import output_for
+
+
+def schema(
+    model: Annotated[str, typer.Argument(help="The type, as package.module:Name.", metavar="MODEL")],
+    provider: Annotated[str, typer.Option("--provider", "-p", help="The provider whose form is wanted.")] = "openai",
+) -> None:
+    """Print a type's JSON Schema as a provider's strict modes take it; what is lost by that goes to stderr.
+
+    The status is 1 if the type has no such form.
+    """
+    try:
+        plain = output_for(_found(model)).schema
+        fitted = providers.load(provider).fitted(plain)
+    except ConfigurationError as error:
+        sys.stderr.write(f"{error}\n")
+        raise typer.Exit(2) from error
+    sys.stdout.write(json.dumps(fitted.schema or plain, indent=2, ensure_ascii=False) + "\n")
+    if fitted.schema is None:
+        _tell(f"{provider} cannot be held to this schema; it is shown as it is. In the way:", fitted.obstacles)
+        raise typer.Exit(1)
+    if fitted.losses:
+        _tell(
+            f"What {provider} does not hold a model to, or asks for beyond it (validation goes by the type):",
+            fitted.losses,
+        )
+
+
+def _tell(head: str, lines: list[str]) -> None:
+    sys.stderr.write("\n  ".join([head, *lines]) + "\n")
+
+
+def _found(path: str) -> Any:
+    """Import what `package.module:Name` names, from the current directory too."""
+    name, colon, attribute = path.partition(":")
+    if not (name and colon and attribute):
+        raise ConfigurationError(f"{path!r} names no type: write package.module:Name.")
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        return getattr(importlib.import_module(name), attribute)
+    except (ModuleNotFoundError, AttributeError) as error:
+        raise ConfigurationError(f"{path!r} cannot be found: {error}.") from error
