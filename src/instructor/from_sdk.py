@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, overload
 
 from instructor.auto import connect
 from instructor.mode import Mode
-from instructor.providers import names
+from instructor.providers import is_known, names
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, OpenAI
@@ -34,7 +34,7 @@ class FromClient(Protocol):
 
 def from_named(provider: str) -> FromClient:
     """Give the function that `instructor.from_<provider>` is; AttributeError for an unknown provider."""
-    if provider not in names():
+    if not is_known(provider):
         raise AttributeError(
             f"module 'instructor' has no attribute 'from_{provider}'; providers are {', '.join(names())}."
         )

@@ -146,6 +146,20 @@ def _warn_of(old: Mode, new: Mode) -> None:
     warnings.warn(f"Mode.{old.name} is now Mode.{new.name}.", DeprecationWarning, stacklevel=5)
 
 
+_OTHER_NAMES = {"genai": "google", "generative-ai": "google"}
+"""Names that older versions had."""
+_RETIRED = {
+    "gemini": "google-generativeai, the SDK of 'gemini', is at its end of life. Use google-genai: "
+    'instructor.from_provider("google/..."), or instructor.from_genai(google.genai.Client()).'
+}
+"""Providers whose SDK is no more, and what to use."""
+
+
+def is_known(name: str) -> bool:
+    """Whether there is, or was, a provider of this name."""
+    return name in names() or name in _OTHER_NAMES or name in _RETIRED
+
+
 def names() -> list[str]:
     """List all providers."""
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
@@ -153,6 +167,9 @@ def names() -> list[str]:
 
 def load(name: str) -> Provider:
     """Give a provider's row."""
+    if name in _RETIRED:
+        raise ConfigurationError(_RETIRED[name])
+    name = _OTHER_NAMES.get(name, name)
     if name not in names():
         raise ConfigurationError(f"Unknown provider {name!r}; there are {', '.join(names())}.")
     provider: Provider = importlib.import_module(f"{__name__}.{name}").PROVIDER

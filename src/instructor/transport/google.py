@@ -1,0 +1,82 @@
+"""Calling google-genai: `client.models`, and `client.aio.models` of the same client."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from instructor.engine.call import Json
+from instructor.exceptions import ConfigurationError
+from instructor.transport.paired import AsyncPaired, Forms, Paired
+
+
+def blocking(client: Any) -> Paired:
+    models = client.models
+    return Paired(models.generate_content, models.generate_content_stream, _FORMS)
+
+
+def awaiting(client: Any) -> AsyncPaired:
+    models = getattr(client, "aio", client).models
+    return AsyncPaired(models.generate_content, models.generate_content_stream, _FORMS)
+
+
+def _asked(body: dict[str, Any]) -> dict[str, Any]:
+    from google.genai import types
+
+    try:
+        config = types.GenerateContentConfig.model_validate(body.get("config") or {})
+        contents = [types.Content.model_validate(_with_bytes(content)) for content in body["contents"]]
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{fault['msg']} @ {'.'.join(map(str, fault['loc']))}" for fault in error.errors(include_url=False)
+        )
+        raise ConfigurationError(f"The SDK takes no such {error.title}: {wrong}") from error
+    return {**body, "contents": contents, "config": config}
+
+
+def _with_bytes(content: Json) -> Json:
+    """Decode what JSON holds as base64: the SDK takes a text here for the bytes themselves."""
+    return {**content, "parts": [_part_with_bytes(part) for part in content.get("parts", ())]}
+
+
+def _part_with_bytes(part: Json) -> Json:
+    made = dict(part)
+    for name in ("thoughtSignature", "thought_signature"):
+        if isinstance(made.get(name), str):
+            made[name] = base64.urlsafe_b64decode(made[name])
+    for name in ("inlineData", "inline_data"):
+        blob = made.get(name)
+        if isinstance(blob, Mapping) and isinstance(blob.get("data"), str):
+            made[name] = {**blob, "data": base64.urlsafe_b64decode(blob["data"])}
+    return made
+
+
+def _read(response: Any) -> Json:
+    if isinstance(response, dict):
+        return response
+    wire: Json = response.model_dump(
+        mode="json",
+        by_alias=True,
+        exclude_none=True,
+        exclude={"sdk_http_response", "parsed", "automatic_function_calling_history"},
+        warnings=False,
+    )
+    return wire
+
+
+def _built(wire: Json) -> Any:
+    from google.genai import types
+
+    return types.GenerateContentResponse.model_validate_json(json.dumps(wire))
+
+
+def _headers(response: Any) -> Mapping[str, str]:
+    http = getattr(response, "sdk_http_response", None)
+    return dict(http.headers or {}) if http is not None else {}
+
+
+_FORMS = Forms(_asked, _read, _built, _headers)

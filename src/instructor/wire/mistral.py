@@ -1,0 +1,49 @@
+"""Mistral's chat completions: OpenAI's wire, but for some names and for how a tool is forced."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from instructor.engine.call import TEXT, Call, Delta, Json, Message, Reply
+from instructor.exceptions import ProviderError
+from instructor.wire.openai_chat import OpenAIChat
+
+_NAMES = {"seed": "random_seed", "max_completion_tokens": "max_tokens"}
+_NO_ID = "null"
+"""What the SDK calls a call without an id, which all its deltas after the first are."""
+
+
+class Mistral(OpenAIChat):
+    """The dialect of one provider that speaks this wire."""
+
+    def __init__(self, provider: str) -> None:
+        super().__init__(provider, counts_streams=False)  # it counts them unasked
+
+    def plain(self, messages: Sequence[Message], options: Mapping[str, Any]) -> Json:
+        """Write the body of a request that asks for no shape."""
+        named = {_NAMES.get(name, name): value for name, value in options.items()}
+        turns = [{**turn, "role": "system"} if turn.get("role") == "developer" else turn for turn in messages]
+        return super().plain(turns, named)
+
+    def decode(self, wire: Json) -> Reply:
+        self._check(wire)
+        return super().decode(wire)
+
+    def delta(self, event: Json) -> Sequence[Delta]:
+        self._check(event)
+        deltas = list(super().delta(event))
+        calls = [at for at, delta in enumerate(deltas) if delta.channel != TEXT]
+        if len(calls) > 1 and not any(deltas[at].channel for at in calls):  # calls that came whole, without an index
+            for place, at in enumerate(calls):
+                deltas[at] = deltas[at]._replace(channel=place)
+        return [delta._replace(id=None) if delta.id == _NO_ID else delta for delta in deltas]
+
+    def _ask_by_tool(self, body: Json, call: Call) -> None:
+        body.setdefault("tool_choice", "any")
+        super()._ask_by_tool(body, call)
+
+    def _check(self, wire: Json) -> None:
+        for choice in wire.get("choices") or ():
+            if choice.get("finish_reason") == "error":
+                raise ProviderError(self._provider, "the reply ended with an error", wire)
