@@ -108,7 +108,7 @@ class ByteConnection:
         self._manager, self._doors = manager, doors
         self._response = manager.__enter__()
         doors.kind = getattr(self._response, "_cast_to", None)
-        self._reads: Iterator[bytes] = self._response.iter_bytes()
+        self._reads: Iterator[bytes] = _bytes_of(self._response, "iter_raw")
         self._events = Events()
 
     @property
@@ -116,8 +116,7 @@ class ByteConnection:
         headers: Mapping[str, str] = self._response.headers
         return headers
 
-    def read(self) -> list[Json] | None:
-        self._events.check()
+    def read(self) -> list[bytes] | None:
         if self._events.done:
             return None
         try:
@@ -136,7 +135,7 @@ class AsyncByteConnection:
     def __init__(self, manager: Any, response: Any, doors: _Doors) -> None:
         self._manager, self._response, self._doors = manager, response, doors
         doors.kind = getattr(response, "_cast_to", None)
-        self._reads: AsyncIterator[bytes] = response.iter_bytes()
+        self._reads: AsyncIterator[bytes] = _bytes_of(response, "aiter_raw")
         self._events = Events()
 
     @property
@@ -144,8 +143,7 @@ class AsyncByteConnection:
         headers: Mapping[str, str] = self._response.headers
         return headers
 
-    async def read(self) -> list[Json] | None:
-        self._events.check()
+    async def read(self) -> list[bytes] | None:
         if self._events.done:
             return None
         try:
@@ -156,6 +154,14 @@ class AsyncByteConnection:
 
     async def close(self) -> None:
         await self._manager.__aexit__(None, None, None)
+
+
+def _bytes_of(response: Any, raw: str) -> Any:
+    """Iterate over a body: as it came if it is not compressed, which spares three layers of generators a read."""
+    http = response.http_response
+    if http.headers.get("content-encoding") or http.is_stream_consumed:  # a hook of the user's may have read it
+        return response.iter_bytes()
+    return getattr(http, raw)()
 
 
 def _sdk_of(thing: Any) -> Any:

@@ -1,0 +1,67 @@
+"""The response models of all participants."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+
+class User(BaseModel):
+    name: str
+    age: int
+
+
+class People(BaseModel):
+    people: list[User]
+
+
+class Customer(BaseModel):
+    name: str
+    email: str
+    city: str
+
+
+class Line(BaseModel):
+    sku: str
+    title: str
+    count: int
+    price: float
+
+
+class Order(BaseModel):
+    number: int
+    customer: Customer
+    note: str
+    lines: list[Line]
+
+
+class Text(BaseModel):
+    title: str
+    body: str
+
+
+class Node(BaseModel):
+    name: str
+    children: list[Node]
+
+
+class Figure(BaseModel):
+    label: str
+    value: float
+    sound: bool
+
+
+class Section(BaseModel):
+    heading: str
+    body: str
+    points: list[str]
+    figures: list[Figure]
+
+
+class Report(BaseModel):
+    title: str
+    summary: str
+    sections: list[Section]
+
+
+MODEL = "bench"
+MESSAGES = [{"role": "user", "content": "Extract everything."}]
