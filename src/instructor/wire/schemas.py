@@ -80,8 +80,13 @@ COHERE = Subset(
     anchors=False,
 )
 """docs.cohere.com, "Structured outputs", unsupported schema features."""
-XAI = Subset(_NUMBERS | {"pattern"}, _FORMATS)
-"""docs.x.ai, "Structured outputs", supported types."""
+XAI = Subset(
+    _NUMBERS | {"pattern"},
+    frozenset({"date", "time", "date-time", "email", "uuid", "ipv4"}),
+    free_keys=True,
+    recursion="no",
+)
+"""docs.x.ai, "Structured Outputs", JSON Schema support. Lengths are refused; tools' schemas are held to as well."""
 
 
 class Fitted(NamedTuple):
@@ -220,9 +225,11 @@ class _Fitting:
             elif free:
                 made["additionalProperties"] = self._node(free, f"{path}.*") if isinstance(free, dict) else True
             return
-        if free is True:
+        if free is True and not subset.free_keys:
             self._loses("further keys", path)
-        if subset.closed or free is False:
+        if free is True and subset.free_keys:
+            made["additionalProperties"] = True
+        elif subset.closed or free is False:
             made["additionalProperties"] = False
         if subset.recursion == "optional":
             cyclic = [name for name in made.get("required", ()) if self._looping & set(_named((fields or {})[name]))]

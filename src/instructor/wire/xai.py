@@ -18,7 +18,7 @@ from instructor.mode import Mode
 from instructor.usage import Usage
 from instructor.wire.messages import with_last_user, with_system
 from instructor.wire.schemas import XAI as SUBSET
-from instructor.wire.schemas import demanded
+from instructor.wire.schemas import demanded, strict
 
 _FINISH: dict[str, Finish] = {
     "REASON_STOP": "stop",
@@ -60,7 +60,12 @@ class XAI:
             messages = with_last_user(messages, prompts.CODE_BLOCK)
         body = self.plain(messages, call.options)
         if call.mode.by_tool:
-            told = [_tool(tool.name, tool.description, tool.schema) for tool in call.output.tools]
+            told = [
+                _tool(
+                    tool.name, tool.description, strict(tool.schema, SUBSET) or tool.schema
+                )  # all tools are strict here
+                for tool in call.output.tools
+            ]
             body["tools"] = [*(body.get("tools") or ()), *told]
             forced = {"function_name": call.output.name}
             body.setdefault("tool_choice", "auto" if call.mode is Mode.PARALLEL_TOOLS else forced)
