@@ -1,7 +1,11 @@
 """A scripted provider on loopback, for tests of code that extracts: answers, faults, gates, recordings.
 
-Stands by itself: nothing in the library imports it, and it imports no SDK and no test framework.
+Stands by itself: nothing in the library imports it, and it imports no SDK and no test framework. The files
+`wires_*.py` are the registry of wires: each puts its own into the table `WIRES`.
 """
+
+from importlib import import_module as _import_module
+from pkgutil import iter_modules as _iter_modules
 
 from instructor.testing.faults import count_events
 from instructor.testing.gates import Gate
@@ -50,3 +54,7 @@ __all__ = [
     "silence",
     "tools",
 ]
+
+for _module in _iter_modules(__path__):
+    if _module.name.startswith("wires_"):
+        _import_module(f"{__name__}.{_module.name}")
