@@ -54,6 +54,7 @@ class Script(RuleBasedStateMachine):
         self.report = ledger.report
         self.flow = Extraction(call, OpenAIChat("any"), Policy(retrying, continuations, on_invalid), ledger).run()
         self.mode, self.skips = mode, on_invalid == "skip"
+        self.retries, self.continuations = retries, continuations
         self.budget = 1 + retries + (continuations or 0)
         self.came: list[str] = []  # what closed, by place: its text as last seen
         self.numbers: list[int] = []  # its number
@@ -234,9 +235,9 @@ class Script(RuleBasedStateMachine):
         self.backlog = sorted([*self.backlog, *(number for number, _ in self.halves.values())])
 
     def matched(self, *, ended: bool) -> list[tuple[int, tuple[str, int | None]]]:
-        """Tell which asked item each answer is for: where they are as many, or fewer because they were cut, each in turn.
+        """Tell which asked item each answer is for: in turn, if they are as many, or fewer because they were cut.
 
-        Where the whole list came, which the right ones among the last three tell, those at the asked places.
+        Where the whole list came, which the right ones among the last three tell, it is those at the asked places.
         """
         tail = [place for place in range(len(self.came))[-SHOWN:] if self.came_right[place]]
         whole = ended and len(self.answers) == len(self.came) and tail
@@ -317,6 +318,8 @@ class Script(RuleBasedStateMachine):
         assert not report.complete
         assert isinstance(self.problem, IncompleteOutputException) is self.cut
         assert getattr(self.problem, "report", None) is report
+        spent = report.continuations if self.cut and self.continuations is not None else report.attempts - 1
+        assert spent >= (self.retries if self.continuations is None or not self.cut else self.continuations)
 
 
 def wrapped(items: list[str]) -> str:
