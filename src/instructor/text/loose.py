@@ -12,7 +12,7 @@ from decimal import Decimal
 
 import jiter
 
-from instructor.text.scan import Nest
+from instructor.text.scan import Nest, paired, unescaped
 
 _LANGUAGE = re.compile(r"[\w-]*\s")
 _TOKEN = re.compile(
@@ -25,9 +25,6 @@ _TOKEN = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 _LITERALS = {"true": "true", "false": "false", "null": "null", "True": "true", "False": "false", "None": "null"}
-_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
-_ESCAPED = {'"': '"', "'": "'", "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-
 _BEGIN = re.compile(
     r"""```
     |\{(?=\s*(?:\}|(?:"[^"\\\n]*(?:\\.[^"\\\n]*)*"|'[^'\\\n]*'|\w+)\s*:))
@@ -53,7 +50,7 @@ def repair(slice_: str) -> str | None:
     from json_repair import repair_json  # here, because few replies need it and it takes its time to load
 
     try:
-        repaired = _paired(repair_json(listed, skip_json_loads=True, strict=True, ensure_ascii=False))
+        repaired = paired(repair_json(listed, skip_json_loads=True, strict=True, ensure_ascii=False))
         mended = repaired if listed is value else repaired[1:-1]
         if is_json(mended) and list(_told(repaired)) == list(_told(listed)):
             return mended
@@ -70,11 +67,6 @@ def _bare(text: str) -> str:
         if language := _LANGUAGE.match(text):
             text = text[language.end() :]
     return text.strip().lstrip("\ufeff").lstrip()
-
-
-def _paired(text: str) -> str:
-    """Join surrogates that stand side by side to the character they mean."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
 
 
 def values(text: str, opens: str = "{[") -> list[str]:
@@ -129,10 +121,4 @@ def _told(text: str) -> Iterator[tuple[str, object]]:
             yield ("string", word) if token["key"] else ("literal", _LITERALS.get(word, word))
         elif not token["skip"]:
             inside = token["single"] if token["double"] is None else token["double"]
-            yield "string", _paired(_ESCAPE.sub(_decoded, inside))
-
-
-def _decoded(escape: re.Match[str]) -> str:
-    if escape[1]:
-        return chr(int(escape[1], 16))
-    return _ESCAPED.get(escape[2], escape[0])
+            yield "string", unescaped(inside)

@@ -26,8 +26,32 @@ OBJECT = re.compile(rf"[\s,\ufeff]*(?:(?P<brace>\{{){_TO_BRACKET})?", re.DOTALL)
 """The gap before an element of a list and, if it is an object, the object up to its first inner bracket or its end."""
 _ESCAPES = re.compile(r'[^"\\]{0,60}(?:\\.[^"\\]{0,60})*', re.DOTALL)  # where there is one, there are many: faster
 _KEY = re.compile(r'[^"\\\n]*(?:\\.[^"\\\n]*)*', re.DOTALL)
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
+_ESCAPED = {'"': '"', "'": "'", "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_decode = json.JSONDecoder(strict=False).decode
 _OPENER = re.compile(r"[{\[]")
 _BLANK = re.compile(r"[\s,\ufeff]*")
+
+
+def unescaped(inside: str) -> str:
+    """Decode the inside of a string; an escape that JSON has not stands for its characters, but for `\\'`."""
+    if "\\" not in inside:
+        return inside
+    try:
+        return str(_decode(f'"{inside}"'))
+    except ValueError:
+        return paired(_ESCAPE.sub(_meant, inside))
+
+
+def paired(text: str) -> str:
+    """Join surrogates that stand side by side to the character they mean."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+
+
+def _meant(escape: re.Match[str]) -> str:
+    if escape[1]:
+        return chr(int(escape[1], 16))
+    return _ESCAPED.get(escape[2], escape[0])
 
 
 class Quoted:
@@ -82,13 +106,7 @@ class Key:
     @property
     def name(self) -> str:
         """What was read."""
-        name = "".join(self._pieces)
-        if "\\" in name:
-            try:
-                return str(json.loads(f'"{name}"'))
-            except ValueError:
-                pass
-        return name
+        return unescaped("".join(self._pieces))
 
 
 class Nest:

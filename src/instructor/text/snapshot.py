@@ -8,21 +8,19 @@ the value stays as it is for good: whether the text can be read after all is dec
 from __future__ import annotations
 
 import io
-import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import jiter
 
-from instructor.text.scan import SCALAR, SPACE, Key, Prose, Quoted, slashes
+from instructor.text.scan import SCALAR, SPACE, Key, Prose, Quoted, slashes, unescaped
 
 _BETWEEN = re.compile(r"[\s,\ufeff]*")
 _FOLLOWS = {"{": frozenset('"}'), "[": frozenset('-0123456789tfn"{[]')}
 _BEGINS_SCALAR = frozenset("-0123456789tfn")
 _HALF_ESCAPE = re.compile(r"\\(?:u(?:[0-9a-fA-F]{0,3}|[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u[0-9a-fA-F]{0,3})?)?))?\Z")
 _LONGEST_HALF = len(r"\uD800\uDC0")
-_decode = json.JSONDecoder(strict=False).decode
 
 DEEPEST = 200
 """How many containers may be open at once: as many as pydantic's parser allows."""
@@ -329,7 +327,7 @@ class Snapshot:
         end = self._quoted.follow(text, place)
         piece = text[place : end - 1] if end > 0 else text[place:]
         if self._half or "\\" in piece:
-            piece = self._unescaped(self._half + piece, closed=end > 0)
+            piece = self._decoded(self._half + piece, closed=end > 0)
         if piece:
             grown.add(piece)
             self._changed = True
@@ -339,7 +337,7 @@ class Snapshot:
         self._add(grown.shown)
         return end
 
-    def _unescaped(self, piece: str, *, closed: bool) -> str:
+    def _decoded(self, piece: str, *, closed: bool) -> str:
         """Decode a piece of a string; what ends inside an escape, or between two that mean one character, waits."""
         self._half = ""
         if not closed:
@@ -348,10 +346,7 @@ class Snapshot:
                 half = _HALF_ESCAPE.search(piece, half.start() + 1)
             if half:
                 self._half, piece = half[0], piece[: half.start()]
-        try:
-            return str(_decode(f'"{piece}"'))
-        except ValueError:
-            return piece
+        return unescaped(piece)
 
 
 _Phase = Callable[[Snapshot, str, int], int]
