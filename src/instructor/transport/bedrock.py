@@ -27,8 +27,8 @@ class Bedrock:
         self._client = client
 
     def create(self, *, stream: bool = False, **body: Any) -> Any:
-        """Call `converse_stream` or `converse`; the response is boto3's dict."""
-        return self._client.converse_stream(**body) if stream else self._client.converse(**body)
+        """Call `converse`, whose response is a dict, or `converse_stream`, for its stream of events."""
+        return self._client.converse_stream(**body)["stream"] if stream else self._client.converse(**body)
 
     def send(self, request: Request) -> Received:
         return _received(self._client.converse(**request.body))
@@ -48,11 +48,11 @@ class AsyncBedrock:
         self._threads = ThreadPoolExecutor(_THREADS, "instructor.bedrock")
 
     async def create(self, *, stream: bool = False, **body: Any) -> Any:
-        """Call `converse_stream` or `converse`; the response is boto3's dict, its stream an asynchronous iterator."""
+        """Call `converse`, whose response is a dict, or `converse_stream`, for its events by asynchronous iteration."""
         if not stream:
             return await _waited(self._threads, self._client.converse, **body)
         response = await _waited(self._threads, self._client.converse_stream, **body)
-        return {**response, "stream": _events(AsyncEventConnection(response, self._threads))}
+        return _events(AsyncEventConnection(response, self._threads))
 
     async def send(self, request: Request) -> Received:
         return _received(await _waited(self._threads, self._client.converse, **request.body))
