@@ -37,7 +37,7 @@ ARROWS = {
     "face": {"values", "engine", "features", "output", "wire", "transport", "providers"},
     "testing": {"values", "text"},
     "cli": {"values", "face", "local", "output", "providers"},
-    "door": {"values", "face", "output"},
+    "door": {"values", "engine", "face", "output"},
 }
 """Which other rooms a room may import. What only a type checker imports counts too: knowledge has a direction."""
 

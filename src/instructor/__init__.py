@@ -24,6 +24,7 @@ _NAMES = {
     "Report": "instructor.report",
     "Stream": "instructor.streams",
     "Usage": "instructor.usage",
+    "Watchdog": "instructor.engine.watchdog",
     "apatch": "instructor.patching",
     "from_openai": "instructor.from_sdk",
     "from_provider": "instructor.auto",
@@ -38,6 +39,7 @@ if TYPE_CHECKING:  # the same names again, for editors; a test compares the two
     from instructor.auto import from_provider as from_provider
     from instructor.client import AsyncInstructor as AsyncInstructor
     from instructor.client import Instructor as Instructor
+    from instructor.engine.watchdog import Watchdog as Watchdog
     from instructor.from_sdk import from_openai as from_openai
     from instructor.hooks import HookName as HookName
     from instructor.hooks import Hooks as Hooks
