@@ -195,6 +195,19 @@ def test_brackets_that_do_not_match_cost_no_more_than_their_number(text: str) ->
     assert items.looked <= 2 * len(text)
 
 
+@pytest.mark.parametrize("size", [3, 1000, 10**6])
+@pytest.mark.parametrize(
+    "item",
+    [{f"k{n}": '"}]' for n in range(2000)}, {"a": '"\\' * 2000 + "x" * 200 + '"]}'}, {"a": ["x" * 41, "y" * 40] * 600}],
+    ids=["many strings", "many escapes", "long strings"],
+)
+def test_an_item_may_hold_more_than_one_step_of_the_scanner_takes(item: Any, size: int) -> None:
+    text = json.dumps({"tasks": [item, {"b": 1}]})
+    found, items = texts(text, size)
+    assert found == [json.dumps(item), '{"b": 1}']
+    assert items.closed
+
+
 def test_the_key_is_the_callers() -> None:
     text = '{"tasks": [1], "people": [{"a": 1}]}'
     assert texts(text, 3, key="people", opens="{")[0] == ['{"a": 1}']

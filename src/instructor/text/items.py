@@ -36,9 +36,9 @@ class Items:
     """
 
     __slots__ = (
-        "_awaits", "_broken", "_doubted", "_ended", "_fresh", "_from", "_held", "_hold", "_key", "_key_read", "_listed",
+        "_broken", "_doubted", "_ended", "_fresh", "_from", "_held", "_hold", "_key", "_key_read", "_listed",
         "_loose", "_nest", "_opener", "_opens", "_out", "_phase", "_pieces", "_prose", "_quoted", "_remark",
-        "_stray", "_sure", "_wrapped", "looked",
+        "_stray", "_sure", "_wrapped", "awaits", "looked",
     )  # fmt: skip
 
     def __init__(self, key: str = "tasks", opens: str = '{["-0123456789tfn') -> None:
@@ -49,7 +49,7 @@ class Items:
         self._prose, self._nest, self._quoted = Prose(), Nest(), Quoted()
         # Inside brackets nothing is decided before the closing one comes, inside a string nothing before a quote.
         # Chunks without it are kept unread: to start the scanner for four characters costs ten times as much.
-        self._awaits = ""
+        self.awaits = ""
         self._held: list[str] = []
         self._hold = self._held.append
         self._pieces: list[str] = []  # the unfinished item, as far as it lies in texts already read
@@ -69,7 +69,7 @@ class Items:
 
     def feed(self, text: str) -> list[Slice]:
         """Take text; give the items that it closes."""
-        if self._awaits not in text:
+        if self.awaits not in text:
             self._hold(text)
             return []
         if self._held:
@@ -112,9 +112,9 @@ class Items:
             self._from = 0
         phase = self._phase
         if phase is _IN_NEST:
-            self._awaits = self._nest.ends
+            self.awaits = self._nest.ends
         else:
-            self._awaits = '"' if phase is _IN_STRING else "}" if self._held else ""
+            self.awaits = '"' if phase is _IN_STRING else "}" if self._held else ""
         return out
 
     # What is kept: the text of an item, or of an object that may be one.

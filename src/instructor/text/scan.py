@@ -19,12 +19,15 @@ SCALAR = re.compile(r'[^\s,{}\[\]"]*')
 
 # From anywhere outside strings to the next bracket outside strings, or into a string that is long or holds an escape:
 # then the group takes part. Both ways out are needed so that the pattern never steps back, and the engine reads long
-# strings forty times slower than `str.find` does.
-_TO_BRACKET = r'[^"{}\[\]]*(?:"[^"\\]{0,40}(?:"[^"{}\[\]]*|(?P<inside>)))*'
+# strings forty times slower than `str.find` does. Repetitions are bounded, for the engine remembers each: without a
+# bound its memory, and with it the time, grows faster than the text.
+_TO_BRACKET = r'[^"{}\[\]]*(?:"[^"\\]{0,40}(?:"[^"{}\[\]]*|(?P<inside>))){0,500}'
 _BRACKET = re.compile(_TO_BRACKET, re.DOTALL)
 OBJECT = re.compile(rf"[\s,\ufeff]*(?:(?P<brace>\{{){_TO_BRACKET})?", re.DOTALL)
 """The gap before an element of a list and, if it is an object, the object up to its first inner bracket or its end."""
-_ESCAPES = re.compile(r'[^"\\]{0,60}(?:\\.[^"\\]{0,60})*', re.DOTALL)  # where there is one, there are many: faster
+_ESCAPES = re.compile(
+    r'[^"\\]{0,60}(?:\\.[^"\\]{0,60}){0,500}', re.DOTALL
+)  # where there is one, there are many: faster
 _KEY = re.compile(r'[^"\\\n]*(?:\\.[^"\\\n]*)*', re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _ESCAPED = {'"': '"', "'": "'", "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
@@ -143,6 +146,8 @@ class Nest:
             if place == size:
                 return -1
             bracket = text[place]
+            if bracket == '"':  # the pattern had enough
+                continue
             place += 1
             if bracket == "{" or bracket == "[":
                 self._open.append(bracket)

@@ -28,6 +28,8 @@ class EventStream:
         if b"\r" in data or self._return:
             data = self._plain(data)
         pieces = self._pieces
+        if self._begun and not pieces and data.endswith(b"\n\n"):  # nearly always
+            return _events(data)
         # A blank line ends events; it may lie across the seam between two reads.
         cut = data.rfind(b"\n\n") + 2
         if cut == 1:
