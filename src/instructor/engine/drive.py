@@ -34,6 +34,8 @@ def drive(flow: Steps, transport: Transport, farewell: Steps | None = None) -> G
             try:
                 if type(step) is Read and connection is not None:
                     outcome = connection.read()
+                    while outcome is not None and step.holds(outcome):
+                        outcome = connection.read()
                 elif type(step) is Send:
                     outcome = transport.send(step.request)
                 elif type(step) is Open:
@@ -77,6 +79,8 @@ async def adrive(flow: Steps, transport: AsyncTransport, farewell: Steps | None 
             try:
                 if type(step) is Read and connection is not None:
                     outcome = await connection.read()
+                    while outcome is not None and step.holds(outcome):
+                        outcome = await connection.read()
                 elif type(step) is Send:
                     outcome = await transport.send(step.request)
                 elif type(step) is Open:

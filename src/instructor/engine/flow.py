@@ -25,7 +25,7 @@ from instructor.engine.policy import RETRYABLE, Policy
 from instructor.engine.ports import Bad, Dialect, Good, Outcome, Sink
 from instructor.engine.reading import Reading
 from instructor.engine.seam import SHOWN, Seam
-from instructor.engine.steps import CLOSE, READ, Do, Emit, Open, Send, Steps, Wait
+from instructor.engine.steps import CLOSE, Do, Emit, Open, Read, Send, Steps, Wait
 from instructor.engine.watchdog import Watch, Watchdog
 from instructor.exceptions import FailedAttempt, IncompleteOutputException, RefusalError, ResponseParsingError
 from instructor.hooks import HookName
@@ -157,15 +157,16 @@ class Extraction:
         assembly = self.ledger.assembly = Assembly(KEPT) if self._output.many else Assembly()
         self._unpaid = True
         watch = Watch(self._policy.watchdog or _OFF)
-        reading, broke = Reading(self._dialect, joined=self._output.many), None
-        while broke is None:
+        reading = Reading(self._dialect, sink, joined=self._output.many)
+        read, ended, broke = Read(reading.holds), False, None
+        while not (ended or broke):
             deltas: list[Delta] = []
             try:
-                events = yield READ
-                if events is None:
-                    break
-                reading.read(events, deltas)
+                events = yield read
+                ended = events is None
+                reading.read(events or (), deltas)
             except Exception as error:  # connection, time-out, bad event: what came before counts
+                reading.release(deltas)
                 broke = error
             assembly.head = reading.head or {}
             assembly.add(deltas)

@@ -73,6 +73,16 @@ class Sink(Protocol):
         ...
 
 
+@runtime_checkable
+class Patient(Protocol):
+    """A sink that knows when it can wait."""
+
+    @property
+    def awaits(self) -> str:
+        """The character before which no text decides anything; empty where any text may."""
+        ...
+
+
 class Output(Protocol):
     """The shape of the answer."""
 

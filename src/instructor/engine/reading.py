@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import jiter
 
 from instructor.engine.call import Delta, Json
-from instructor.engine.ports import Counting, Dialect, reader_of
+from instructor.engine.ports import Counting, Dialect, Patient, Sink, reader_of
 from instructor.exceptions import ResponseParsingError
 
 _STRING = re.compile(rb'("[^"\\]*(?:\\.[^"\\]*)*")', re.DOTALL)
@@ -21,52 +21,83 @@ _PADDING = b'"obfuscation"'
 """The key of random text by which events are made equally long, lest their sizes tell the answer. Nobody reads it."""
 _TRIES = 8
 """How often in a row two events may prove to differ in more than their text before no two are compared any more."""
+_MOST_HELD = 64
+"""How many texts are kept back at most: a stream that runs away must be noticed."""
 _SHOWN = 200
 
 
 class Reading:
-    """Reads the events of one stream. `joined`: the texts of neighbouring events may come as one delta."""
+    """Reads the events of one stream for a sink. `joined`: texts of neighbouring events may come as one delta."""
 
-    def __init__(self, dialect: Dialect, *, joined: bool) -> None:
+    def __init__(self, dialect: Dialect, sink: Sink, *, joined: bool) -> None:
         self._decode = reader_of(dialect)
+        self._sink = sink if isinstance(sink, Patient) else None
         self._joined = joined
         # A reader that must see every event is shown every event.
         self._tries = 0 if isinstance(dialect, Counting) else _TRIES
         self._last: tuple[bytes, Delta] | None = None  # an event that is text only
         self._channel = 0
         self._before = self._middle = self._after = b""  # what is around the text, and around padding after it
+        self._held: list[str] = []  # texts that are not read yet
+        self._begun: Sequence[Json | bytes] | None = None  # events whose texts were taken up to a place
+        self._place = 0
         self.head: Json | None = None
         """The first event."""
 
+    def holds(self, events: Sequence[Json | bytes]) -> bool:
+        """Keep events back whose texts decide nothing: to pass one through the whole engine costs ten times as much."""
+        awaits = self._sink.awaits if self._sink is not None else ""
+        if not awaits:
+            return False
+        held, before = self._held, len(self._held)
+        end = self._take(events, 0)
+        if end == len(events) <= _MOST_HELD - before and awaits not in "".join(held[before:]):
+            return True
+        self._begun, self._place = events, end
+        return False
+
     def read(self, events: Sequence[Json | bytes], found: list[Delta]) -> None:
         """Append the deltas of events, parsed or not. If one cannot be read, those before it are there."""
-        before, middle, after, texts = self._before, self._middle, self._after, list[str]()
-        for event in events:
-            if before and type(event) is bytes and event.startswith(before) and event.endswith(after):
-                begin, end = len(before), len(event) - len(after)
-                try:
-                    if middle:
-                        padding = event.rfind(middle, begin)
-                        jiter.from_json(event[padding + len(middle) : end])
-                        end = padding
-                    text = jiter.from_json(event[begin:end])
-                except ValueError:
-                    text = None
-                if type(text) is str:
-                    texts.append(text)
-                    continue
-            self._add(texts, found)
-            if not self._read_whole(event, found):
+        place = self._place if events is self._begun else self._take(events, 0)
+        self._begun = None
+        while place < len(events):
+            self.release(found)
+            if not self._read_whole(events[place], found):
                 return
-            before, middle, after = self._before, self._middle, self._after
-        self._add(texts, found)
+            place = self._take(events, place + 1)
+        self.release(found)
 
-    def _add(self, texts: list[str], found: list[Delta]) -> None:
-        if self._joined and texts:
-            found.append(Delta(self._channel, "".join(texts)))
+    def release(self, found: list[Delta]) -> None:
+        """Append the deltas of what is kept back."""
+        if self._joined and self._held:
+            found.append(Delta(self._channel, "".join(self._held)))
         else:
-            found += [Delta(self._channel, text) for text in texts]
-        texts.clear()
+            found += [Delta(self._channel, text) for text in self._held]
+        self._held.clear()
+
+    def _take(self, events: Sequence[Json | bytes], place: int) -> int:
+        """Take the texts of events that are like those before; give the place of the first other one."""
+        before, middle, after, take = self._before, self._middle, self._after, self._held.append
+        if not before:
+            return place
+        begin, tail = len(before), len(after)
+        for at in range(place, len(events)):
+            event = events[at]
+            if type(event) is not bytes or not event.startswith(before) or not event.endswith(after):
+                return at
+            end = len(event) - tail
+            try:
+                if middle:
+                    padding = event.rfind(middle, begin)
+                    jiter.from_json(event[padding + len(middle) : end])
+                    end = padding
+                text = jiter.from_json(event[begin:end])
+            except ValueError:
+                return at
+            if type(text) is not str:
+                return at
+            take(text)
+        return len(events)
 
     def _read_whole(self, event: Json | bytes, found: list[Delta]) -> bool:
         """Read an event by the dialect; False if it is the stream's end."""

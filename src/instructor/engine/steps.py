@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from instructor.engine.call import Request
+from instructor.engine.call import Json, Request
 
 
 class Send(NamedTuple):
@@ -21,7 +21,12 @@ class Open(NamedTuple):
 
 
 class Read(NamedTuple):
-    """Wait for the next network read of the open stream. Answered with its events, or None after the last."""
+    """Wait for the next network read of the open stream. Answered with its events, or None after the last.
+
+    A read that `holds` is true of is kept there, and decides nothing: the driver goes on to the next by itself.
+    """
+
+    holds: Callable[[Sequence[Json | bytes]], bool]
 
 
 class Close(NamedTuple):
@@ -52,5 +57,4 @@ Step = Send | Open | Read | Close | Emit | Wait | Do
 Steps = Generator[Step, Any, Any]
 """A flow, or a part of one."""
 
-READ = Read()
 CLOSE = Close()

@@ -107,6 +107,12 @@ class ManySink:
     def looked(self) -> int:
         return sum(reader.looked for reader in self._readers.values())
 
+    @property
+    def awaits(self) -> str:
+        for reader in self._readers.values():
+            return reader.awaits if len(self._readers) == 1 else ""
+        return ""
+
     def _read(self, channel: int, text: str) -> list[Outcome]:
         reader = self._readers.get(channel)
         if reader is None:
