@@ -1,0 +1,259 @@
+"""Leaving a stream early, in every way there is: its connection closes at once, and nothing is printed."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import itertools
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from people import Person, ids, people, stream_of, taken
+
+from colours import Colour
+from instructor.exceptions import InstructorRetryException
+from instructor.testing import Gate, Scripted, tools
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+class Left(Exception):
+    """What a test leaves a loop by."""
+
+
+@contextmanager
+def held() -> Iterator[tuple[Scripted, Gate]]:
+    """A server that gives two items, and waits at a gate that is never needed."""
+    gate = Gate()
+    at = 1 + len(people(1, 2))
+    with Scripted([tools(people(1, 2, 3, 4), chunk=1, wait_after=at, gate=gate)]) as server:
+        yield server, gate
+
+
+async def by_break(colour: Colour, stream: Any) -> None:
+    if colour.awaiting:
+        async for _ in stream:
+            break
+    else:
+        for _ in stream:
+            break
+
+
+async def by_exception(colour: Colour, stream: Any) -> None:
+    try:
+        if colour.awaiting:
+            async for _ in stream:
+                raise Left
+        else:
+            for _ in stream:
+                raise Left
+    except Left:
+        return
+
+
+async def by_close(colour: Colour, stream: Any) -> None:
+    await colour.next(stream)
+    await colour.close(stream)
+    await colour.close(stream)
+
+
+async def by_with(colour: Colour, stream: Any) -> None:
+    if colour.awaiting:
+        async with stream as entered:
+            assert (await anext(entered)).id == 1
+    else:
+        with stream as entered:
+            assert next(entered).id == 1
+
+
+async def by_error_in_with(colour: Colour, stream: Any) -> None:
+    try:
+        if colour.awaiting:
+            async with stream:
+                await anext(stream)
+                raise Left
+        else:
+            with stream:
+                next(stream)
+                raise Left
+    except Left:
+        return
+
+
+WAYS = [by_break, by_exception, by_close, by_with, by_error_in_with]
+
+
+@pytest.mark.parametrize("leave", WAYS)
+async def test_leaving_closes_at_once(
+    colour: Colour, leave: Callable[[Colour, Any], Awaitable[None]], capfd: pytest.CaptureFixture[str]
+) -> None:
+    ended: list[Any] = []
+    with held() as (server, gate):
+        client = colour.client(server)
+        client.on("stream:end", ended.append)
+        stream = client.create_iterable([{"role": "user", "content": "Extract."}], Person, model="any")
+        await leave(colour, stream)
+        await colour.off_loop(server.wait_closed)
+        assert server.served[0].wait().client_left
+        gate.open()
+        assert ended == [stream.report]
+        assert await colour.items(stream) == []
+    report = stream.report
+    assert (report.good, report.attempts, report.complete, report.finish_reason) == (1, 1, False, None)
+    assert report.usage.output_tokens > 0
+    assert not report.usage.exact
+    assert report.duration > 0
+    assert stream.completion.choices[0].message.tool_calls[0].function.arguments.startswith('{"tasks": [{"id": 1}')
+    assert capfd.readouterr() == ("", "")
+
+
+async def test_garbage_closes_at_once(colour: Colour, capfd: pytest.CaptureFixture[str]) -> None:
+    ended: list[Any] = []
+    with held() as (server, gate):
+        client = colour.client(server)
+        client.on("stream:end", ended.append)
+        stream = client.create_iterable([{"role": "user", "content": "Extract."}], Person, model="any")
+        await colour.next(stream)
+        del stream
+        gc.collect()
+        await colour.off_loop(server.wait_closed)
+        gate.open()
+        assert [report.good for report in ended] == [1]
+    assert capfd.readouterr() == ("", "")
+
+
+async def test_a_stream_that_nobody_reads_asks_nothing(colour: Colour, capfd: pytest.CaptureFixture[str]) -> None:
+    ended: list[Any] = []
+    with Scripted() as server:
+        client = colour.client(server)
+        client.on("stream:end", ended.append)
+        streams = [client.create_iterable([{"role": "user", "content": "Extract."}], Person, model="any") for _ in "12"]
+        assert streams[0].response_headers is streams[0].completion is None
+        await colour.close(streams.pop())
+        del streams
+        gc.collect()
+        await asyncio.sleep(0)
+    assert (server.requests, ended) == ([], [])
+    assert capfd.readouterr() == ("", "")
+
+
+async def test_some_may_be_taken_first_and_the_rest_later(colour: Colour) -> None:
+    with Scripted([tools(people(1, 2, 3, 4))]) as server:
+        stream = stream_of(colour, server)
+        assert (await colour.next(stream)).id == 1
+        assert (await colour.next(stream)).id == 2
+        assert ids(await colour.items(stream)) == [3, 4]
+    assert stream.report.complete
+
+
+def test_a_slice_of_a_stream_closes_it() -> None:
+    with held() as (server, gate):
+        stream = stream_of(Colour("blocking"), server)
+        assert ids(itertools.islice(stream, 1)) == [1]
+        gc.collect()
+        server.wait_closed()
+        gate.open()
+
+
+@pytest.mark.parametrize("count", [0, 1])
+async def test_cancelling_a_task_closes_at_once(count: int, capfd: pytest.CaptureFixture[str]) -> None:
+    ended: list[Any] = []
+    gate = Gate()
+    at = 1 + len(people(1, 2)) if count else 2
+    async with Colour("awaiting") as colour:
+        with Scripted([tools(people(1, 2, 3), chunk=1, wait_after=at, gate=gate)]) as server:
+            client = colour.client(server)
+
+            async def told(report: Any) -> None:
+                await asyncio.sleep(0)
+                ended.append(report)
+
+            client.on("stream:end", told)
+            stream = client.create_iterable([{"role": "user", "content": "Extract."}], Person, model="any")
+            found: list[Any] = []
+            seen = asyncio.Event()
+
+            async def read() -> None:
+                async for person in stream:
+                    found.append(person)
+                    seen.set()
+
+            task = asyncio.create_task(read())
+            await colour.off_loop(gate.reached)
+            if count:
+                await seen.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await colour.off_loop(server.wait_closed)
+            gate.open()
+    assert ended == [stream.report]
+    assert (stream.report.good, stream.report.attempts, stream.report.complete) == (len(found), 1, False)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_loop_that_ends_closes_what_was_left(capfd: pytest.CaptureFixture[str]) -> None:
+    async def left(server: Scripted) -> Any:
+        async with Colour("awaiting") as colour:
+            stream = stream_of(colour, server)
+            async for _ in stream:
+                break
+            return stream
+
+    with held() as (server, gate):
+        stream = asyncio.run(left(server), debug=True)
+        server.wait_closed()
+        gate.open()
+    assert stream.report.good == 1
+    assert capfd.readouterr() == ("", "")
+
+
+async def test_an_error_closes_before_it_is_seen(colour: Colour) -> None:
+    gate = Gate()
+    with Scripted([tools('{"tasks": [{"id": "x"}, ', chunk=1, wait_after=24, gate=gate)]) as server:
+        client = colour.client(server)
+        left_then: list[bool] = []
+
+        async def look(_: Any) -> None:
+            await asyncio.to_thread(server.wait_closed)
+            left_then.append(server.served[0].client_left)
+
+        def look_blocking(_: Any) -> None:
+            server.wait_closed()
+            left_then.append(server.served[0].client_left)
+
+        client.on("completion:last_attempt", look if colour.awaiting else look_blocking)
+        stream = client.create_iterable(
+            [{"role": "user", "content": "Extract."}], Person, model="any", on_invalid="raise"
+        )
+        _, error = await taken(colour, stream)
+        assert isinstance(error, InstructorRetryException)
+        gate.open()
+    assert left_then == [True]
+
+
+async def test_asynchronous_hooks_are_awaited() -> None:
+    told: list[str] = []
+    names = ["item:good", "item:bad", "stream:continue", "stream:end", "completion:kwargs", "completion:response"]
+    async with Colour("awaiting") as colour:
+        cut = tools('{"tasks": [{"id": 1}, {"id": "x"}, {"id"', finish="length")
+        with Scripted([cut, tools(people(3)), tools(people(2))]) as server:
+            client = colour.client(server)
+            for name in names:
+
+                async def hook(*_: Any, name: str = name, **__: Any) -> None:
+                    await asyncio.sleep(0)
+                    told.append(name)
+
+                client.on(name, hook)
+            stream = client.create_iterable([{"role": "user", "content": "Extract."}], Person, model="any")
+            assert ids(await colour.items(stream)) == [1, 3, 2]
+    asked, answered = "completion:kwargs", "completion:response"
+    assert told == [
+        *(asked, "item:good", "item:bad", answered),
+        *("stream:continue", asked, "item:good", answered),
+        *(asked, answered, "item:good"),  # which item an answer is for is known at its end
+        "stream:end",
+    ]
