@@ -52,7 +52,7 @@ USER = {"name": "a", "age": 1}
         (instructor.Partial, r"Partial.* write .*Partial\[User\]"),
         (Opaque, "Opaque.* cannot be a response model"),
         (list[Opaque], "Opaque.* cannot be a response model"),
-        (lambda: None, "cannot be a response model"),
+        (lambda: None, "cannot be a response model: It is a function"),
     ],
 )
 async def test_response_models_that_are_none(colour: Colour, scripted_server: Any, kind: Any, told: str) -> None:
@@ -112,6 +112,13 @@ async def test_a_streamed_call_with_completion(colour: Colour, scripted_server: 
     client = colour.client(scripted_server())
     with pytest.raises(ConfigurationError, match="create_with_completion gives a whole response"):
         await colour.result(client.create_with_completion(response_model=User, **asking(stream=True)))
+
+
+async def test_what_has_no_parts(colour: Colour, scripted_server: Any) -> None:
+    client = colour.client(scripted_server())
+    for ask in (client.create_partial, client.create_iterable):
+        with pytest.raises(ConfigurationError, match=r"response_model=None.*create\(None, stream=True\)"):
+            ask(response_model=None, **asking())
 
 
 async def test_parallel_tools_want_a_list_of_models(colour: Colour, scripted_server: Any) -> None:

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import datetime
 import enum
+import typing
 from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, NewType, Optional, TypeVar, Union
 
@@ -125,6 +126,8 @@ Table = Annotated[
         (float, {"content": 0.5}, 0.5),
         (datetime.date, {"content": "2024-02-29"}, datetime.date(2024, 2, 29)),
         (dict[str, int], {"content": {"a": 1}}, {"a": 1}),
+        (list, {"content": [1, "a"]}, [1, "a"]),
+        (typing.List, {"content": [1, "a"]}, [1, "a"]),  # noqa: UP006 - the older spelling
         (tuple[int, str], {"content": [1, "a"]}, (1, "a")),
         (Optional[User], {"content": None}, None),  # noqa: UP045 - the older spelling
         (Optional[int], {"content": 3}, 3),  # noqa: UP045
@@ -343,3 +346,15 @@ async def test_the_callers_messages_stay_as_they_are(colour: Colour, scripted_se
         await colour.create(colour.client(server, mode), User, messages=messages, context={"a": 1})
         assert messages == was
         assert len(server.requests[1].messages) > len(server.requests[0].messages)
+
+
+async def test_messages_of_the_sdks_own(colour: Colour, scripted_server: Any) -> None:
+    server = scripted_server([content("Hi"), answer({"content": 5})])
+    client = colour.client(server)
+    said = (await colour.create(client, None)).choices[0].message
+    await colour.create(client, int, messages=[said, {"role": "user", "content": "Count."}])
+    assert {**server.requests[1].messages[0], "refusal": None} == {
+        "role": "assistant",
+        "content": "Hi",
+        "refusal": None,
+    }

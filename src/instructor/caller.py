@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple, get_args
 
+from pydantic import BaseModel
 from tenacity import AsyncRetrying, BaseRetrying, Retrying, retry_if_exception_type, stop_after_attempt
 
 from instructor.engine.call import Call
@@ -71,7 +72,7 @@ class Caller:
         return self._stream(self._plan(self._list(response_model), messages, arguments, stream=True))
 
     def partial(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> Stream[Any]:
-        return self._stream(self._plan(growing_for(response_model), messages, arguments, stream=True))
+        return self._stream(self._plan(_growing(response_model), messages, arguments, stream=True))
 
     def with_completion(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> tuple[Any, Any]:
         if response_model is None:
@@ -91,7 +92,7 @@ class Caller:
         return self._astream(self._plan(self._list(response_model), messages, arguments, stream=True))
 
     def apartial(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> AsyncStream[Any]:
-        return self._astream(self._plan(growing_for(response_model), messages, arguments, stream=True))
+        return self._astream(self._plan(_growing(response_model), messages, arguments, stream=True))
 
     async def awith_completion(
         self, response_model: Any, messages: Any, arguments: Mapping[str, Any]
@@ -145,7 +146,7 @@ class Caller:
         return parallel_for(response_model)
 
     def _list(self, response_model: Any) -> Output:
-        return (parallel_for if self.mode is Mode.PARALLEL_TOOLS else list_for)(response_model)
+        return (parallel_for if self.mode is Mode.PARALLEL_TOOLS else list_for)(_typed(response_model))
 
     def _streamed(self, response_model: Any) -> Output:
         output = self._whole(response_model)
@@ -179,6 +180,18 @@ def _finished(values: list[Any], plan: _Plan) -> Any:
     return attach(values[-1], raw_response=ledger.raw, total_usage=ledger.report.usage, report=ledger.report)
 
 
+def _growing(response_model: Any) -> Output:
+    return growing_for(_typed(response_model))
+
+
+def _typed(response_model: Any) -> Any:
+    if response_model is None:
+        raise ConfigurationError(
+            "response_model=None has no items and no parts: create(None, stream=True) gives the SDK's own chunks."
+        )
+    return response_model
+
+
 def _no_stream(given: Mapping[str, Any]) -> None:
     if given.get("stream"):
         raise ConfigurationError("create_with_completion gives a whole response: use create(stream=True).completion.")
@@ -187,10 +200,15 @@ def _no_stream(given: Mapping[str, Any]) -> None:
 def _checked_messages(messages: Any) -> Sequence[Mapping[str, Any]]:
     if isinstance(messages, (str, bytes, Mapping)) or not isinstance(messages, Sequence):
         raise ConfigurationError(f'messages={messages!r} is no list of messages: [{{"role": "user", "content": ...}}].')
-    for message in messages:
-        if not isinstance(message, Mapping):
-            raise ConfigurationError(f"The message {message!r} is no dict with a role and a content.")
-    return messages
+    return [_checked_message(message) for message in messages]
+
+
+def _checked_message(message: Any) -> Mapping[str, Any]:
+    if isinstance(message, BaseModel):  # an SDK's own, from a response before this call
+        return message.model_dump(mode="json", exclude_unset=True)
+    if not isinstance(message, Mapping):
+        raise ConfigurationError(f"The message {message!r} is no dict with a role and a content.")
+    return message
 
 
 def _context(given: Mapping[str, Any]) -> Mapping[str, Any] | None:

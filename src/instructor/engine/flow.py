@@ -19,6 +19,7 @@ from tenacity import DoAttempt, DoSleep, RetryCallState
 
 from instructor.engine import faults, prompts
 from instructor.engine.assembly import KEPT, Assembly, estimated
+from instructor.engine.bystanders import Bystanders, users_own
 from instructor.engine.call import Call, Delta, Reply
 from instructor.engine.ledger import Ledger, failed_items
 from instructor.engine.policy import RETRYABLE, Policy
@@ -51,6 +52,7 @@ class Extraction:
         self._asked: list[int] = []  # the places of the items that the request asks for again
         self._answers: list[Outcome] = []  # what came of them
         self._unpaid = False  # a stream is open whose tokens are not counted yet
+        self._bystanders = users_own(call.options)
         self._hopeless = False  # asking again cannot help
         self._sdk_error: Exception | None = None
 
@@ -125,7 +127,9 @@ class Extraction:
             yield from self.ledger.tell(HookName.STREAM_CONTINUE, report)
         report.attempts += 1
         yield from self.ledger.tell(HookName.COMPLETION_KWARGS, keywords=self._sent.body)
-        sink = self._output.sink(self._call)
+        sink: Sink = self._output.sink(self._call)
+        if self._bystanders:
+            sink = Bystanders(sink, self._bystanders)
         self._seam = Seam(self._tail if self._cause == "continuation" else ())
         self._answers = []
         reply, broke = yield from (self._stream(sink) if self._call.stream else self._whole(sink))

@@ -65,7 +65,7 @@ def item_of(response_model: Any) -> Any:
     if origin is Annotated:
         return item_of(get_args(response_model)[0])
     if origin in _LISTS:
-        return get_args(response_model)[0]
+        return next(iter(get_args(response_model)), None)
     return None
 
 

@@ -21,6 +21,9 @@ from instructor.text import loose
 _SHOWN = 200
 """Characters of a wrong reply that an error quotes."""
 
+_NO_ARGUMENTS = "{}"
+"""What a tool was called with when it was called with nothing at all."""
+
 
 class One:
     """The shape of an answer that is one value of type `kind`."""
@@ -65,7 +68,9 @@ class One:
                 return outcome.value, outcome.mended
             wrong = wrong or outcome
         if wrong is None or not wrong.text.startswith(("{", "[")):
-            raise ResponseParsingError(f"The reply holds no JSON: {text[:_SHOWN]!r}", text=text, mode=call.mode.value)
+            raise ResponseParsingError(
+                f"The reply holds no JSON object: {text[:_SHOWN]!r}", text=text, mode=call.mode.value
+            )
         raise wrong.error
 
     def replay(self, parts: Iterable[Outcome], mode: Mode) -> Reply:
@@ -88,7 +93,7 @@ class OneSink:
 
     def feed(self, deltas: Sequence[Delta]) -> list[Outcome]:
         for delta in deltas:
-            if delta.text and (delta.channel >= 0) == self._call.mode.by_tool:
+            if (delta.text or delta.name) and (delta.channel >= 0) == self._call.mode.by_tool:
                 self.started = True
                 self._parts.setdefault(delta.channel, []).append(delta.text)
         return []
@@ -96,7 +101,8 @@ class OneSink:
     def close(self) -> list[Outcome]:
         if not self.started:
             return []
-        text = "".join(self._parts[min(self._parts)])
+        said = ["".join(self._parts[channel]) for channel in sorted(self._parts)]
+        text = next((text for text in said if text.strip()), _NO_ARGUMENTS)
         self.looked += len(text)
         try:
             value, mended = self._output.parse(text, self._call)

@@ -48,8 +48,6 @@ class ParallelSink:
 
     def __init__(self, output: Parallel, call: Call) -> None:
         self._members, self._call = output.members, call
-        theirs = call.options.get("tools") or ()
-        self._users_own = {tool.get("function", tool).get("name") for tool in theirs}
         self._names: dict[int, str] = {}
         self._readers: dict[int, Items] = {}
         self._count = 0
@@ -61,8 +59,6 @@ class ParallelSink:
                 continue
             if delta.name:
                 self._names[delta.channel] = delta.name
-            if self._names.get(delta.channel) in self._users_own:
-                continue
             reader = self._readers.get(delta.channel)
             if reader is None:
                 reader = self._readers[delta.channel] = Items(key=_NO_KEY, opens="")

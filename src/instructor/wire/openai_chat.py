@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from instructor.engine import prompts
+from instructor.engine.bystanders import users_own
 from instructor.engine.call import TEXT, Call, Delta, Finish, Json, Message, Reply, Request, ToolCall
 from instructor.engine.ports import Tool
 from instructor.exceptions import ConfigurationError, ProviderError, ResponseParsingError
@@ -35,9 +36,17 @@ class OpenAIChat:
     modes = (Mode.TOOLS, Mode.TOOLS_STRICT, Mode.JSON, Mode.JSON_SCHEMA, Mode.MD_JSON, Mode.PARALLEL_TOOLS)
     subset = OPENAI
 
-    def __init__(self, provider: str, *, counts_streams: bool = True) -> None:
+    def __init__(
+        self,
+        provider: str,
+        *,
+        counts_streams: bool = True,
+        schema_keys: Sequence[str] = ("name", "description", "schema", "strict"),
+    ) -> None:
+        """`counts_streams`: takes `stream_options`. `schema_keys`: what a `json_schema` may hold."""
         self._provider = provider
         self._counts_streams = counts_streams
+        self._schema_keys = schema_keys
 
     def plain(self, messages: Sequence[Message], options: Mapping[str, Any]) -> Json:
         """Write the body of a request that asks for no shape."""
@@ -136,6 +145,9 @@ class OpenAIChat:
 
     def _ask_by_tool(self, body: Json, call: Call) -> None:
         told = [{"type": "function", "function": _function(tool, call.mode)} for tool in call.output.tools]
+        taken = users_own(call.options) & {tool.name for tool in call.output.tools}
+        if taken:
+            raise ConfigurationError(f"tools= has a tool called {min(taken)!r}, which is the answer's own: rename it.")
         body["tools"] = [*(body.get("tools") or ()), *told]
         if call.mode is Mode.PARALLEL_TOOLS:
             body.setdefault("tool_choice", "auto")
@@ -159,8 +171,9 @@ class OpenAIChat:
             return
         closed = strict(output.schema)
         told = {"schema": output.schema} if closed is None else {"schema": closed, "strict": True}
-        named = {"name": output.name, "description": output.description}
-        body["response_format"] = {"type": "json_schema", "json_schema": {**named, **told}}
+        asked: Json = {"name": output.name, "description": output.description, **told}
+        known = {key: value for key, value in asked.items() if key in self._schema_keys}
+        body["response_format"] = {"type": "json_schema", "json_schema": known}
 
 
 def _function(tool: Tool, mode: Mode) -> Json:
