@@ -37,7 +37,7 @@ def from_provider(
     """
     name, chosen = _split(model)
     provider = providers.load(name)
-    checked = provider.mode_for(mode)
+    checked = provider.mode_for(mode, chosen)
     try:
         client, defaults = _made(provider, async_client, options)
     except ConfigurationError:
@@ -53,13 +53,13 @@ def from_provider(
 def _made(provider: Provider, async_client: bool, options: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
     """Make an SDK's client of the options that it takes; give it and the rest."""
     if provider.make is not None:
-        rest = {**provider.fixed(), **options}
+        rest = provider.settings(options)
         return provider.make(async_client, rest), rest
     kind = provider.kind((provider.async_clients if async_client else provider.clients)[0])
     taken = {key for key in inspect.signature(kind.__init__).parameters if key != "self"}
     settings = {key: value for key, value in options.items() if key in taken}
     rest = {key: value for key, value in options.items() if key not in taken}
-    return kind(**{**provider.fixed(), **settings}), rest
+    return kind(**provider.settings(settings)), rest
 
 
 def connect(
@@ -70,7 +70,9 @@ def connect(
     hooks = defaults.pop("hooks", None)
     other_name = defaults.pop("async_client", None)  # some providers' clients knew `use_async` by it
     use_async = other_name if use_async is None else use_async
-    caller = caller_for(provider, client, provider.mode_for(mode), defaults, hooks, use_async=use_async)
+    caller = caller_for(
+        provider, client, provider.mode_for(mode, defaults.get("model")), defaults, hooks, use_async=use_async
+    )
     return AsyncInstructor(caller) if caller.awaiting else Instructor(caller)
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import importlib
 import os
 import pkgutil
+import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -51,12 +52,18 @@ class Provider:
     """The wires of modes that have one of their own."""
     legacy: Mapping[Mode, Mode] = field(default_factory=dict)
     """What older names of this provider's modes mean."""
+    default: Callable[[str], Mode] | None = None
+    """Gives the mode of a model where none is asked for, if that depends on the model."""
     key: str | None = None
     """The environment variable that holds its key."""
+    needs_key: bool = False
+    """Whether no client is made without a key: one of another's SDK would send the other's key."""
     extra: str = ""
     """The extra of this package that installs its SDK; its name where empty."""
     options: Mapping[str, Any] | Callable[[], Mapping[str, Any]] = field(default_factory=dict)
-    """Fixed arguments of its client, or what finds them when a client is made."""
+    """Arguments of its client that are given where the user gives none, or what finds them in the environment."""
+    required: Mapping[str, str] = field(default_factory=dict)
+    """Arguments that its client must have, and where they come from."""
     make: Callable[[bool, dict[str, Any]], Any] | None = None
     """Makes its client, awaiting or not, and takes what it uses out of the options: where no class can be called."""
     model: str | None = None
@@ -96,13 +103,21 @@ class Provider:
     def _colours_of(self, client: Any) -> tuple[bool, ...]:
         if self.colours is not None:
             return self.colours(client)
+        self.load()
         classes = ((self.clients, False), (self.async_clients, True))
-        return tuple(awaiting for names, awaiting in classes if isinstance(client, tuple(map(self.kind, names))))
+        return tuple(awaiting for names, awaiting in classes if isinstance(client, tuple(self._loaded(names))))
 
-    def mode_for(self, mode: Any) -> Mode:
+    def _loaded(self, names: Iterable[str]) -> Iterator[type]:
+        """Give the classes whose module is imported: an object of any other cannot be."""
+        for name in names:
+            module = name.rpartition(":")[0]
+            if (module or self.sdk) in sys.modules:
+                yield self.kind(name)
+
+    def mode_for(self, mode: Any, model: str | None = None) -> Mode:
         """Check a mode, None standing for the default; an older name is taken with a warning."""
         if mode is None:
-            return self.modes[0]
+            return self.default(model) if self.default is not None and model is not None else self.modes[0]
         if mode in self.modes:
             checked: Mode = mode
             return checked
@@ -120,11 +135,16 @@ class Provider:
         subset = getattr(self.wire.dialect, "subset", None)
         return Fitted(schema, [], []) if subset is None else fit(schema, subset)
 
-    def fixed(self) -> Mapping[str, Any]:
-        """Find the fixed arguments of a client, the key among them where the environment has it."""
+    def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Join the arguments given for a client with those it has anyway, such as its key in the environment."""
         options = self.options() if callable(self.options) else self.options
         key = os.environ.get(self.key) if self.key else None
-        return {"api_key": key, **options} if key else options
+        settings = {**({"api_key": key} if key else {}), **options, **given}
+        wanted = {"api_key": f"set {self.key} or give api_key="} if self.needs_key else {}
+        for name, where in {**wanted, **self.required}.items():
+            if not settings.get(name):
+                raise ConfigurationError(f"{self.name} needs {name}: {where}.")
+        return settings
 
 
 def openai_compatible(name: str, *, key: str, base_url: str, **facts: Any) -> Provider:
@@ -135,9 +155,15 @@ def openai_compatible(name: str, *, key: str, base_url: str, **facts: Any) -> Pr
         extra="openai",
         clients=("OpenAI",),
         async_clients=("AsyncOpenAI",),
-        wire=Wire(OpenAIChat(name)),
         key=key,
-        **{"options": {"base_url": base_url}, "modes": OpenAIChat.modes, **facts},
+        needs_key=True,
+        **{
+            "wire": Wire(OpenAIChat(name)),
+            "options": {"base_url": base_url},
+            "modes": OpenAIChat.modes,
+            "legacy": {Mode.FUNCTIONS: Mode.TOOLS, Mode.JSON_O1: Mode.JSON_SCHEMA},
+            **facts,
+        },
     )
 
 

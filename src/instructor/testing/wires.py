@@ -132,10 +132,18 @@ class OpenAIChat(Wire):
 
     def _common(self, asked: Asked, kind: str) -> Json:
         model = asked.body.get("model", "scripted")
-        return {"id": f"chatcmpl-{asked.number}", "object": kind, "created": 1_700_000_000, "model": model}
+        return {
+            "id": f"chatcmpl-{asked.number}",
+            "object": kind,
+            "created": 1_700_000_000,
+            "model": model,
+            "system_fingerprint": "fp_scripted",
+        }
 
     def _calls(self, asked: Asked, answer: Answer) -> list[Json]:
         choice, offered = asked.body.get("tool_choice"), asked.body.get("tools") or [{}]
+        if isinstance(choice, dict):
+            choice = choice.get("value", choice)  # as one provider writes it
         wanted = (choice if isinstance(choice, dict) else offered[0]).get("function", {}).get("name", "answer")
         return [
             {
@@ -160,7 +168,7 @@ class OpenAIChat(Wire):
         }
 
 
-WIRES: dict[str, Wire] = {r"/chat/completions$": OpenAIChat()}
+WIRES: dict[str, Wire] = {r"/chat/completions$|/v1/chat$": OpenAIChat()}
 """Which wire a request speaks, by a pattern that its path must hold; a later row stands before an earlier one."""
 
 

@@ -1,6 +1,7 @@
-"""What the contract tests must know of a provider, one small file each; the folder is the list of those that are tested.
+"""What the contract tests must know of a provider, one small file each.
 
-A file `cases/<provider>.py` holds `CASE`. Its client is made by `from_provider`, from the arguments that `options` gives.
+A file `cases/<provider>.py` holds `CASE`; the folder is the list of those that are tested. The client is made by
+`from_provider`, from the arguments that `options` gives.
 """
 
 from __future__ import annotations

@@ -1,0 +1,24 @@
+from collections.abc import Sequence
+
+from instructor.engine.call import Delta, Json
+from instructor.providers import Provider, Wire
+from instructor.wire.openai_chat import OpenAIChat
+
+
+class _Chat(OpenAIChat):
+    """Its streams tell of tokens under a key of their own."""
+
+    def delta(self, event: Json) -> Sequence[Delta]:
+        theirs = event.get("x_groq")
+        return super().delta({"usage": theirs.get("usage"), **event} if theirs else event)
+
+
+PROVIDER = Provider(
+    name="groq",
+    sdk="groq",
+    clients=("Groq",),
+    async_clients=("AsyncGroq",),
+    wire=Wire(_Chat("groq", counts_streams=False)),
+    modes=OpenAIChat.modes,
+    key="GROQ_API_KEY",
+)

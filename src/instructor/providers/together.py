@@ -1,0 +1,12 @@
+from instructor.providers import Provider, Wire
+from instructor.wire.openai_chat import OpenAIChat
+
+PROVIDER = Provider(
+    name="together",
+    sdk="together",
+    clients=("Together", "openai:OpenAI"),
+    async_clients=("AsyncTogether", "openai:AsyncOpenAI"),
+    wire=Wire(OpenAIChat("together", counts_streams=False)),  # its last chunk does so anyway
+    modes=OpenAIChat.modes,
+    key="TOGETHER_API_KEY",
+)

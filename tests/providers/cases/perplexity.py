@@ -1,0 +1,8 @@
+from cases import Case
+
+CASE = Case(
+    name="perplexity",
+    options=lambda server: {"base_url": server.base_url, "api_key": "none", "max_retries": 0},
+    counts=("cached_tokens", "reasoning_tokens"),
+    impossible={"parallel": "no tools"},
+)
