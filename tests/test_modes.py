@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
+import openai
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
@@ -13,8 +14,8 @@ from pydantic.json_schema import SkipJsonSchema
 import instructor
 from colours import Colour, asking
 from instructor import Mode
-from instructor.exceptions import ConfigurationError, InstructorRetryException, ModeError, ResponseParsingError
-from instructor.testing import ToolCall, answer, body, content, tools
+from instructor.exceptions import ConfigurationError, ModeError
+from instructor.testing import ToolCall, answer, tools
 
 T = TypeVar("T")
 
@@ -32,6 +33,9 @@ PARAMETERS = {
     "properties": {"name": {"title": "Name", "type": "string"}, "age": {"title": "Age", "type": "integer"}},
     "required": ["age", "name"],
 }
+
+OWN = {"type": "function", "function": {"name": "search", "parameters": {"type": "object"}}}
+SEARCH = ToolCall('{"tasks": [{"q": 1}]}', "search")
 
 
 async def asked(colour: Colour, scripted_server: Any, mode: Mode, kind: Any, given: Any, **options: Any) -> Any:
@@ -118,12 +122,12 @@ async def test_the_schema_joins_the_systems_message(
 
 
 async def test_the_users_own_tools_are_kept(colour: Colour, scripted_server: Any) -> None:
-    own = {"type": "function", "function": {"name": "search", "parameters": {"type": "object"}}}
-    tools = [own]
-    body = await asked(colour, scripted_server, Mode.TOOLS, User, USER, tools=tools, tool_choice="required")
+    server, own = scripted_server([tools(USER, name="User")]), [OWN]
+    await colour.create(colour.client(server), User, tools=own, tool_choice="required")
+    body = server.requests[0].body
     assert [tool["function"]["name"] for tool in body["tools"]] == ["search", "User"]
     assert body["tool_choice"] == "required"
-    assert tools == [own]
+    assert own == [OWN]
 
 
 @pytest.mark.parametrize("mode", [Mode.JSON, Mode.JSON_SCHEMA])
@@ -313,104 +317,15 @@ async def test_a_union_carries_a_tag_that_the_answer_loses(colour: Colour, scrip
     assert '"kind"' in told
 
 
-# What is read.
-
-
-@pytest.mark.parametrize("mode", [Mode.JSON, Mode.JSON_SCHEMA, Mode.MD_JSON])
-@pytest.mark.parametrize(
-    "text",
-    [
-        '{"name": "a", "age": 1}',
-        '  \n{"name": "a", "age": 1}\n',
-        '```json\n{"name": "a", "age": 1}\n```',
-        '```\n{"name": "a", "age": 1}\n```\nThat is all.',
-        'Here you are: {"name": "a", "age": 1} - see [1].',
-        'I see [2] people {here}. The one: {"name": "a", "age": 1}',
-        'First {"name": "b", "age": "x"}, no: {"name": "a", "age": 1}',
-        '{"name": "b", "age": 2} or rather {"name": "a", "age": 1}',
-        '{"name": "a", "age": 1,}',
-        "{'name': 'a', 'age': 1}",
-    ],
-)
-async def test_json_in_all_its_clothes(colour: Colour, scripted_server: Any, mode: Mode, text: str) -> None:
-    server = scripted_server([content(text)])
-    assert await colour.create(colour.client(server, mode), User, max_retries=0) == User(name="a", age=1)
-
-
-def whole(message: dict[str, Any]) -> Any:
-    """Reply with a message in whatever shape."""
-    choice = {"index": 0, "message": {"role": "assistant", **message}, "finish_reason": "stop"}
-    return body({"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]})
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        {"content": None, "function_call": {"name": "User", "arguments": json.dumps(USER)}},
-        {"tool_calls": [{"id": "c", "type": "function", "function": {"name": "User", "arguments": USER}}]},
-        {
-            "tool_calls": [
-                {"id": None, "type": "function", "function": {"name": "Other", "arguments": json.dumps(USER)}}
-            ]
-        },
-        {
-            "tool_calls": [
-                {"id": "1", "type": "function", "function": {"name": "User", "arguments": json.dumps(USER)}},
-                {"id": "2", "type": "function", "function": {"name": "User", "arguments": '{"name": "b"}'}},
-            ]
-        },
-    ],
-)
-async def test_tool_calls_in_all_their_shapes(colour: Colour, scripted_server: Any, message: Any) -> None:
-    server = scripted_server([whole(message)])
-    assert await colour.create(colour.client(server), User, max_retries=0) == User(**USER)
-
-
-async def test_content_in_parts(colour: Colour, scripted_server: Any) -> None:
-    parts = [{"type": "text", "text": '{"name": "a",'}, {"type": "text", "text": '"age": 1}'}]
-    server = scripted_server([whole({"content": parts})])
-    assert await colour.create(colour.client(server, Mode.JSON), User, max_retries=0) == User(**USER)
-
-
-async def test_text_beside_a_tool_call_is_no_answer(colour: Colour, scripted_server: Any) -> None:
-    server = scripted_server([tools(USER, text='{"name": "WRONG", "age": 0}')])
-    assert await colour.create(colour.client(server), User) == User(**USER)
-
-
-@pytest.mark.parametrize("reply", [{"id": "c", "choices": []}, {"id": "c"}, {"error": {"message": "no"}}])
-async def test_a_response_without_choices(colour: Colour, scripted_server: Any, reply: Any) -> None:
-    server = scripted_server([body(reply), answer(USER)])
-    assert await colour.create(colour.client(server), User, max_retries=1) == User(**USER)
-    server = scripted_server([body(reply)])
-    with pytest.raises(InstructorRetryException, match=r"no choices\[0\]") as failed:
-        await colour.create(colour.client(server), User, max_retries=0)
-    assert isinstance(failed.value.__cause__, ResponseParsingError)
-
-
-async def test_parallel_tools_give_each_call_its_type(colour: Colour, scripted_server: Any) -> None:
-    calls = [ToolCall('{"note": "n", "tag": "a"}', "Inner"), ToolCall(json.dumps(USER), "User")]
-    server = scripted_server([tools(*calls)])
-    got = await colour.create(colour.client(server, Mode.PARALLEL_TOOLS), Iterable[User | Inner])
-    assert got == [Inner(note="n", tag="a"), User(**USER)]
-    body = server.requests[0].body
-    assert [tool["function"]["name"] for tool in body["tools"]] == ["User", "Inner"]
-    assert body["tool_choice"] == "auto"
-
-
-async def test_every_wrong_parallel_call_is_answered(colour: Colour, scripted_server: Any) -> None:
-    calls = [ToolCall('{"tag": "x"}', "Inner"), ToolCall(json.dumps(USER), "User"), ToolCall('{"name": 1}', "User")]
-    again = [ToolCall('{"tag": "b"}', "Inner"), ToolCall('{"name": "b", "age": 2}', "User")]
-    server = scripted_server([tools(*calls), tools(*again)])
-    got = await colour.create(colour.client(server, Mode.PARALLEL_TOOLS), Iterable[User | Inner])
-    assert got == [User(**USER), Inner(tag="b"), User(name="b", age=2)]
-    _, assistant, *results = server.requests[1].messages
-    assert [call["id"] for call in assistant["tool_calls"]] == [result["tool_call_id"] for result in results]
-    assert {result["role"] for result in results} == {"tool"}
-
-
 def test_modes_that_a_provider_has_not() -> None:
     with pytest.raises(ModeError) as failed:
         instructor.from_openai(object(), mode="tools")  # type: ignore[call-overload]  # pyright: ignore
     assert failed.value.provider == "openai"
     assert failed.value.mode == "tools"
     assert "TOOLS" in failed.value.valid_modes
+
+
+@pytest.mark.parametrize("none", [None, openai.NOT_GIVEN, openai.omit])
+async def test_no_tools_of_the_users_own(colour: Colour, scripted_server: Any, none: Any) -> None:
+    body = await asked(colour, scripted_server, Mode.TOOLS, User, USER, tools=none)
+    assert len(body["tools"]) == 1
