@@ -51,14 +51,14 @@ class AsyncBedrock:
         """Call `converse`, whose response is a dict, or `converse_stream`, for its events by asynchronous iteration."""
         if not stream:
             return await _waited(self._threads, self._client.converse, **body)
-        response = await _waited(self._threads, self._client.converse_stream, **body)
+        response = await _waited(self._threads, self._client.converse_stream, _close, **body)
         return _events(AsyncEventConnection(response, self._threads))
 
     async def send(self, request: Request) -> Received:
         return _received(await _waited(self._threads, self._client.converse, **request.body))
 
     async def open(self, request: Request) -> AsyncEventConnection:
-        response = await _waited(self._threads, self._client.converse_stream, **request.body)
+        response = await _waited(self._threads, self._client.converse_stream, _close, **request.body)
         return AsyncEventConnection(response, self._threads)
 
     def response(self, wire: Json) -> Any:
@@ -112,10 +112,23 @@ async def _events(connection: AsyncEventConnection) -> AsyncIterator[Json]:
         await connection.close()
 
 
-async def _waited(threads: Executor, function: Callable[..., Any], **arguments: Any) -> Any:
-    """Call in a thread, with the context of the caller."""
-    context = contextvars.copy_context()
-    return await asyncio.get_running_loop().run_in_executor(threads, lambda: context.run(function, **arguments))
+async def _waited(
+    threads: Executor, function: Callable[..., Any], unheard: Callable[[Any], None] | None = None, /, **arguments: Any
+) -> Any:
+    """Call in a thread, with the context of the caller; what comes after nobody waits any more goes to `unheard`."""
+    called = threads.submit(contextvars.copy_context().run, lambda: function(**arguments))
+    try:
+        return await asyncio.wrap_future(called)
+    except asyncio.CancelledError:
+        if unheard is not None:
+            called.add_done_callback(
+                lambda done: None if done.cancelled() or done.exception() else unheard(done.result())
+            )
+        raise
+
+
+def _close(response: Json) -> None:
+    response["stream"].close()
 
 
 def _received(response: Json) -> Received:
