@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
+import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -79,4 +80,16 @@ def _headers(response: Any) -> Mapping[str, str]:
     return dict(http.headers or {}) if http is not None else {}
 
 
-_FORMS = Forms(_asked, _read, _built, _headers)
+async def _aclose(stream: AsyncGenerator[Any, None]) -> None:
+    """Close a stream and what it reads from, which the SDK leaves to the garbage collector."""
+    found = [stream]
+    for each in found:  # which grows meanwhile: each holds what it stands in the middle of reading
+        for value in each.ag_frame.f_locals.values() if each.ag_frame else ():
+            source = getattr(value, "segment_iterator", value)
+            if inspect.isasyncgen(source) and source not in found:
+                found.append(source)
+    for each in found:
+        await each.aclose()
+
+
+_FORMS = Forms(_asked, _read, _built, _headers, _aclose)

@@ -24,9 +24,13 @@ def _no_headers(response: Any) -> Mapping[str, str]:
     return {}
 
 
+async def _aclose(stream: Any) -> None:
+    await (getattr(stream, "aclose", None) or stream.close)()
+
+
 @dataclass(frozen=True, slots=True)
 class Forms:
-    """How an SDK's objects and wire JSON become each other."""
+    """How an SDK's objects and wire JSON become each other, and how its streams are closed."""
 
     ask: Callable[[dict[str, Any]], dict[str, Any]] = _same
     """Makes the SDK's arguments of a request's body."""
@@ -35,6 +39,7 @@ class Forms:
     build: Callable[[Json], Any] = _same
     """Makes the SDK's response of a whole reply's JSON."""
     headers: Callable[[Any], Mapping[str, str]] = _no_headers
+    aclose: Callable[[Any], Awaitable[None]] = _aclose
 
 
 class Paired:
@@ -76,7 +81,7 @@ class AsyncPaired:
         return Received(self._forms.read(response), response, self._forms.headers(response))
 
     async def open(self, request: Request) -> AsyncChunkConnection:
-        connection = AsyncChunkConnection(await self.create(**{**request.body, "stream": True}), self._forms.read)
+        connection = AsyncChunkConnection(await self.create(**{**request.body, "stream": True}), self._forms)
         await connection.begin()
         return connection
 
@@ -112,8 +117,8 @@ class AsyncChunkConnection:
 
     headers: Mapping[str, str] = {}
 
-    def __init__(self, stream: Any, read: Callable[[Any], Json]) -> None:
-        self._stream, self._read = stream, read
+    def __init__(self, stream: Any, forms: Forms) -> None:
+        self._stream, self._forms = stream, forms
         self._chunks: AsyncIterator[Any] = aiter(stream)
         self._ahead: Any = _NONE
 
@@ -124,8 +129,7 @@ class AsyncChunkConnection:
         chunk, self._ahead = self._ahead, _NONE
         if chunk is _NONE:
             chunk = await anext(self._chunks, _END)
-        return None if chunk is _END else [self._read(chunk)]
+        return None if chunk is _END else [self._forms.read(chunk)]
 
     async def close(self) -> None:
-        close = getattr(self._stream, "aclose", None) or self._stream.close
-        await close()
+        await self._forms.aclose(self._stream)

@@ -15,6 +15,12 @@ def text(response: Any) -> str:
     return "".join(part.text or "" for part in content.parts or ()) if content else ""
 
 
+async def close(client: Any) -> None:
+    """Close both colours of a client."""
+    client.close()
+    await client.aio.aclose()
+
+
 CASE = Case(
     name="google",
     options=lambda server: {"api_key": "none", "http_options": {"base_url": server.root}},
@@ -23,4 +29,5 @@ CASE = Case(
     counts=("cached_tokens", "reasoning_tokens"),
     status=lambda error: int(error.code),
     impossible=IMPOSSIBLE,
+    close=close,
 )
