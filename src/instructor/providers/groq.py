@@ -10,7 +10,7 @@ class _Chat(OpenAIChat):
 
     def delta(self, event: Json) -> Sequence[Delta]:
         theirs = event.get("x_groq")
-        return super().delta({"usage": theirs.get("usage"), **event} if theirs else event)
+        return super().delta({**event, "usage": theirs.get("usage")} if theirs else event)
 
 
 PROVIDER = Provider(

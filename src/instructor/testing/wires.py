@@ -78,7 +78,7 @@ class OpenAIChat(Wire):
             choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
             return {**common, "choices": [choice], **({"usage": None} if with_usage else {})}
 
-        with_usage = bool((asked.body.get("stream_options") or {}).get("include_usage")) and answer.usage is not False
+        with_usage = self.counts(asked) and answer.usage is not False
         common = self._common(asked, "chat.completion.chunk")
         channels: list[list[Json]] = []
         if answer.text or not (answer.calls or answer.refusal):
@@ -130,6 +130,10 @@ class OpenAIChat(Wire):
     def takes_tools(self, asked: Asked) -> bool:
         return bool(asked.body.get("tools"))
 
+    def counts(self, asked: Asked) -> bool:
+        """Say whether a stream ends with its tokens."""
+        return bool((asked.body.get("stream_options") or {}).get("include_usage"))
+
     def _common(self, asked: Asked, kind: str) -> Json:
         model = asked.body.get("model", "scripted")
         return {
@@ -168,7 +172,33 @@ class OpenAIChat(Wire):
         }
 
 
-WIRES: dict[str, Wire] = {r"/chat/completions$|/v1/chat$": OpenAIChat()}
+class Counting(OpenAIChat):
+    """The same of those that tell of tokens unasked."""
+
+    def counts(self, asked: Asked) -> bool:
+        del asked  # whatever it says
+        return True
+
+
+class Groq(Counting):
+    """The same of one that does so under a key of its own."""
+
+    def stream(self, asked: Asked, answer: Answer, cut: Cut) -> Streamed:
+        channels, closing = super().stream(asked, answer, cut)
+        told = [
+            {**event, "usage": None, "x_groq": {"usage": event["usage"]}}
+            if isinstance(event, dict) and event.get("usage")
+            else event
+            for event in closing
+        ]
+        return Streamed(channels, told)
+
+
+WIRES: dict[str, Wire] = {
+    r"/chat/completions$|/v1/chat$": OpenAIChat(),
+    r"/inference/v1/chat/completions$": Counting(),
+    r"/openai/v1/chat/completions$": Groq(),
+}
 """Which wire a request speaks, by a pattern that its path must hold; a later row stands before an earlier one."""
 
 
