@@ -72,7 +72,8 @@ class XAI(Wire):
         return {"id": f"chat_{asked.number}", "model": asked.body.get("model", "scripted")}
 
     def _calls(self, asked: Asked, answer: Answer) -> list[Json]:
-        offered = (asked.body.get("tools") or [{"function": {"name": "answer"}}])[0]["function"]["name"]
+        told = (tool["function"]["name"] for tool in asked.body.get("tools") or () if "function" in tool)
+        offered = next(told, "answer")
         wanted = (asked.body.get("tool_choice") or {}).get("function_name", offered)
         return [
             {

@@ -12,7 +12,7 @@ from typing import Any
 
 from instructor.engine.call import Json, Request
 from instructor.engine.ports import Received
-from instructor.transport.paired import AsyncChunkConnection, ChunkConnection
+from instructor.transport.paired import AsyncChunkConnection, ChunkConnection, Forms
 
 
 class XAI:
@@ -55,7 +55,7 @@ class AsyncXAI:
 
     async def open(self, request: Request) -> AsyncChunkConnection:
         chat = _chat(self._client, request.body)
-        connection = AsyncChunkConnection(_achunks(chat._stub.GetCompletionChunk(_asked(chat))), _as_wire)
+        connection = AsyncChunkConnection(_achunks(chat._stub.GetCompletionChunk(_asked(chat))), Forms(read=_as_wire))
         await connection.begin()
         return connection
 
