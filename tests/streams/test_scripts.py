@@ -73,12 +73,18 @@ class Script(RuleBasedStateMachine):
 
     # The library's side: steps are carried out until it waits for the network.
 
+    def reads(self, events: list[bytes]) -> None:
+        """Bring events, as a driver does: those that decide nothing are held back."""
+        if not self.holds(events):
+            self.run_on(events)
+
     def run_on(self, outcome: Any, error: Exception | None = None) -> None:
         try:
             while True:
                 step = self.flow.throw(error) if error else self.flow.send(outcome)
                 outcome = error = None
                 if isinstance(step, Read):
+                    self.holds = step.holds
                     return
                 if isinstance(step, Emit):
                     self.delivered += [item.n for item in step.values]
@@ -133,7 +139,8 @@ class Script(RuleBasedStateMachine):
         self.event({"tool_calls": [function]} if self.mode.by_tool else {"content": text})
 
     def event(self, delta: Json, finish: str | None = None) -> None:
-        self.run_on([{"choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}])
+        event = {"choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
+        self.reads([json.dumps(event).encode()])
 
     def closes(self, number: int, text: str, *, right: bool) -> None:
         """Note an item whose last bracket is about to be written."""
@@ -255,11 +262,11 @@ class Script(RuleBasedStateMachine):
             self.event({}, "length")
             self.run_on(None)
         elif how == "error":
-            self.run_on([{"error": {"message": "overloaded"}}])
+            self.reads([b'{"error": {"message": "overloaded"}}'])
         else:
             self.run_on(None, ConnectionError("gone") if how == "drop" else None)
 
-    @precondition(lambda self: not self.over and not self.halves)
+    @precondition(lambda self: not self.over and not self.halves and not self.backlog)
     @rule(lost=st.booleans())
     def end(self, lost: bool) -> None:
         for channel in sorted(self.open) or [0]:

@@ -48,14 +48,14 @@ class Assembly:
 
     def reply(self) -> Reply:
         """Give the reply as if it had come whole; where text was not kept, it says so."""
-        channels = sorted({c for c in (*self._parts, *self._lost, *self._names) if c != TEXT})
+        channels = sorted({c for c in (*self._parts, *self._names) if c != TEXT})
         calls = [ToolCall(*self._names.get(c, ("", "")), self._text(c)) for c in channels]
         return Reply(self._text(TEXT), calls, self.finish, "".join(self._refusal) or None, self.usage)
 
     def _keep(self, channel: int, text: str) -> None:
-        if self._room <= 0:
-            self._lost[channel] = self._lost.get(channel, 0) + len(text)
-            return
+        if len(text) > self._room:
+            self._lost[channel] = self._lost.get(channel, 0) + len(text) - self._room
+            text = text[: self._room]
         self._room -= len(text)
         parts = self._parts.get(channel)
         if parts is None:
