@@ -155,7 +155,7 @@ async def test_a_reply_without_a_list_is_asked_again(colour: Colour) -> None:
     assert stream.report.bad == 0
 
 
-async def test_nothing_in_a_continuation_is_still_a_continuation(colour: Colour) -> None:
+async def test_after_nothing_in_a_continuation_the_seam_is_the_same(colour: Colour) -> None:
     script = [
         tools(people(1, 2), cut_after=8),
         content("That was all."),
@@ -165,7 +165,8 @@ async def test_nothing_in_a_continuation_is_still_a_continuation(colour: Colour)
         stream = stream_of(colour, server)
         found = ids(await colour.items(stream))
     assert found == [1, 2]
-    assert (stream.report.continuations, stream.report.dropped_repeats) == (2, 1)
+    assert (stream.report.continuations, stream.report.dropped_repeats) == (1, 1)
+    assert set(stream.report.usage.by_cause) == {"first", "continuation", "reask"}
 
 
 async def test_nothing_in_a_reask_leaves_the_items_asked_for(colour: Colour) -> None:

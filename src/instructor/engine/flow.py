@@ -130,7 +130,7 @@ class Extraction:
         sink: Sink = self._output.sink(self._call)
         if self._bystanders:
             sink = Bystanders(sink, self._bystanders)
-        self._seam = Seam(self._tail if self._cause == "continuation" else ())
+        self._seam = Seam(() if self._asked else self._tail)
         self._answers = []
         reply, broke = yield from (self._stream(sink) if self._call.stream else self._whole(sink))
         yield from self._deliver_all(self._seam.close())
@@ -312,8 +312,7 @@ class Extraction:
         )
         notes = prompts.MISSING_CALL if by_tool else prompts.NO_JSON
         self._request = self._dialect.correct(self._sent, reply, notes)
-        if self._cause == "first":
-            self._cause = "reask"
+        self._cause = "reask"
         yield from self.ledger.tell(HookName.PARSE_ERROR, problem, about=self._about())
         return problem
 
