@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import traceback
 from typing import Any
 
 from pydantic import ValidationError
@@ -16,7 +18,24 @@ def blocking(client: Any) -> Paired:
 
 
 def awaiting(client: Any) -> AsyncPaired:
-    return AsyncPaired(client.chat.complete_async, client.chat.stream_async, _FORMS)
+    open_stream = client.chat.stream_async
+
+    async def stream(**body: Any) -> Any:
+        try:
+            return await open_stream(**body)
+        except asyncio.CancelledError as error:
+            await _release(error)
+            raise
+
+    return AsyncPaired(client.chat.complete_async, stream, _FORMS)
+
+
+async def _release(error: BaseException) -> None:
+    """Close the response of a cancelled call: cancelled after it came, while hooks run, the SDK forgets it."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        response = frame.f_locals.get("http_res")
+        if response is not None:
+            await response.aclose()
 
 
 def _read(response: Any) -> Json:
