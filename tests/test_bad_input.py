@@ -166,6 +166,11 @@ def test_clients_of_the_wrong_kind(client: Any) -> None:
         instructor.from_openai(client)
 
 
+def test_hooks_that_are_none() -> None:
+    with pytest.raises(ConfigurationError, match=r"hooks=\[.*\] is no instructor.Hooks"):
+        instructor.from_provider("openai/m", api_key="sk-fake", hooks=[print])
+
+
 def test_modes_that_do_not_exist(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-fake")
     with pytest.raises(ModeError, match=r"openai has no mode 'json'; it has Mode\.TOOLS, "):

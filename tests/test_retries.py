@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import pickle
 from collections.abc import Iterable
 from typing import Any
 
@@ -22,8 +23,8 @@ from tenacity import (
 
 from colours import Colour, asking
 from instructor import Mode, Usage
-from instructor.exceptions import FailedAttempt, InstructorRetryException
-from instructor.testing import ToolCall, answer, content, error, tools
+from instructor.exceptions import FailedAttempt, InstructorError, InstructorRetryException
+from instructor.testing import ToolCall, answer, content, error, refusal, tools
 
 
 class User(BaseModel):
@@ -120,6 +121,16 @@ async def test_the_sdks_errors_stay_the_sdks(colour: Colour, scripted_server: An
         assert wrong.response.headers["retry-after"] == "7"
         assert wrong.body == wrong.__cause__.body
         assert wrong.create_kwargs["messages"] == asking()["messages"]
+
+
+@pytest.mark.parametrize("reply", [refusal("No."), answer(WRONG), tools(WRONG, finish="length")])
+async def test_errors_can_be_sent_to_another_process(colour: Colour, scripted_server: Any, reply: Any) -> None:
+    with pytest.raises(InstructorError) as failed:
+        await colour.create(colour.client(scripted_server([reply])), User, max_retries=0)
+    was: Any = failed.value
+    again = pickle.loads(pickle.dumps(was))
+    assert (type(again), str(again)) == (type(was), str(was))
+    assert (again.create_kwargs, again.n_attempts) == (was.create_kwargs, 1)
 
 
 async def test_a_connection_that_cannot_be_made(colour: Colour) -> None:

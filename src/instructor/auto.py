@@ -68,6 +68,8 @@ def connect(
     """Wrap a client of a provider's SDK; `defaults` are arguments of every call that does not give its own."""
     provider = providers.load(name)
     hooks = defaults.pop("hooks", None)
+    if hooks is not None and not isinstance(hooks, Hooks):
+        raise ConfigurationError(f"hooks={hooks!r} is no instructor.Hooks.")
     other_name = defaults.pop("async_client", None)  # some providers' clients knew `use_async` by it
     use_async = other_name if use_async is None else use_async
     caller = caller_for(

@@ -114,12 +114,17 @@ class InstructorRetryException(_Ended):
 @lru_cache(maxsize=64)
 def _also(kind: Any) -> type[InstructorRetryException]:
     """Make the type that is both `kind` and InstructorRetryException, so that either `except` clause works."""
+    told: dict[str, Any] = {"__module__": kind.__module__, "__doc__": kind.__doc__}
+    if issubclass(kind, InstructorError):  # another process makes the type anew; SDKs' own errors cannot be sent
+        told["__reduce__"] = lambda error: (_again, (kind, str(error)), vars(error))
     try:
-        return type(
-            kind.__name__, (InstructorRetryException, kind), {"__module__": kind.__module__, "__doc__": kind.__doc__}
-        )
+        return type(kind.__name__, (InstructorRetryException, kind), told)
     except TypeError:  # two C layouts that cannot be joined: an OSError, say
         return InstructorRetryException
+
+
+def _again(kind: type[Exception], message: str) -> InstructorRetryException:
+    return _also(kind)(message)
 
 
 def joined_failure(cause: Exception, **known: Any) -> InstructorRetryException:
