@@ -123,7 +123,7 @@ def _also(kind: Any) -> type[InstructorRetryException]:
         return InstructorRetryException
 
 
-def _again(kind: type[Exception], message: str) -> InstructorRetryException:
+def _again(kind: Any, message: str) -> InstructorRetryException:
     return _also(kind)(message)
 
 
