@@ -3,7 +3,7 @@ from typing import Any
 
 from instructor.mode import Mode
 from instructor.providers import Provider, Wire
-from instructor.transport.function import AsyncFunction, Function
+from instructor.transport.litellm import AsyncLiteLLM, LiteLLM
 from instructor.wire.openai_chat import OpenAIChat
 
 
@@ -24,11 +24,7 @@ PROVIDER = Provider(
     sdk="litellm",
     clients=("completion",),
     async_clients=("acompletion",),
-    wire=Wire(
-        OpenAIChat("litellm"),
-        lambda client: Function(getattr(client, "completion", client)),
-        lambda client: AsyncFunction(getattr(client, "acompletion", client)),
-    ),
+    wire=Wire(OpenAIChat("litellm"), LiteLLM, AsyncLiteLLM),
     modes=OpenAIChat.modes,
     legacy={Mode.FUNCTIONS: Mode.TOOLS, Mode.JSON_O1: Mode.JSON_SCHEMA},
     make=_make,
