@@ -73,7 +73,8 @@ def values(text: str, opens: str = "{[") -> list[str]:
     """Give the complete objects and arrays in a text, in order, those in fences last: they are the likelier answers.
 
     `opens` says which of the two kinds count. A text that is one JSON value, whatever its kind, is given as it is. A
-    bracket that is never closed is prose; only a few of them are forgiven, for each costs a look at the whole rest.
+    bracket that is never closed is prose; only a few of them are forgiven, for each costs a look at the whole rest. But
+    if the text or a fence begins with it, the answer is not whole, and none is given: a part of it is another value.
     """
     if is_json(text):
         return [text]
@@ -88,6 +89,8 @@ def values(text: str, opens: str = "{[") -> list[str]:
             nest.start(begin[0])
             end = nest.follow(text, place)
             if end < 0:
+                if fence or not text[: begin.start()].strip():
+                    return []  # this is the answer, and not whole: a part of it is not to be taken for it
                 unclosed += 1
             else:
                 (fenced if fence else bare).append(text[begin.start() : end])
