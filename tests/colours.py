@@ -51,8 +51,8 @@ class Colour:
         url = server if isinstance(server, str) else server.base_url
         options = {"base_url": url, "api_key": "sk-fake", "max_retries": 0, **options}
         if self.awaiting:
-            return self._kept(openai.AsyncOpenAI(**options))
-        return self._kept(openai.OpenAI(**options))
+            return self.kept(openai.AsyncOpenAI(**options))
+        return self.kept(openai.OpenAI(**options))
 
     def client(self, server: Scripted | str, mode: Mode = Mode.TOOLS, **options: Any) -> Any:
         """Make an instructor client over `sdk(server, **options)`."""
@@ -94,6 +94,7 @@ class Colour:
         """Call what blocks (`server.wait_closed`, `gate.reached`) while the event loop runs on: closing needs it to."""
         return await asyncio.to_thread(function, *arguments)
 
-    def _kept(self, client: Any) -> Any:
+    def kept(self, client: Any) -> Any:
+        """Close a client when the test ends."""
         self._made.push_async_callback(self.close, client)
         return client

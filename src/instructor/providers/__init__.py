@@ -110,9 +110,10 @@ class Provider:
     def _loaded(self, names: Iterable[str]) -> Iterator[type]:
         """Give the classes whose module is imported: an object of any other cannot be."""
         for name in names:
-            module = name.rpartition(":")[0]
-            if (module or self.sdk) in sys.modules:
-                yield self.kind(name)
+            module, _, attribute = name.rpartition(":")
+            kind = getattr(sys.modules.get(module or self.sdk), attribute, None)  # None: an older SDK has it not
+            if kind is not None:
+                yield kind
 
     def mode_for(self, mode: Any, model: str | None = None) -> Mode:
         """Check a mode, None standing for the default; an older name is taken with a warning."""

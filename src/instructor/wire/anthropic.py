@@ -1,23 +1,24 @@
 """The Anthropic messages wire: `POST /v1/messages`.
 
-The system's text stands beside the messages, not among them. A streamed reply is a sequence of typed events; tool
-arguments come as `input_json_delta` of the content block that the call is. `message_delta` with a stop reason is the
-terminal event.
+A streamed reply is a sequence of typed events; tool arguments come as `input_json_delta` of the content block that the
+call is. `message_delta` with a stop reason is the terminal event. A list that broke off is not gone on with by
+prefilling the assistant's turn: the models since Opus 4.6 answer that with status 400.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from instructor.engine import prompts
 from instructor.engine.call import TEXT, Call, Delta, Finish, Json, Message, Reply, Request, ToolCall
+from instructor.engine.ports import Tool
 from instructor.exceptions import ConfigurationError, ProviderError, ResponseParsingError
 from instructor.mode import Mode
 from instructor.usage import Usage
-from instructor.wire.messages import SYSTEM_ROLES
-from instructor.wire.schemas import ANTHROPIC, strict
+from instructor.wire.anthropic_turns import hoisted, said, said_plainly
+from instructor.wire.schemas import ANTHROPIC, demanded
 
 MAX_TOKENS = 4096
 """The wire demands a limit; this one stands where a call gives none."""
@@ -29,6 +30,7 @@ _FINISH: dict[str, Finish] = {
     "pause_turn": "length",
     "refusal": "filter",
 }
+_REASON = {"tool": "tool_use", "length": "max_tokens", "filter": "refusal", "stop": "end_turn"}
 
 
 class Anthropic:
@@ -42,13 +44,7 @@ class Anthropic:
 
     def plain(self, messages: Sequence[Message], options: Mapping[str, Any]) -> Json:
         """Write a request that asks for no shape."""
-        system = _blocks(options.get("system"))
-        turns: list[Json] = []
-        for message in messages:
-            if message.get("role") in SYSTEM_ROLES:
-                system += _blocks(message.get("content"))
-            else:
-                turns.append(_turn(message))
+        system, turns = hoisted(messages, options.get("system"))
         body: Json = {"max_tokens": MAX_TOKENS, **options, "messages": turns}
         return {**body, "system": system} if system else body
 
@@ -58,7 +54,7 @@ class Anthropic:
             body["tools"] = [*(body.get("tools") or ()), *(_tool(tool, call.mode) for tool in call.output.tools)]
             body.setdefault("tool_choice", _choice(call, body))
         elif call.mode is Mode.JSON_SCHEMA:
-            self._constrain(body, call)
+            body["output_config"] = _constrained(body.get("output_config") or {}, call)
         else:
             told = [{"type": "text", "text": prompts.schema(call.output.schema)}]
             if call.mode is Mode.MD_JSON:
@@ -71,17 +67,30 @@ class Anthropic:
     def decode(self, wire: Json) -> Reply:
         content = wire.get("content")
         if not isinstance(content, list):
-            said = json.dumps(wire, default=str)[:300]
-            raise ResponseParsingError(f"The response has no content: {said}", text=said)
-        reason = wire.get("stop_reason")
+            told = json.dumps(wire, default=str)[:300]
+            raise ResponseParsingError(f"The response has no content: {told}", text=told)
         text = "".join(block.get("text") or "" for block in content if block.get("type") == "text")
         calls = [
             ToolCall(block.get("id") or "call_1", block.get("name") or "", _arguments(block.get("input")))
             for block in content
             if block.get("type") == "tool_use"
         ]
-        refusal = (text or "no words given") if reason == "refusal" else None
-        return Reply(text, calls, _FINISH.get(reason or "", "stop"), refusal, _usage(wire.get("usage")))
+        finish = _FINISH.get(wire.get("stop_reason") or "", "stop")
+        return Reply(text, calls, finish, _refusal(wire, text), _usage(wire.get("usage")))
+
+    def reader(self) -> Callable[[Json], Sequence[Delta]]:
+        """Give what reads one stream: it remembers which blocks are of the provider's own tools, and no answer."""
+        others: set[int] = set()
+
+        def read(event: Json) -> Sequence[Delta]:
+            if event.get("type") == "content_block_start":
+                if event["content_block"].get("type") not in ("text", "tool_use"):
+                    others.add(event["index"])
+            elif event.get("index") in others:
+                return ()
+            return self.delta(event)
+
+        return read
 
     def delta(self, event: Json) -> Sequence[Delta]:
         kind = event.get("type")
@@ -99,110 +108,73 @@ class Anthropic:
         if kind == "message_start":
             return (Delta(usage=_usage((event.get("message") or {}).get("usage"))),)
         if kind == "message_delta":
-            reason = (event.get("delta") or {}).get("stop_reason")
-            refusal = "no words given" if reason == "refusal" else None
+            delta = event.get("delta") or {}
+            reason = delta.get("stop_reason")
             finish = _FINISH.get(reason, "stop") if reason else None
-            return (Delta(finish=finish, refusal=refusal, usage=_usage(event.get("usage"))),)
+            return (Delta(finish=finish, refusal=_refusal(delta), usage=_usage(event.get("usage"))),)
         if kind == "error":
             error = event.get("error") or {}
             raise ProviderError(self._provider, str(error.get("message") or error), error)
         return ()
 
     def correct(self, request: Request, reply: Reply, notes: str) -> Request:
-        said: list[Json] = [{"type": "text", "text": reply.text}] if reply.text.strip() else []
-        said += [{"type": "tool_use", "id": c.id, "name": c.name, "input": _input(c.arguments)} for c in reply.calls]
+        """Append the reply and the notes; where the model thinks, as text: a call without its thoughts is refused."""
+        calls = () if _thinks(request.body) else reply.calls
+        spoken = said(reply) if calls else said_plainly(reply)
         answered: list[Json] = [
-            {"type": "tool_result", "tool_use_id": call.id, "is_error": True, "content": notes} for call in reply.calls
+            {"type": "tool_result", "tool_use_id": call.id, "is_error": True, "content": notes} for call in calls
         ]
-        turns: list[Json] = [{"role": "assistant", "content": said}] if said else []
+        turns: list[Json] = [{"role": "assistant", "content": spoken}] if spoken else []
         turns.append({"role": "user", "content": answered or [{"type": "text", "text": notes}]})
         return Request({**request.body, "messages": [*request.body["messages"], *turns]}, request.stream)
 
     def assemble(self, reply: Reply, head: Json) -> Json:
         """Write a reply as the message that would have carried it whole; `head` is the stream's first event."""
-        content: list[Json] = [{"type": "text", "text": reply.text}] if reply.text else []
-        content += [{"type": "tool_use", "id": c.id, "name": c.name, "input": _input(c.arguments)} for c in reply.calls]
-        reasons = {"tool": "tool_use", "length": "max_tokens", "filter": "refusal", "stop": "end_turn"}
-        usage = reply.usage or Usage()
-        return {
-            "role": "assistant",
-            "type": "message",
-            **(head.get("message") or {}),
-            "content": content,
-            "stop_reason": reasons.get(reply.finish or ""),
-            "usage": {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens},
-        }
-
-    def _constrain(self, body: Json, call: Call) -> None:
-        closed = strict(call.output.schema, ANTHROPIC)
-        if closed is None:
-            raise ConfigurationError(
-                f"{call.mode} cannot express {call.output.name} on this wire: its schemas have no objects with free "
-                "keys, no tuples and no untyped parts. Mode.TOOLS can."
-            )
-        body["output_config"] = {
-            **(body.get("output_config") or {}),
-            "format": {"type": "json_schema", "schema": closed},
-        }
+        begun = head.get("message") or {}
+        told = begun.get("usage") or {}
+        if reply.usage is not None:
+            told = {"input_tokens": reply.usage.input_tokens, **told, "output_tokens": reply.usage.output_tokens}
+        kind = {"type": "message", "role": "assistant"}
+        reason = _REASON.get(reply.finish or "")
+        return {**kind, **begun, "content": said(reply), "stop_reason": reason, "usage": told}
 
 
-def _tool(tool: Any, mode: Mode) -> Json:
+def _tool(tool: Tool, mode: Mode) -> Json:
     told: Json = {"name": tool.name, "description": tool.description, "input_schema": tool.schema}
     if mode is not Mode.TOOLS_STRICT:
         return told
-    closed = strict(tool.schema, ANTHROPIC)
-    if closed is None:
-        raise ConfigurationError(f"Mode.TOOLS_STRICT cannot express {tool.name}: Mode.TOOLS can.")
-    return {**told, "input_schema": closed, "strict": True}
+    return {**told, "input_schema": demanded(tool.schema, ANTHROPIC, tool.name, mode), "strict": True}
 
 
 def _choice(call: Call, body: Json) -> Json:
     """Force the tool, but where the model is to think first: the wire refuses both at once."""
-    thinking = (body.get("thinking") or {}).get("type", "disabled") != "disabled"
-    if call.mode is Mode.PARALLEL_TOOLS or thinking:
+    if call.mode is Mode.PARALLEL_TOOLS or _thinks(body):
         return {"type": "auto"}
     return {"type": "tool", "name": call.output.name, "disable_parallel_tool_use": True}
 
 
-def _blocks(content: Any) -> list[Json]:
-    if not content:
-        return []
-    if isinstance(content, str):
-        return [{"type": "text", "text": content}]
-    return [dict(block) if isinstance(block, Mapping) else {"type": "text", "text": str(block)} for block in content]
+def _thinks(body: Mapping[str, Any]) -> bool:
+    return bool((body.get("thinking") or {}).get("type", "disabled") != "disabled")
 
 
-def _turn(message: Message) -> Json:
-    """Write a message as this wire has it, where a tool's result is a block of the user's."""
-    if message.get("role") == "tool":
-        block = {"type": "tool_result", "tool_use_id": message.get("tool_call_id"), "content": message.get("content")}
-        return {"role": "user", "content": [block]}
-    if message.get("tool_calls"):
-        calls = message["tool_calls"]
-        blocks = [
-            {
-                "type": "tool_use",
-                "id": c["id"],
-                "name": c["function"]["name"],
-                "input": _input(c["function"]["arguments"]),
-            }
-            for c in calls
-        ]
-        return {"role": "assistant", "content": [*_blocks(message.get("content")), *blocks]}
-    return dict(message)
+def _constrained(config: Json, call: Call) -> Json:
+    if "format" in config:
+        raise ConfigurationError(
+            f"output_config={config!r} has a format, which {call.mode} sets itself: leave it out, "
+            "or ask with response_model=None."
+        )
+    schema = demanded(call.output.schema, ANTHROPIC, call.output.name, call.mode)
+    return {**config, "format": {"type": "json_schema", "schema": schema}}
 
 
 def _arguments(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value if value is not None else {})
+    return value if isinstance(value, str) else json.dumps(value if value is not None else {}, ensure_ascii=False)
 
 
-def _input(arguments: str) -> Any:
-    """Read arguments as the object that this wire wants; text that is none is put under a key, so that it is shown."""
-    try:
-        value = json.loads(arguments)
-    except ValueError:
-        return {"invalid_json": arguments}
-    return value if isinstance(value, dict) else {"value": value}
+def _refusal(ended: Json, text: str = "") -> str | None:
+    if ended.get("stop_reason") != "refusal":
+        return None
+    return (ended.get("stop_details") or {}).get("explanation") or text or "no words given"
 
 
 def _usage(usage: Json | None) -> Usage | None:
@@ -210,4 +182,5 @@ def _usage(usage: Json | None) -> Usage | None:
         return None
     cached = usage.get("cache_read_input_tokens") or 0
     asked = (usage.get("input_tokens") or 0) + cached + (usage.get("cache_creation_input_tokens") or 0)
-    return Usage(asked, usage.get("output_tokens") or 0, cached)
+    thought = (usage.get("output_tokens_details") or {}).get("thinking_tokens") or 0
+    return Usage(asked, usage.get("output_tokens") or 0, cached, thought)

@@ -1,0 +1,25 @@
+from functools import partial
+
+from instructor.mode import Mode
+from instructor.providers import Provider, Wire
+from instructor.transport.stainless import AsyncStainless, Stainless
+from instructor.wire.anthropic import Anthropic
+
+_CLIENTS = ("Anthropic", "AnthropicBedrock", "AnthropicBedrockMantle", "AnthropicVertex")
+_PATH = "messages.create"
+
+PROVIDER = Provider(
+    name="anthropic",
+    sdk="anthropic",
+    clients=_CLIENTS,
+    async_clients=tuple(f"Async{name}" for name in _CLIENTS),
+    wire=Wire(Anthropic("anthropic"), partial(Stainless, path=_PATH), partial(AsyncStainless, path=_PATH)),
+    modes=Anthropic.modes,
+    legacy={
+        Mode.ANTHROPIC_TOOLS: Mode.TOOLS,
+        Mode.ANTHROPIC_REASONING_TOOLS: Mode.TOOLS,
+        Mode.ANTHROPIC_JSON: Mode.JSON,
+        Mode.ANTHROPIC_PARALLEL_TOOLS: Mode.PARALLEL_TOOLS,
+    },
+    key="ANTHROPIC_API_KEY",
+)
