@@ -75,7 +75,8 @@ class Hooks:
 
     def at(self, hook_name: HookName) -> tuple[Hook, ...]:
         """List the functions of a hook, in the order they were given."""
-        return tuple(self._hooks.get(hook_name, ()))
+        hooks = self._hooks.get(hook_name)
+        return tuple(hooks) if hooks else ()
 
     def copy(self) -> Hooks:
         return self + Hooks()

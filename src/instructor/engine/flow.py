@@ -167,8 +167,8 @@ class Extraction:
             deltas: list[Delta] = []
             try:
                 events = yield read
-                ended = events is None
                 reading.read(events or (), deltas)
+                ended = events is None or reading.done
             except Exception as error:  # connection, time-out, bad event: what came before counts
                 reading.release(deltas)
                 broke = error
@@ -228,7 +228,9 @@ class Extraction:
     def _deliver_at(self, place: int, outcome: Outcome) -> Steps:
         """Hand out an item, by itself: whoever leaves after it has been given no other, and the report says so."""
         if isinstance(outcome, Good):
-            yield from self._note_good(place, outcome)
+            self._note_good(place, outcome)
+            if self.ledger.tells(HookName.ITEM_GOOD):  # a generator an item is not for nothing
+                yield from self.ledger.tell(HookName.ITEM_GOOD, place, outcome.value)
             yield Emit((outcome.value,))
         else:
             yield from self._put_aside(place, outcome)
@@ -240,13 +242,12 @@ class Extraction:
             self._report.first_seen()
             yield Emit((outcome.value,))
 
-    def _note_good(self, place: int, good: Good) -> Steps:
+    def _note_good(self, place: int, good: Good) -> None:
         report = self._report
         report.good += 1
         report.mended += good.mended
         report.repaired += self._pending.pop(place, None) is not None
         report.first_seen()
-        yield from self.ledger.tell(HookName.ITEM_GOOD, place, good.value)
 
     def _put_aside(self, place: int, bad: Bad) -> Steps:
         self._report.bad += place not in self._pending

@@ -43,6 +43,10 @@ class Ledger:
             return self.raw
         return self._response(self._dialect.assemble(self.assembly.reply(), self.assembly.head))
 
+    def tells(self, name: HookName) -> bool:
+        """Whether anybody hears of an event."""
+        return bool(self._hooks.at(name))
+
     def tell(
         self,
         name: HookName,

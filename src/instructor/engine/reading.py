@@ -41,6 +41,8 @@ class Reading:
         self._held: list[str] = []  # texts that are not read yet
         self._begun: Sequence[Json | bytes] | None = None  # events whose texts were taken up to a place
         self._place = 0
+        self.done = False
+        """Whether the event came that ends a stream, whatever the connection does."""
         self.head: Json | None = None
         """The first event."""
 
@@ -49,22 +51,24 @@ class Reading:
         awaits = self._sink.awaits if self._sink is not None else ""
         if not awaits:
             return False
-        held, before = self._held, len(self._held)
-        end = self._take(events, 0)
-        if end == len(events) <= _MOST_HELD - before and awaits not in "".join(held[before:]):
+        texts: list[str] = []
+        end = self._take(events, 0, texts)
+        self._held += texts
+        if end == len(events) and len(self._held) < _MOST_HELD and awaits not in "".join(texts):
             return True
         self._begun, self._place = events, end
         return False
 
     def read(self, events: Sequence[Json | bytes], found: list[Delta]) -> None:
         """Append the deltas of events, parsed or not. If one cannot be read, those before it are there."""
-        place = self._place if events is self._begun else self._take(events, 0)
+        place = self._place if events is self._begun else self._take(events, 0, self._held)
         self._begun = None
         while place < len(events):
             self.release(found)
-            if not self._read_whole(events[place], found):
+            self._read_whole(events[place], found)
+            if self.done:
                 return
-            place = self._take(events, place + 1)
+            place = self._take(events, place + 1, self._held)
         self.release(found)
 
     def release(self, found: list[Delta]) -> None:
@@ -75,9 +79,9 @@ class Reading:
             found += [Delta(self._channel, text) for text in self._held]
         self._held.clear()
 
-    def _take(self, events: Sequence[Json | bytes], place: int) -> int:
+    def _take(self, events: Sequence[Json | bytes], place: int, texts: list[str]) -> int:
         """Take the texts of events that are like those before; give the place of the first other one."""
-        before, middle, after, take = self._before, self._middle, self._after, self._held.append
+        before, middle, after = self._before, self._middle, self._after
         if not before:
             return place
         begin, tail = len(before), len(after)
@@ -96,15 +100,16 @@ class Reading:
                 return at
             if type(text) is not str:
                 return at
-            take(text)
+            texts.append(text)
         return len(events)
 
-    def _read_whole(self, event: Json | bytes, found: list[Delta]) -> bool:
-        """Read an event by the dialect; False if it is the stream's end."""
+    def _read_whole(self, event: Json | bytes, found: list[Delta]) -> None:
+        """Read an event by the dialect."""
         payload = event if isinstance(event, bytes) else b""
         if isinstance(event, bytes):
             if event.startswith(b"[DONE]"):
-                return False
+                self.done = True
+                return
             event = _parsed(event)
         if self.head is None:
             self.head = event
@@ -112,7 +117,6 @@ class Reading:
         found += deltas
         if payload and self._tries:
             self._learn(payload, deltas)
-        return True
 
     def _learn(self, event: bytes, deltas: Sequence[Delta]) -> None:
         """Compare an event with the one before it."""

@@ -74,6 +74,7 @@ class ManySink:
         self._loose: list[Bad] = []  # objects by themselves, which may be items or a part of the prose
         self._by_lines = False  # such an object was an item: so is every other
         self._count = 0
+        self.awaits = ""
 
     def feed(self, deltas: Sequence[Delta]) -> list[Outcome]:
         by_tool = self._call.mode.by_tool
@@ -107,17 +108,12 @@ class ManySink:
     def looked(self) -> int:
         return sum(reader.looked for reader in self._readers.values())
 
-    @property
-    def awaits(self) -> str:
-        for reader in self._readers.values():
-            return reader.awaits if len(self._readers) == 1 else ""
-        return ""
-
     def _read(self, channel: int, text: str) -> list[Outcome]:
         reader = self._readers.get(channel)
         if reader is None:
             reader = self._readers[channel] = Items(opens=self._opens)
         slices = reader.feed(text)
+        self.awaits = reader.awaits if len(self._readers) == 1 else ""
         return self._judge(slices) if slices else []
 
     def _judge(self, slices: list[Slice]) -> list[Outcome]:
@@ -130,7 +126,7 @@ class ManySink:
                     continue
                 self._by_lines = True
                 outcomes += self._believed()
-            outcomes.append(outcome._replace(at=self._count))
+            outcomes.append(outcome if outcome.at == self._count else outcome._replace(at=self._count))
             self._count += 1
         return outcomes
 

@@ -29,6 +29,8 @@ class EventStream:
             data = self._plain(data)
         pieces = self._pieces
         if self._begun and not pieces and data.endswith(b"\n\n"):  # nearly always
+            if data.find(b"\n") == len(data) - 2 and data.startswith(b"data: "):
+                return [data[6:-2]]
             return _events(data)
         # A blank line ends events; it may lie across the seam between two reads.
         cut = data.rfind(b"\n\n") + 2

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ValidationError
 from instructor.engine.call import Json, Request
 from instructor.engine.ports import Received
 from instructor.exceptions import ResponseParsingError
-from instructor.transport.events import Events
+from instructor.text.sse import EventStream
 from instructor.transport.function import AsyncFunction, AsyncObjectConnection, Function, ObjectConnection
 
 
@@ -106,8 +106,8 @@ class ByteConnection:
         self._manager, self._doors = manager, doors
         self._response = manager.__enter__()
         doors.kind = getattr(self._response, "_cast_to", None)
-        self._reads: Iterator[bytes] = _bytes_of(self._response, "iter_raw")
-        self._events = Events()
+        self._reads: Iterator[bytes] = iter(_body(self._response))
+        self._split = EventStream().feed
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -115,13 +115,11 @@ class ByteConnection:
         return headers
 
     def read(self) -> list[bytes] | None:
-        if self._events.done:
-            return None
         try:
             data = next(self._reads, None)
         except Exception as error:
             raise self._doors.sdk_error(error, self._response) from error
-        return None if data is None else self._events.feed(data)
+        return None if data is None else self._split(data)
 
     def close(self) -> None:
         self._manager.__exit__(None, None, None)
@@ -133,8 +131,8 @@ class AsyncByteConnection:
     def __init__(self, manager: Any, response: Any, doors: _Doors) -> None:
         self._manager, self._response, self._doors = manager, response, doors
         doors.kind = getattr(response, "_cast_to", None)
-        self._reads: AsyncIterator[bytes] = _bytes_of(response, "aiter_raw")
-        self._events = Events()
+        self._reads: AsyncIterator[bytes] = aiter(_body(response))
+        self._split = EventStream().feed
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -142,24 +140,22 @@ class AsyncByteConnection:
         return headers
 
     async def read(self) -> list[bytes] | None:
-        if self._events.done:
-            return None
         try:
             data = await anext(self._reads, None)
         except Exception as error:
             raise self._doors.sdk_error(error, self._response) from error
-        return None if data is None else self._events.feed(data)
+        return None if data is None else self._split(data)
 
     async def close(self) -> None:
         await self._manager.__aexit__(None, None, None)
 
 
-def _bytes_of(response: Any, raw: str) -> Any:
-    """Iterate over a body: as it came if it is not compressed, which spares three layers of generators a read."""
+def _body(response: Any) -> Any:
+    """Give what to iterate over for a body: if it is not compressed, as it came, which spares a read four generators."""
     http = response.http_response
     if http.headers.get("content-encoding") or http.is_stream_consumed:  # a hook of the user's may have read it
         return response.iter_bytes()
-    return getattr(http, raw)()
+    return http.stream
 
 
 def _sdk_of(thing: Any) -> Any:
