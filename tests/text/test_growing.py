@@ -327,6 +327,11 @@ def test_a_root_model_grows_inside_its_instance() -> None:
     assert found[-1] == Addresses([Address(street="A", since=DAY)] * 2)
 
 
+def test_parts_of_an_answer_under_content_are_validated_as_they_close() -> None:
+    found = values(Addresses, {"content": [ADDRESS, ADDRESS]})
+    assert {type(grown.root[0].since) for grown in found if len(grown.root) == 2} == {date}
+
+
 @pytest.mark.parametrize(
     ("kind", "document", "some"),
     [

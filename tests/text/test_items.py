@@ -143,7 +143,9 @@ def test_an_item_is_handed_out_at_the_very_character_that_closes_it() -> None:
         pytest.param('so {"a":1} and {"tasks":[{"a":2}]}', ['{"a":2}'], True, id="object inside a line"),
         pytest.param('```json\n[{"a":1},\n{"a":2}]\n```', ['{"a":1}', '{"a":2}'], True, id="fence"),
         pytest.param('use {"} here. {"tasks": [{"a":1}]}', ['{"a":1}'], True, id="quote in prose"),
-        pytest.param('x {"why\nnot": 1} {"tasks": [{"a":1}]}', ['{"a":1}'], True, id="no key goes over lines"),
+        pytest.param('{"why\n: 1}\n{"a":1}', ['{"a":1}~'], True, id="no key goes over lines"),
+        pytest.param('{"so" said} {"a":1}', [], False, id="no line of objects"),
+        pytest.param('{{"a":1}}', [], False, id="braces of a template"),
         pytest.param("{}", ["{}~"], True, id="empty object"),
     ],
 )  # fmt: skip
@@ -198,7 +200,7 @@ def test_brackets_that_do_not_match_cost_no_more_than_their_number(text: str) ->
 @pytest.mark.parametrize("size", [3, 1000, 10**6])
 @pytest.mark.parametrize(
     "item",
-    [{f"k{n}": '"}]' for n in range(2000)}, {"a": '"\\' * 2000 + "x" * 200 + '"]}'}, {"a": ["x" * 41, "y" * 40] * 600}],
+    [{f"k{n}": "}]" for n in range(2000)}, {"a": '"\\' * 2000 + "x" * 200 + '"]}'}, {"a": ["x" * 41, "y" * 40] * 600}],
     ids=["many strings", "many escapes", "long strings"],
 )
 def test_an_item_may_hold_more_than_one_step_of_the_scanner_takes(item: Any, size: int) -> None:

@@ -148,10 +148,8 @@ class Items:
         if place == len(text):
             return place
         self._opener, self._fresh = text[place], self._prose.fresh
-        if self._opener == "{":
-            self._prose.fresh = False
-            if self._fresh:
-                self._keep(place)
+        if self._opener == "{" and self._fresh:
+            self._keep(place)
         self._phase = Items._after_opener
         return place + 1
 
@@ -171,7 +169,7 @@ class Items:
 
     def _drop(self, place: int) -> int:
         """Go back to prose, right here: what was a candidate cannot be JSON."""
-        self._prose.fresh = self._fresh = self._listed = False
+        self._prose.fresh = self._listed = False
         self._from, self._pieces, self._doubted = -1, [], None
         self._phase = Items._in_prose
         return place
