@@ -28,7 +28,7 @@ CODES = {
 }
 
 
-class ScriptedGrpc(chat_pb2_grpc.ChatServicer):
+class ScriptedGrpc(chat_pb2_grpc.ChatServicer):  # type: ignore[misc]  # the SDK has no types
     """Serve a script on loopback: a reply for each request, in the order of their coming, or what a function gives."""
 
     def __init__(self, replies: Iterable[Reply] | Callable[[Asked], Reply] = ()) -> None:

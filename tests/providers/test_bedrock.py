@@ -206,7 +206,7 @@ async def test_reasoning_is_no_part_of_the_answer(colour: Colour, scripted_serve
         {"reasoningContent": {"signature": "s"}},
         {"text": '{"name": "a",'},
     ]
-    script = [
+    script: list[dict[str, Any]] = [
         {"messageStart": {"role": "assistant"}},
         *({"contentBlockDelta": {"contentBlockIndex": 0, "delta": delta}} for delta in deltas),
         {"contentBlockDelta": {"contentBlockIndex": 1, "delta": {"text": '"age": 1}'}}},

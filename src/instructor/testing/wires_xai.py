@@ -29,7 +29,8 @@ class XAI(Wire):
         channels: list[list[Payload]] = []
         if said or not answer.calls:
             channels.append([chunk({"content": piece}) for piece in ["", *cut(said)]])
-        channels += [[chunk({"tool_calls": [call]})] for call in self._calls(asked, answer)]
+        for call in self._calls(asked, answer):
+            channels.append([chunk({"tool_calls": [call]})])
         last = chunk({}, finish_reason=self._reason(answer))
         return Streamed(channels, [{**last, **self._usage(asked, answer)}])
 

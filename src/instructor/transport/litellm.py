@@ -59,6 +59,6 @@ def _with_refusal(received: Received) -> Received:
 
 
 def _response(wire: Json) -> Any:
-    from litellm import ModelResponse
+    from litellm import ModelResponse  # pyright: ignore[reportMissingImports] - it has an environment of its own
 
     return ModelResponse(**wire)
