@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import Self
 
+from instructor.mode import Mode
+
 if TYPE_CHECKING:
     from instructor.caller import Caller
     from instructor.hooks import HookName, Hooks
-    from instructor.mode import Mode
 
 
 class Face:
@@ -57,6 +58,11 @@ class Face:
     def messages(self) -> Self:
         """This client: `client.messages.create` is `client.create`."""
         return self
+
+    @property
+    def responses(self) -> Any:
+        """This client where its mode is one of responses, `input=` being another name of messages; else the SDK's."""
+        return self if self.mode is Mode.RESPONSES_TOOLS else self.client.responses
 
     def on(self, name: HookName | str, handler: Callable[..., Any]) -> None:
         """Call `handler` at every event `name` of this client's calls."""

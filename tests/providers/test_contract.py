@@ -69,11 +69,11 @@ class Stage:
 
 
 def for_modes(feature: str, *, every: bool = True, only: Mode | None = None) -> Callable[[Any], Any]:
-    """Run a test for each case that has the feature, in all its modes but the parallel one, or in the first."""
+    """Run a test for each case that has the feature: in all its modes but the parallel one, or in one for each wire."""
 
     def chosen(case: Case) -> Iterable[Mode]:
         shaped = [mode for mode in case.row.modes if (mode is only if only else mode is not Mode.PARALLEL_TOOLS)]
-        return shaped if every else shaped[:1]
+        return shaped if every else [shaped[0], *(mode for mode in shaped if mode in case.row.other_wires)]
 
     given = [(case, mode) for case in CASES for mode in chosen(case) if case.can(feature, mode)]
     ids = [f"{case.name}-{mode.name}" for case, mode in given]

@@ -136,6 +136,14 @@ class OwnMessages(Protocol):
 
 
 @runtime_checkable
+class Renaming(Protocol):
+    """A dialect whose wire calls messages by another name, by which they may be given too."""
+
+    @property
+    def messages_name(self) -> str: ...
+
+
+@runtime_checkable
 class Counting(Protocol):
     """A dialect whose events cannot be read each by itself: its reader, one for each stream, knows those before."""
 

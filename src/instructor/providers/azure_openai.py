@@ -1,4 +1,5 @@
 from instructor.providers import Provider, Wire
+from instructor.providers.openai import PROVIDER as OPENAI
 from instructor.wire.openai_chat import OpenAIChat
 
 PROVIDER = Provider(
@@ -8,7 +9,9 @@ PROVIDER = Provider(
     clients=("AzureOpenAI",),
     async_clients=("AsyncAzureOpenAI",),
     wire=Wire(OpenAIChat("azure_openai")),
-    modes=OpenAIChat.modes,
+    modes=OPENAI.modes,
+    other_wires=OPENAI.other_wires,
+    legacy=OPENAI.legacy,
     key="AZURE_OPENAI_API_KEY",
     options={"api_version": "2024-10-21"},
 )

@@ -1,6 +1,12 @@
+from functools import partial
+
 from instructor.mode import Mode
 from instructor.providers import Provider, Wire
+from instructor.transport.stainless import AsyncStainless, Stainless
 from instructor.wire.openai_chat import OpenAIChat
+from instructor.wire.openai_responses import OpenAIResponses
+
+_PATH = "responses.create"
 
 PROVIDER = Provider(
     name="openai",
@@ -8,7 +14,16 @@ PROVIDER = Provider(
     clients=("OpenAI", "AzureOpenAI"),
     async_clients=("AsyncOpenAI", "AsyncAzureOpenAI"),
     wire=Wire(OpenAIChat("openai")),
-    modes=OpenAIChat.modes,
-    legacy={Mode.FUNCTIONS: Mode.TOOLS, Mode.JSON_O1: Mode.JSON_SCHEMA},
+    modes=(*OpenAIChat.modes, *OpenAIResponses.modes),
+    other_wires={
+        Mode.RESPONSES_TOOLS: Wire(
+            OpenAIResponses("openai"), partial(Stainless, path=_PATH), partial(AsyncStainless, path=_PATH)
+        )
+    },
+    legacy={
+        Mode.FUNCTIONS: Mode.TOOLS,
+        Mode.JSON_O1: Mode.JSON_SCHEMA,
+        Mode.RESPONSES_TOOLS_WITH_INBUILT_TOOLS: Mode.RESPONSES_TOOLS,
+    },
     key="OPENAI_API_KEY",
 )

@@ -34,7 +34,7 @@ FEATURES: Mapping[str, str] = {
 """What is promised of every provider. `docs/providers.md` has a column for each."""
 
 
-def _sdk_text(response: Any) -> str:
+def chat_text(response: Any) -> str:
     """Read the text of a chat completion, or of a chunk of one."""
     choice = response.choices[0] if response.choices else None
     if choice is None:
@@ -55,7 +55,7 @@ class Case:
     """What serves the script: the loopback server, or something with the same `requests`, `served`, `add`."""
     length: str = "length"
     """The wire's word for an answer that was cut at the length limit."""
-    text: Callable[[Any], str] = _sdk_text
+    text: Callable[[Any], str] = chat_text
     """Reads the text of the SDK's own response, and of a chunk of its stream."""
     objects: bool = True
     """Whether the SDK gives objects; plain dicts otherwise."""
