@@ -1,4 +1,4 @@
-"""How an answer looks on Gemini's wire, where a function call comes whole and a streamed event is a reply of its own."""
+"""How an answer looks on Gemini's wire, where function calls come whole and each event is a reply of its own."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ class Google(Wire):
         channels: list[list[Payload]] = []
         if answer.text:
             channels.append([self._event(asked, [{"text": piece}]) for piece in cut(answer.text)])
-        channels += [[self._event(asked, [part])] for part in self._calls(asked, answer)]
+        calls: list[list[Payload]] = [[self._event(asked, [part])] for part in self._calls(asked, answer)]
+        channels += calls
         return Streamed(channels or [[]], [self._event(asked, [{"text": ""}], answer)])
 
     def whole(self, asked: Asked, answer: Answer) -> Json:

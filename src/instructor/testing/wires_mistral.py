@@ -1,4 +1,4 @@
-"""How an answer looks on Mistral's wire: OpenAI's, but for a name in every piece of a call and a count without asking."""
+"""How an answer looks on Mistral's wire: OpenAI's, but for names in every piece of a call, and unasked counts."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import inspect
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -80,9 +80,9 @@ def _headers(response: Any) -> Mapping[str, str]:
     return dict(http.headers or {}) if http is not None else {}
 
 
-async def _aclose(stream: AsyncGenerator[Any, None]) -> None:
+async def _aclose(stream: Any) -> None:
     """Close a stream and what it reads from, which the SDK leaves to the garbage collector."""
-    found = [stream]
+    found = [stream]  # an asynchronous generator
     for each in found:  # which grows meanwhile: each holds what it stands in the middle of reading
         for value in each.ag_frame.f_locals.values() if each.ag_frame else ():
             source = getattr(value, "segment_iterator", value)

@@ -66,9 +66,7 @@ class Paired:
 class AsyncPaired:
     """Two awaiting functions; the one for streams may also give its stream at once."""
 
-    def __init__(
-        self, whole: Callable[..., Awaitable[Any]], streamed: Callable[..., Any], forms: Forms
-    ) -> None:
+    def __init__(self, whole: Callable[..., Awaitable[Any]], streamed: Callable[..., Any], forms: Forms) -> None:
         self._whole, self._streamed, self._forms = whole, streamed, forms
 
     async def create(self, **body: Any) -> Any:

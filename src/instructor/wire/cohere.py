@@ -122,7 +122,7 @@ def _ask_in_text(body: Json, call: Call) -> None:
         return
     if "response_format" in body:
         raise ConfigurationError(f"response_format={body['response_format']!r} is what {call.mode} sets: leave it out.")
-    body["response_format"] = {"type": "json_object"}
+    wanted: Json = {"type": "json_object"}
     if call.mode is Mode.JSON_SCHEMA:
         fitted = fit(call.output.schema, COHERE)
         if fitted.schema is None:
@@ -130,7 +130,8 @@ def _ask_in_text(body: Json, call: Call) -> None:
                 f"{call.mode} cannot express {call.output.name} on this wire: {'; '.join(fitted.obstacles)}. "
                 "Mode.TOOLS and Mode.JSON can."
             )
-        body["response_format"]["schema"] = fitted.schema
+        wanted["schema"] = fitted.schema
+    body["response_format"] = wanted
 
 
 def _turn(message: Message) -> Json:

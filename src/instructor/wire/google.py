@@ -1,7 +1,7 @@
 """The Gemini wire: `POST /models/<model>:generateContent`, of the Gemini API and of Vertex AI.
 
 A request here holds what the SDK's method takes: `model`, `contents` (the wire's JSON) and `config`, under whose names
-the SDK keeps everything else. The reply's text and function calls are parts of `candidates[0].content`; a streamed reply
+the SDK keeps everything else. A reply's text and function calls are parts of `candidates[0].content`; a streamed reply
 is a sequence of such replies. A function call comes whole, and no event says how many came before it.
 """
 
@@ -45,7 +45,9 @@ class Google:
         config, beside = config_of(messages, options)
         contents = contents_of(messages)
         if not contents:
-            raise ConfigurationError(f"{self._provider} answers a user's message, and there is none beside the system's.")
+            raise ConfigurationError(
+                f"{self._provider} answers a user's message, and there is none beside the system's."
+            )
         return {**beside, "contents": contents, "config": config}
 
     def encode(self, call: Call) -> Request:
@@ -62,8 +64,8 @@ class Google:
         taken = [name for name in ("system_instruction", "tools", "tool_config") if name in config]
         if config.get("cached_content") and taken:
             raise ConfigurationError(
-                f"cached_content={config['cached_content']!r} holds the system's text and the tools: this wire takes no "
-                f"{', '.join(taken)} beside it. Leave the system's text out, and use Mode.JSON."
+                f"cached_content={config['cached_content']!r} holds the system's text and the tools: beside it "
+                f"this wire takes no {', '.join(taken)}. Leave the system's text out, and use Mode.JSON."
             )
         return Request(body, call.stream)
 
@@ -71,12 +73,12 @@ class Google:
         deltas = self._read(wire, 0)
         text = "".join(delta.text for delta in deltas if delta.channel == TEXT)
         calls = [ToolCall(d.id or "", d.name or "", d.text) for d in deltas if d.channel != TEXT]
-        finish = next((delta.finish for delta in deltas if delta.finish), "stop")
+        finish: Finish | None = next((delta.finish for delta in deltas if delta.finish), None)
         refusal = next((delta.refusal for delta in deltas if delta.refusal), None)
         if refusal is None and not wire.get("candidates"):
             said = json.dumps(wire, default=str)[:300]
             raise ResponseParsingError(f"The response has no candidates: {said}", text=said)
-        return Reply(text, calls, finish, refusal, _usage(wire.get("usageMetadata")))
+        return Reply(text, calls, finish or "stop", refusal, _usage(wire.get("usageMetadata")))
 
     def delta(self, event: Json) -> Sequence[Delta]:
         return self._read(event, 0)
@@ -97,7 +99,9 @@ class Google:
         made = [_made(call) for call in reply.calls]
         if made and None not in made:
             said: list[Any] = [*([{"text": reply.text}] if reply.text else []), *made]
-            answered = [{"functionResponse": {"name": c.name, "response": {"error": notes}}} for c in reply.calls]
+            answered: list[Json] = [
+                {"functionResponse": {"name": c.name, "response": {"error": notes}}} for c in reply.calls
+            ]
         else:
             said = [{"text": text} for text in (reply.text, *(call.arguments for call in reply.calls)) if text]
             answered = [{"text": notes}]

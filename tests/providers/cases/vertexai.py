@@ -10,7 +10,7 @@ class NoCredentials(Credentials):
     """Credentials that need no server to be valid."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # the SDK's own
         self.token = "none"
 
     def refresh(self, request: Any) -> None:
