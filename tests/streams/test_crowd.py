@@ -5,60 +5,70 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
-from people import Person, tasks
+from persons import Person, tasks
 
 from colours import Colour, asking
 from instructor.exceptions import IncompleteOutputException, InstructorRetryException
 from instructor.testing import Asked, Gate, Reply, Scripted, tools
 
 _CROWD, _ITEMS = 50, 12
+_WHOLE, _DROPPED, _CUT, _HELD, _WRONG = range(5)
+
+
+def kind(number: int) -> int:
+    """What becomes of a member of the crowd. The dropped may go on; the cut and the wrong have no budget."""
+    return number % 5
+
+
+def provider(gate: Gate) -> Callable[[Asked], Reply]:
+    faults: dict[int, Any] = {
+        _WHOLE: {},
+        _DROPPED: {"drop_after": 30},
+        _CUT: {"cut_after": 30},
+        _HELD: {"wait_after": 30, "gate": gate},
+        _WRONG: {"corrupt_item": 3},
+    }
+
+    def reply(asked: Asked) -> Reply:
+        """Answer one member, whose number is in the message; a second request of his is a continuation."""
+        number = int(asked.messages[0]["content"])
+        items = [{"id": number * 100 + place, "name": f"of {number}"} for place in range(_ITEMS)]
+        if len(asked.messages) == 1:
+            return tools(tasks(*items), chunk=7).but(**faults[kind(number)])
+        shown = json.loads(asked.messages[1]["tool_calls"][0]["function"]["arguments"])["tasks"]
+        return tools(tasks(*items[shown[-1]["id"] % 100 + 1 :]))
+
+    return reply
+
+
+async def read(client: Any, number: int, found: list[Person]) -> None:
+    stream = client.create_iterable(
+        response_model=Person,
+        max_retries=0 if kind(number) in (_CUT, _WRONG) else 2,
+        **asking(messages=[{"role": "user", "content": str(number)}]),
+    )
+    async for person in stream:
+        found.append(person)  # noqa: PERF401 - what came before an error counts
 
 
 async def test_fifty_streams_do_not_mix(capfd: pytest.CaptureFixture[str]) -> None:
-    held = Gate()
-
-    def reply(asked: Asked) -> Reply:
-        """Answer one of the crowd, whose number is in its message; by it the reply is whole, held, cut or wrong."""
-        number = int(asked.messages[0]["content"])
-        items = [{"id": number * 100 + place, "name": f"of {number}"} for place in range(_ITEMS)]
-        whole = tools(tasks(*items), chunk=7)
-        if len(asked.messages) > 1:
-            done = json.dumps(asked.messages[1]).count("of ")
-            return tools(tasks(*items[_place_after(asked) :])) if done else whole
-        kinds = {1: {"drop_after": 30}, 2: {"cut_after": 30}, 3: {"wait_after": 30, "gate": held}}
-        if number % 5 == 4:
-            return whole.but(corrupt_item=3)
-        return whole.but(**kinds.get(number % 5, {}))  # type: ignore[arg-type]
-
-    def _place_after(asked: Asked) -> int:
-        shown = json.loads(asked.messages[1]["tool_calls"][0]["function"]["arguments"])["tasks"]
-        return shown[-1]["id"] % 100 + 1
-
-    found: dict[int, list[Person]] = {number: [] for number in range(_CROWD)}
-
+    gate = Gate()
+    found: list[list[Person]] = [[] for _ in range(_CROWD)]
     async with Colour("awaiting") as colour:
-        with Scripted(reply) as server:
+        with Scripted(provider(gate)) as server:
             client = colour.client(server)
-
-            async def read(number: int) -> None:
-                retries = 0 if number % 5 in (2, 4) else 2
-                message = {"role": "user", "content": str(number)}
-                stream = client.create_iterable(
-                    **asking(messages=[message]), response_model=Person, max_retries=retries
-                )
-                async for person in stream:
-                    found[number].append(person)
-
-            tasks_ = [asyncio.create_task(read(number)) for number in range(_CROWD)]
+            crowd = [asyncio.create_task(read(client, number, found[number])) for number in range(_CROWD)]
             for _ in range(_CROWD // 5):
-                await colour.off_loop(held.reached)
-            others = [task for number, task in enumerate(tasks_) if number % 5 != 3]
-            outcomes = await asyncio.gather(*others, return_exceptions=True)
-            for task in tasks_[3::5]:
+                await colour.off_loop(gate.reached)
+            outcomes = await asyncio.gather(
+                *(crowd[n] for n in range(_CROWD) if kind(n) != _HELD), return_exceptions=True
+            )
+            for task in crowd[_HELD::5]:
                 task.cancel()
-            for task in tasks_[3::5]:
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
                 assert task.cancelled()
@@ -66,16 +76,16 @@ async def test_fifty_streams_do_not_mix(capfd: pytest.CaptureFixture[str]) -> No
             await colour.off_loop(server.wait_closed)
             assert server.open_connections == 0
             assert sum(served.client_left for served in server.served) == _CROWD // 5
-    kinds = [type(outcome) for outcome in outcomes]
     for number in range(_CROWD):
         here = [person.id - number * 100 for person in found[number]]
-        if number % 5 in (0, 1):
+        if kind(number) in (_WHOLE, _DROPPED):
             assert here == list(range(_ITEMS))
-        elif number % 5 == 4:
+        elif kind(number) == _WRONG:
             assert here == [place for place in range(_ITEMS) if place != 3]
         else:
             assert 0 < len(here) < _ITEMS
             assert here == list(range(len(here)))
+    kinds = [type(outcome) for outcome in outcomes]
     assert kinds.count(IncompleteOutputException) == kinds.count(InstructorRetryException) == _CROWD // 5
     assert kinds.count(type(None)) == 2 * _CROWD // 5
     assert capfd.readouterr() == ("", "")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import httpx2
 import openai
 import pytest
 from openai.types.chat import ChatCompletion
-from people import Person, asking, ids, people, said, stream_of, taken, tasks
+from persons import Person, ids, people, said, stream_of, taken, tasks
 
-from colours import Colour
+from colours import Colour, asking
 from instructor import Mode, Usage
 from instructor.exceptions import IncompleteOutputException, InstructorRetryException, ProviderError, RefusalError
 from instructor.testing import Scripted, content, error, refusal, tools
@@ -102,13 +103,13 @@ async def test_the_completion_is_the_providers_object(colour: Colour) -> None:
     with Scripted([tools(people(1, 2), usage=USAGE)]) as server:
         stream = stream_of(colour, server)
         await colour.items(stream)
-    completion = stream.completion
-    assert type(completion) is ChatCompletion
+    completion: Any = stream.completion
     assert (completion.id, completion.model) == ("chatcmpl-1", "scripted")
     call = completion.choices[0].message.tool_calls[0]
     assert (call.function.name, call.function.arguments) == ("IterablePerson", people(1, 2))
     assert completion.choices[0].finish_reason == "tool_calls"
     assert completion.usage.total_tokens == 120
+    assert type(completion) is ChatCompletion
     assert stream.response_headers["x-request-id"] == "req_1"
 
 
@@ -128,7 +129,7 @@ async def test_the_report_tells_of_time(colour: Colour) -> None:
         stream = stream_of(colour, server)
         assert stream.report.time_to_first_item is None
         await colour.next(stream)
-        first = stream.report.time_to_first_item
+        first: Any = stream.report.time_to_first_item
         assert first > 0
         await colour.items(stream)
     assert stream.report.time_to_first_item == first

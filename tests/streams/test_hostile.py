@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from people import stream_of
+from persons import stream_of
 
 from colours import Colour
 from instructor import Mode

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Optional, Union
 
 import pytest
-from people import Person, ids, people, said, stream_of, taken, tasks
+from persons import Person, ids, people, said, stream_of, taken, tasks
 from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 

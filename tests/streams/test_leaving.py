@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from people import Person, ids, people, stream_of, taken
+from persons import Person, ids, people, stream_of, taken
 
 from colours import Colour
 from instructor.exceptions import InstructorRetryException

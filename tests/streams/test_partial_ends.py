@@ -6,7 +6,7 @@ from typing import Any
 
 import openai
 import pytest
-from people import said, taken
+from persons import said, taken
 from pydantic import BaseModel, ValidationError
 
 from colours import Colour, asking

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from people import Person, ids, said, taken, tasks
+from persons import Person, ids, said, taken, tasks
 
 from colours import Colour, asking
 from instructor import Mode
@@ -58,7 +58,7 @@ async def test_the_good_items_then_the_error(colour: Colour, mode: Mode, fault: 
                 assert (len(found), report.complete) == (len(ITEMS), True), place
                 continue
             assert isinstance(error, IncompleteOutputException), (place, error)
-            assert error.report is report
+            assert error.report is stream.report
             assert error.failed_items == []
             assert (report.good, report.attempts, report.complete) == (len(found), 1, False), place
             assert report.finish_reason == ("length" if fault == "length" else None), place

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import tenacity
-from people import Person, ids, people, said, stream_of, taken, tasks
+from persons import Person, ids, people, said, stream_of, taken, tasks
 from pydantic import BaseModel, ValidationError, field_validator
 
 from colours import Colour, asking

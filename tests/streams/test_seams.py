@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from people import Person, ids, people, stream_of, taken, tasks
+from persons import Person, ids, people, stream_of, taken, tasks
 
 from colours import Colour
 from instructor import Watchdog

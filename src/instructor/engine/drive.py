@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Generator
 from typing import Any
 
 from instructor.engine.ports import AsyncConnection, AsyncTransport, Connection, Transport
@@ -19,15 +19,15 @@ from instructor.engine.steps import Close, Do, Emit, Open, Read, Send, Steps, Wa
 def drive(flow: Steps, transport: Transport, farewell: Steps | None = None) -> Generator[Any, None, None]:
     """Run a flow by waiting, and yield the values it emits; `farewell` is a last flow, run even if the user left."""
     connection: Connection | None = None
-    resume: Callable[[Any], Any] = flow.send
     outcome: Any = None
+    failure: Exception | None = None
     try:
         while True:
             try:
-                step = resume(outcome)
+                step = flow.send(outcome) if failure is None else flow.throw(failure)
             except StopIteration:
                 return
-            resume, outcome = flow.send, None
+            outcome = failure = None
             if type(step) is Emit:
                 yield from step.values
                 continue
@@ -49,7 +49,7 @@ def drive(flow: Steps, transport: Transport, farewell: Steps | None = None) -> G
                     closing, connection = connection, None
                     closing.close()
             except Exception as error:
-                resume, outcome = flow.throw, error
+                failure = error
     finally:
         flow.close()
         try:
@@ -63,15 +63,15 @@ def drive(flow: Steps, transport: Transport, farewell: Steps | None = None) -> G
 async def adrive(flow: Steps, transport: AsyncTransport, farewell: Steps | None = None) -> AsyncGenerator[Any, None]:
     """Run a flow by awaiting, and yield the values it emits; `farewell` is a last flow, run even if the user left."""
     connection: AsyncConnection | None = None
-    resume: Callable[[Any], Any] = flow.send
     outcome: Any = None
+    failure: Exception | None = None
     try:
         while True:
             try:
-                step = resume(outcome)
+                step = flow.send(outcome) if failure is None else flow.throw(failure)
             except StopIteration:
                 return
-            resume, outcome = flow.send, None
+            outcome = failure = None
             if type(step) is Emit:
                 for value in step.values:
                     yield value
@@ -96,7 +96,7 @@ async def adrive(flow: Steps, transport: AsyncTransport, farewell: Steps | None 
                     closing, connection = connection, None
                     await closing.close()
             except Exception as error:
-                resume, outcome = flow.throw, error
+                failure = error
     finally:
         flow.close()
         try:

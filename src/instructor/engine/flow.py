@@ -82,6 +82,7 @@ class Extraction:
                 verdict = yield Do(retrying.iter, (state,))
             except Exception as error:
                 yield from self._give_up(error)
+                raise  # it has raised; a type checker cannot see that
             if isinstance(verdict, DoSleep):
                 state.prepare_for_next_attempt()
                 yield Wait(float(verdict))
@@ -350,7 +351,7 @@ class Extraction:
             yield from self._deliver_at(place, outcome)
 
     def _is_whole_list(self, answers: Sequence[Outcome]) -> bool:
-        """Whether everything was given again: as many items, and the last good ones, which are known still, the same."""
+        """Whether all was given again: as many items, and the last good ones, which are known still, the same."""
         if len(answers) != self._count:
             return False
         last = list(zip(answers[-len(self._tail) :], self._tail, strict=True))
