@@ -89,7 +89,7 @@ def contents_of(messages: Sequence[Message]) -> list[Json]:
         if role in ("tool", "function"):
             name = message.get("name") or names.get(message.get("tool_call_id") or "") or ""
             response = {"name": name, "response": {"result": message.get("content")}}
-            if contents and "functionResponse" in contents[-1]["parts"][-1]:  # the answers to one turn's calls
+            if contents and any("functionResponse" in part for part in contents[-1]["parts"]):  # to one turn's calls
                 contents[-1]["parts"].append({"functionResponse": response})
                 continue
             parts: list[Json] = [{"functionResponse": response}]

@@ -1,0 +1,131 @@
+"""What is Mistral's own, and Cohere's: names of options, calls without numbers, replies that end in an error."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+import instructor
+from cases import Case
+from cases.cohere import CASE as COHERE
+from cases.mistral import CASE as MISTRAL
+from colours import Colour
+from instructor import Mode
+from instructor.exceptions import ConfigurationError, IncompleteOutputException, InstructorError, ProviderError
+from instructor.testing import Scripted, answer, body, content, events, tools
+
+USER = {"name": "Jason", "age": 10}
+
+
+class User(BaseModel):
+    name: str
+    age: int
+
+
+class Place(BaseModel):
+    city: str
+
+
+class Maybe(BaseModel):
+    user: User | Place
+
+
+async def run(colour: Colour, case: Case, server: Scripted, mode: Mode, model: Any, **options: Any) -> Any:
+    """Make one call with a client of its own; a stream's items where `options` say so."""
+    client: Any = instructor.from_provider(f"{case.name}/scripted", colour.awaiting, mode=mode, **case.options(server))
+    try:
+        made = client.create(response_model=model, **{"messages": [{"role": "user", "content": "x"}], **options})
+        return await (colour.items(made) if options.get("stream") else colour.result(made))
+    finally:
+        assert case.close is not None
+        await case.close(client.client)
+
+
+@pytest.mark.parametrize(
+    ("case", "named"),
+    [
+        (MISTRAL, {"random_seed": 1, "max_tokens": 5}),
+        (COHERE, {"seed": 1, "max_tokens": 5, "p": 0.5, "k": 2, "stop_sequences": ["END"]}),
+    ],
+    ids=["mistral", "cohere"],
+)
+async def test_options_by_their_other_names(colour: Colour, case: Case, named: Any) -> None:
+    options: Any = {"seed": 1, "max_completion_tokens": 5}
+    if case is COHERE:
+        options |= {"top_p": 0.5, "top_k": 2, "stop": "END"}
+    messages = [{"role": "developer", "content": "Be exact."}, {"role": "user", "content": "x"}]
+    with Scripted([answer(USER)]) as server:
+        assert await run(colour, case, server, Mode.TOOLS, User, messages=messages, **options) == User(**USER)
+    sent = server.requests[0].body
+    assert {name: sent.get(name) for name in named} == named
+    assert [message["role"] for message in sent["messages"]] == ["system", "user"]
+
+
+async def test_mistrals_calls_without_an_index_are_several(colour: Colour) -> None:
+    calls = [
+        {"id": f"c{at}", "function": {"name": type(each).__name__, "arguments": each.model_dump_json()}}
+        for at, each in enumerate((User(**USER), Place(city="Bath")))
+    ]
+    chunk = {"id": "1", "model": "m", "object": "chat.completion.chunk", "created": 1}
+    choice = {"index": 0, "delta": {"role": "assistant", "tool_calls": calls}, "finish_reason": "tool_calls"}
+    with Scripted([events([{**chunk, "choices": [choice]}, "[DONE]"])]) as server:
+        found = await run(colour, MISTRAL, server, Mode.PARALLEL_TOOLS, list[User | Place], stream=True)
+    assert found == [User(**USER), Place(city="Bath")]
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize(
+    ("case", "reason"), [(MISTRAL, "error"), (COHERE, "ERROR"), (COHERE, "TIMEOUT")], ids=["mistral", "cohere", "late"]
+)
+async def test_a_reply_that_ends_in_an_error(colour: Colour, case: Case, reason: str, streamed: bool) -> None:
+    cut = content('{"name": "Jas').but(finish=reason)
+    with Scripted([cut]) as server, pytest.raises(InstructorError) as failed:
+        await run(colour, case, server, Mode.MD_JSON, User, stream=streamed, max_retries=0)
+    assert isinstance(failed.value.__cause__, ProviderError)
+    assert "ended with" in str(failed.value)
+    assert isinstance(failed.value, IncompleteOutputException) == streamed
+
+
+async def test_mistrals_model_has_a_length_too(colour: Colour) -> None:
+    cut = content('{"name": "Jas').but(finish="model_length")
+    with Scripted([cut]) as server, pytest.raises(IncompleteOutputException, match="length limit"):
+        await run(colour, MISTRAL, server, Mode.MD_JSON, User)
+    assert len(server.requests) == 1
+
+
+async def test_coheres_first_clients_have_its_second_chat(colour: Colour) -> None:
+    cohere = COHERE.row.load()
+    with Scripted([answer(USER)]) as server:
+        sdk = (cohere.AsyncClient if colour.awaiting else cohere.Client)(**COHERE.options(server))
+        client = instructor.from_cohere(sdk, model="m")
+        found = await colour.result(client.create(User, [{"role": "user", "content": "x"}]))
+        assert COHERE.close is not None
+        await COHERE.close(sdk)
+    assert found == User(**USER)
+    assert server.requests[0].path == "/v2/chat"
+
+
+async def test_coheres_tool_turns_have_only_what_it_knows(colour: Colour) -> None:
+    with Scripted([tools({"name": 1}), answer(USER)]) as server:
+        assert await run(colour, COHERE, server, Mode.TOOLS, User) == User(**USER)
+    _, said, answered = server.requests[1].body["messages"]
+    assert set(said) == {"role", "tool_calls"}
+    assert set(answered) == {"role", "tool_call_id", "content"}
+    assert said["tool_calls"][0]["id"] == answered["tool_call_id"]
+
+
+async def test_cohere_cannot_be_held_to_a_choice(colour: Colour) -> None:
+    with Scripted() as server, pytest.raises(ConfigurationError, match=r"Mode\.TOOLS"):
+        await run(colour, COHERE, server, Mode.JSON_SCHEMA, Maybe)
+    assert not server.requests
+
+
+async def test_thoughts_are_no_answer(colour: Colour) -> None:
+    thinking = {"type": "thinking", "thinking": "Not {this}."}
+    message = {"role": "assistant", "content": [thinking, {"type": "text", "text": json.dumps(USER)}]}
+    whole = {"id": "1", "finish_reason": "COMPLETE", "message": message}
+    with Scripted([body(whole)]) as server:
+        assert await run(colour, COHERE, server, Mode.JSON, User) == User(**USER)
