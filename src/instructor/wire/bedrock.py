@@ -7,19 +7,18 @@ come after it, in `metadata`.
 
 from __future__ import annotations
 
-import base64
 import json
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from instructor.engine import prompts
 from instructor.engine.call import TEXT, Call, Delta, Finish, Json, Message, Reply, Request, ToolCall
 from instructor.engine.ports import Tool
-from instructor.exceptions import ConfigurationError, ResponseParsingError
+from instructor.exceptions import ResponseParsingError
 from instructor.mode import Mode
 from instructor.usage import Usage
-from instructor.wire.messages import SYSTEM_ROLES, as_object, with_last_user, with_system
+from instructor.wire.bedrock_turns import alternating, blocks, turn_of, use
+from instructor.wire.messages import SYSTEM_ROLES, with_last_user, with_system
 from instructor.wire.schemas import BEDROCK, demanded
 
 _FINISH: dict[str, Finish] = {
@@ -36,7 +35,6 @@ _INFERENCE = {
     "top_p": "topP",
     "stop": "stopSequences",
 }
-_DATA_URI = re.compile(r"data:image/(\w+);base64,(.*)", re.DOTALL)
 
 
 class Bedrock:
@@ -58,11 +56,11 @@ class Bedrock:
         if options.get("top_k") is not None:
             more = body.get("additionalModelRequestFields") or {}
             body["additionalModelRequestFields"] = {"top_k": options["top_k"], **more}
-        system = _blocks(body.pop("system", None))
+        system = blocks(body.pop("system", None))
         for message in messages:
             if message.get("role") in SYSTEM_ROLES:
-                system += _blocks(message.get("content"))
-        body["messages"] = _alternating(_turn(each) for each in messages if each.get("role") not in SYSTEM_ROLES)
+                system += blocks(message.get("content"))
+        body["messages"] = alternating(turn_of(each) for each in messages if each.get("role") not in SYSTEM_ROLES)
         return {**body, "system": system} if system else body
 
     def encode(self, call: Call) -> Request:
@@ -125,7 +123,7 @@ class Bedrock:
         said = _said(reply)
         turns: list[Json] = [{"role": "assistant", "content": said}] if said else []
         turns.append({"role": "user", "content": answered or [{"text": notes}]})
-        return Request({**request.body, "messages": _alternating([*request.body["messages"], *turns])}, request.stream)
+        return Request({**request.body, "messages": alternating([*request.body["messages"], *turns])}, request.stream)
 
     def assemble(self, reply: Reply, head: Json) -> Json:
         del head  # the first event says whose turn it is, which is known
@@ -152,62 +150,9 @@ def _choice(call: Call, body: Json) -> Json:
     return {"auto": {}} if thinks or call.mode is Mode.PARALLEL_TOOLS else {"tool": {"name": call.output.name}}
 
 
-def _alternating(turns: Iterable[Json]) -> list[Json]:
-    """Join what one side says in a row: the wire wants the two to take turns."""
-    joined: list[Json] = []
-    for turn in turns:
-        if joined and joined[-1]["role"] == turn["role"]:
-            joined[-1] = {**joined[-1], "content": [*joined[-1]["content"], *turn["content"]]}
-        else:
-            joined.append(turn)
-    return joined
-
-
-def _turn(message: Message) -> Json:
-    """Write a message as this wire has it, where a tool's result is a block of the user's."""
-    if message.get("role") == "tool":
-        result = {"toolUseId": message.get("tool_call_id"), "content": _blocks(message.get("content"))}
-        return {"role": "user", "content": [{"toolResult": result}]}
-    uses: list[Json] = [
-        _use(ToolCall(call["id"], call["function"]["name"], call["function"]["arguments"]))
-        for call in message.get("tool_calls") or ()
-    ]
-    return {**_without_calls(message), "content": [*_blocks(message.get("content")), *uses]}
-
-
-def _without_calls(message: Message) -> Json:
-    return {key: value for key, value in message.items() if key not in ("tool_calls", "name")}
-
-
-def _blocks(content: Any) -> list[Json]:
-    if not content:
-        return []
-    if isinstance(content, str):
-        return [{"text": content}]
-    return [_block(part) if isinstance(part, Mapping) else {"text": str(part)} for part in content]
-
-
-def _block(part: Mapping[str, Any]) -> Json:
-    """Write a part of a message: OpenAI's two kinds are translated, this wire's own stay."""
-    if part.get("type") == "text":
-        return {"text": part["text"]}
-    if part.get("type") != "image_url":
-        return dict(part)
-    url = part["image_url"]["url"] if isinstance(part["image_url"], Mapping) else part["image_url"]
-    found = _DATA_URI.fullmatch(url)
-    if found is None:
-        raise ConfigurationError(f"This wire takes images as data:image/...;base64,... only, not {url[:80]!r}.")
-    kind = found[1].replace("jpg", "jpeg")
-    return {"image": {"format": kind, "source": {"bytes": base64.b64decode(found[2])}}}
-
-
 def _said(reply: Reply) -> list[Json]:
     text: list[Json] = [{"text": reply.text}] if reply.text.strip() else []
-    return [*text, *map(_use, reply.calls)]
-
-
-def _use(call: ToolCall) -> Json:
-    return {"toolUse": {"toolUseId": call.id, "name": call.name, "input": as_object(call.arguments)}}
+    return [*text, *map(use, reply.calls)]
 
 
 def _text(arguments: Any) -> str:

@@ -19,6 +19,7 @@ from instructor.usage import Usage
 from instructor.wire.messages import with_last_user, with_system
 from instructor.wire.schemas import XAI as SUBSET
 from instructor.wire.schemas import demanded, strict
+from instructor.wire.xai_messages import OURS, content_of, from_proto, message_of, tool_of, users_tool
 
 _FINISH: dict[str, Finish] = {
     "REASON_STOP": "stop",
@@ -28,8 +29,6 @@ _FINISH: dict[str, Finish] = {
     "REASON_TIME_LIMIT": "length",
 }
 _REASONS = {"stop": "REASON_STOP", "tool": "REASON_TOOL_CALLS", "length": "REASON_MAX_LEN"}
-_OURS = "TOOL_CALL_TYPE_CLIENT_SIDE_TOOL"
-"""Calls of other types are the provider's own, and made already."""
 
 
 class XAI:
@@ -42,15 +41,15 @@ class XAI:
         """Give messages that the SDK's `user()`, `system()`, ... made as dicts."""
         if not isinstance(messages, Sequence) or isinstance(messages, (str, bytes)):
             return messages
-        return [_from_proto(message) if hasattr(message, "DESCRIPTOR") else message for message in messages]
+        return [from_proto(message) if hasattr(message, "DESCRIPTOR") else message for message in messages]
 
     def plain(self, messages: Sequence[Message], options: Mapping[str, Any]) -> Json:
         """Write a request that asks for no shape."""
-        body: Json = {**options, "messages": [_message(message) for message in messages]}
+        body: Json = {**options, "messages": [message_of(message) for message in messages]}
         if isinstance(body.get("stop"), str):
             body["stop"] = [body["stop"]]
         if body.get("tools"):
-            body["tools"] = [_users_tool(tool) for tool in body["tools"]]
+            body["tools"] = [users_tool(tool) for tool in body["tools"]]
         return body
 
     def encode(self, call: Call) -> Request:
@@ -61,7 +60,7 @@ class XAI:
         body = self.plain(messages, call.options)
         if call.mode.by_tool:
             told = [
-                _tool(
+                tool_of(
                     tool.name, tool.description, strict(tool.schema, SUBSET) or tool.schema
                 )  # all tools are strict here
                 for tool in call.output.tools
@@ -100,13 +99,13 @@ class XAI:
     def correct(self, request: Request, reply: Reply, notes: str) -> Request:
         turns: list[Json] = []
         if reply.calls or reply.text:
-            turns.append({"role": "ROLE_ASSISTANT", "content": _content(reply.text), **_said(reply)})
+            turns.append({"role": "ROLE_ASSISTANT", "content": content_of(reply.text), **_said(reply)})
         if reply.calls:
             turns += [
-                {"role": "ROLE_TOOL", "tool_call_id": call.id, "content": _content(notes)} for call in reply.calls
+                {"role": "ROLE_TOOL", "tool_call_id": call.id, "content": content_of(notes)} for call in reply.calls
             ]
         else:
-            turns.append({"role": "ROLE_USER", "content": _content(notes)})
+            turns.append({"role": "ROLE_USER", "content": content_of(notes)})
         return Request({**request.body, "messages": [*request.body["messages"], *turns]}, request.stream)
 
     def assemble(self, reply: Reply, head: Json) -> Json:
@@ -140,58 +139,12 @@ class XAI:
         return [*deltas, Delta(finish=finish, usage=usage)] if finish or usage else deltas
 
 
-def _from_proto(message: Any) -> Json:
-    from google.protobuf.json_format import MessageToDict  # the SDK's; a message of its making is at hand
-
-    made: Json = MessageToDict(message, preserving_proto_field_name=True)
-    return {**made, "role": str(made.get("role")).removeprefix("ROLE_").lower()}
-
-
-def _message(message: Message) -> Json:
-    role = str(message.get("role") or "user")
-    made: Json = {key: value for key, value in message.items() if key not in ("role", "content", "tool_calls")}
-    made.update(role=f"ROLE_{role.upper()}", content=_content(message.get("content")))
-    if message.get("tool_calls"):
-        made["tool_calls"] = [{**call, "type": _OURS} for call in message["tool_calls"]]
-    return made
-
-
-def _content(content: Any) -> list[Json]:
-    if not content:
-        return []
-    if isinstance(content, str):
-        return [{"text": content}]
-    return [_part(part) if isinstance(part, Mapping) else {"text": str(part)} for part in content]
-
-
-def _part(part: Mapping[str, Any]) -> Json:
-    """Write a part of a message: OpenAI's two kinds are translated, this wire's own stay."""
-    if part.get("type") == "text":
-        return {"text": part["text"]}
-    if part.get("type") != "image_url":
-        return dict(part)
-    image = part["image_url"] if isinstance(part["image_url"], Mapping) else {"url": part["image_url"]}
-    return {"image_url": {"image_url": image["url"], "detail": f"DETAIL_{str(image.get('detail') or 'auto').upper()}"}}
-
-
-def _tool(name: str, description: str, schema: Json) -> Json:
-    return {"function": {"name": name, "description": description, "parameters": json.dumps(schema)}}
-
-
-def _users_tool(tool: Any) -> Any:
-    """Translate a tool as OpenAI's wire has it; what the SDK's functions made stays."""
-    if not isinstance(tool, Mapping) or tool.get("type") != "function":
-        return tool
-    function = tool["function"]
-    return _tool(function["name"], function.get("description") or "", function.get("parameters") or {})
-
-
 def _is_models(message: Mapping[str, Any]) -> bool:
     return message.get("role") in ("ROLE_ASSISTANT", None)
 
 
 def _our_calls(message: Mapping[str, Any]) -> Iterator[Json]:
-    return (call for call in message.get("tool_calls") or () if call.get("type") in (_OURS, None))
+    return (call for call in message.get("tool_calls") or () if call.get("type") in (OURS, None))
 
 
 def _call(call: Json) -> ToolCall:
@@ -201,7 +154,7 @@ def _call(call: Json) -> ToolCall:
 
 def _said(reply: Reply) -> Json:
     calls = [
-        {"id": call.id, "type": _OURS, "function": {"name": call.name, "arguments": call.arguments}}
+        {"id": call.id, "type": OURS, "function": {"name": call.name, "arguments": call.arguments}}
         for call in reply.calls
     ]
     return {"tool_calls": calls} if calls else {}
