@@ -148,6 +148,15 @@ class Provider:
         return settings
 
 
+OLDER: Mapping[Mode, Mode] = {Mode.FUNCTIONS: Mode.TOOLS, Mode.JSON_O1: Mode.JSON_SCHEMA}
+"""What the older names of modes mean to all that speak OpenAI's wire."""
+NOT_STRICT: Mapping[str, Any] = {
+    "modes": tuple(mode for mode in OpenAIChat.modes if mode is not Mode.TOOLS_STRICT),
+    "legacy": {**OLDER, Mode.TOOLS_STRICT: Mode.TOOLS},
+}
+"""The facts of one that holds no tool's arguments to their schema."""
+
+
 def openai_compatible(name: str, *, key: str, base_url: str, **facts: Any) -> Provider:
     """Make the row of a provider whose endpoint speaks the chat-completions wire, by the SDK that is made for it."""
     return Provider(
@@ -162,7 +171,7 @@ def openai_compatible(name: str, *, key: str, base_url: str, **facts: Any) -> Pr
             "wire": Wire(OpenAIChat(name)),
             "options": {"base_url": base_url},
             "modes": OpenAIChat.modes,
-            "legacy": {Mode.FUNCTIONS: Mode.TOOLS, Mode.JSON_O1: Mode.JSON_SCHEMA},
+            "legacy": OLDER,
             **facts,
         },
     )

@@ -1,6 +1,6 @@
 import os
 
-from instructor.providers import openai_compatible
+from instructor.providers import NOT_STRICT, openai_compatible
 
 _PLACES = ("DATABRICKS_BASE_URL", "DATABRICKS_HOST", "DATABRICKS_WORKSPACE_URL")
 
@@ -16,4 +16,6 @@ def _options() -> dict[str, str]:
 
 
 _REQUIRED = {"base_url": f"set {_PLACES[1]} or give base_url="}
-PROVIDER = openai_compatible("databricks", key="DATABRICKS_TOKEN", base_url="", options=_options, required=_REQUIRED)
+PROVIDER = openai_compatible(
+    "databricks", key="DATABRICKS_TOKEN", base_url="", options=_options, required=_REQUIRED, **NOT_STRICT
+)

@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 
 from instructor.engine.call import Delta, Json
-from instructor.providers import Provider, Wire
+from instructor.providers import NOT_STRICT, Provider, Wire
 from instructor.wire.openai_chat import OpenAIChat
 
 
@@ -19,6 +19,6 @@ PROVIDER = Provider(
     clients=("Groq",),
     async_clients=("AsyncGroq",),
     wire=Wire(_Chat("groq", counts_streams=False)),
-    modes=OpenAIChat.modes,
+    **NOT_STRICT,
     key="GROQ_API_KEY",
 )

@@ -1,7 +1,7 @@
 import os
 
 from instructor.mode import Mode
-from instructor.providers import openai_compatible
+from instructor.providers import NOT_STRICT, openai_compatible
 
 _WITH_TOOLS = (
     *("llama3.1", "llama3.2", "llama3.3", "llama4", "mistral-nemo", "firefunction-v2", "command-a", "command-r"),
@@ -23,4 +23,5 @@ PROVIDER = openai_compatible(
     base_url="",
     options=_options,
     default=_default,
+    **NOT_STRICT,
 )

@@ -1,7 +1,7 @@
 from functools import partial
 
 from instructor.mode import Mode
-from instructor.providers import Provider, Wire
+from instructor.providers import OLDER, Provider, Wire
 from instructor.transport.stainless import AsyncStainless, Stainless
 from instructor.wire.openai_chat import OpenAIChat
 from instructor.wire.openai_responses import OpenAIResponses
@@ -20,10 +20,6 @@ PROVIDER = Provider(
             OpenAIResponses("openai"), partial(Stainless, path=_PATH), partial(AsyncStainless, path=_PATH)
         )
     },
-    legacy={
-        Mode.FUNCTIONS: Mode.TOOLS,
-        Mode.JSON_O1: Mode.JSON_SCHEMA,
-        Mode.RESPONSES_TOOLS_WITH_INBUILT_TOOLS: Mode.RESPONSES_TOOLS,
-    },
+    legacy={**OLDER, Mode.RESPONSES_TOOLS_WITH_INBUILT_TOOLS: Mode.RESPONSES_TOOLS},
     key="OPENAI_API_KEY",
 )

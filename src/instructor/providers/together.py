@@ -1,4 +1,4 @@
-from instructor.providers import Provider, Wire
+from instructor.providers import NOT_STRICT, Provider, Wire
 from instructor.wire.openai_chat import OpenAIChat
 
 PROVIDER = Provider(
@@ -7,6 +7,6 @@ PROVIDER = Provider(
     clients=("Together", "openai:OpenAI"),
     async_clients=("AsyncTogether", "openai:AsyncOpenAI"),
     wire=Wire(OpenAIChat("together", counts_streams=False)),  # its last chunk does so anyway
-    modes=OpenAIChat.modes,
+    **NOT_STRICT,
     key="TOGETHER_API_KEY",
 )
