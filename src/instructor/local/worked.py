@@ -15,7 +15,7 @@ from instructor.engine.call import Json
 
 TURNS = (
     (2, "My first one, {0.who}, {0.does}, my second, {1.who} ({1.aside}), is here too."),
-    (1, "We have {0.who}, who {0.does}."),
+    (1, "We met {0.who}, {0.aside}."),
     (3, "The list is {0.who}, {0.aside}, and {1.who}, {1.longer}, and {2.who}, who {2.does}."),
     (1, "Now {0.who} {0.does}."),
 )
