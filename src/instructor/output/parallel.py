@@ -27,12 +27,12 @@ class Parallel:
 
     def __init__(self, kind: Any) -> None:
         union = get_origin(kind) in (Union, types.UnionType)
-        self.members = {one.name: one for one in map(One, get_args(kind) if union else (kind,))}
+        self.members = _named(map(One, get_args(kind) if union else (kind,)))
         if any(one.wrapped for one in self.members.values()):
             raise ConfigurationError(f"Mode.PARALLEL_TOOLS takes models, one tool each: {kind!r} is not made of them.")
         self.name = schemas.legal(schemas.name_of(kind))
         self.description = prompts.segmentation(self.name)
-        self.tools = tuple(Tool(one.name, one.description, one.schema) for one in self.members.values())
+        self.tools = tuple(Tool(name, one.description, one.schema) for name, one in self.members.items())
         self.schema = self.tools[0].schema
 
     def replay(self, parts: Iterable[Outcome], mode: Mode) -> Reply:
@@ -41,6 +41,18 @@ class Parallel:
 
     def sink(self, call: Call) -> ParallelSink:
         return ParallelSink(self, call)
+
+
+def _named(members: Iterable[One]) -> dict[str, One]:
+    """Give each member a tool's name of its own: types of two modules may share one."""
+    named: dict[str, One] = {}
+    for one in members:
+        name, count = one.name, 1
+        while name in named:
+            count += 1
+            name = f"{one.name[:60]}_{count}"
+        named[name] = one
+    return named
 
 
 class ParallelSink:
