@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import pickle
 from datetime import date
 from itertools import pairwise
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from documents import MODELS, SEEDS, Known, cuts, write
+from growth import ADDRESS, DAY, NOWHERE, Address, constructed, grow, sink, values
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import (
@@ -20,40 +20,14 @@ from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
-    RootModel,
     ValidationInfo,
     field_validator,
     model_validator,
 )
-from typing_extensions import NotRequired, TypedDict
 
-from instructor.engine.call import TEXT, Call, Delta
-from instructor.engine.ports import Bad, Good, Outcome
+from instructor.engine.call import TEXT, Delta
+from instructor.engine.ports import Bad, Good
 from instructor.mode import Mode
-from instructor.output.growing import Growing, GrowingSink
-from instructor.output.one import One
-
-T = TypeVar("T")
-
-
-def sink(kind: Any, mode: Mode = Mode.TOOLS, **how: Any) -> GrowingSink:
-    output = Growing(One(kind))
-    return output.sink(Call((), output, mode, **how))
-
-
-def grow(kind: Any, pieces: list[str], mode: Mode = Mode.TOOLS, **how: Any) -> list[Outcome]:
-    reader = sink(kind, mode, **how)
-    channel = 0 if mode.by_tool else TEXT
-    found = [good for piece in pieces for good in reader.feed([Delta(channel, piece)])]
-    assert reader.looked <= 2 * sum(map(len, pieces))
-    return found + reader.close()
-
-
-def values(kind: Any, document: Any, **how: Any) -> list[Any]:
-    """Give the snapshots after each character of a document, and the final value."""
-    outcomes = grow(kind, list(json.dumps(document)), **how)
-    assert all(isinstance(outcome, Good) for outcome in outcomes), outcomes[-1]
-    return [outcome.value for outcome in outcomes if isinstance(outcome, Good)]
 
 
 def is_prefix(part: Any, whole: Any) -> bool:
@@ -89,12 +63,6 @@ def test_snapshots_grow_to_the_validated_whole(data: st.DataObject, known: Known
     assert all(is_prefix(old, new) for old, new in pairwise([*found, whole]))
 
 
-class Address(BaseModel):
-    model_config = ConfigDict(frozen=True)
-    street: str
-    since: date
-
-
 class Person(BaseModel):
     model_config = ConfigDict(extra="allow")
     name: str
@@ -104,12 +72,6 @@ class Person(BaseModel):
     addresses: list[Address] = []
     _seen: list[str] = PrivateAttr(default_factory=list)
 
-
-def constructed(**fields: Any) -> Address:
-    return Address.model_construct(set(fields), **{"street": None, "since": None, **fields})
-
-
-NOWHERE = constructed()
 
 PERSON = {
     "name": "Jo",
@@ -201,156 +163,6 @@ def test_what_is_not_valid_stays_as_it_came(strict: bool, count: Any) -> None:
     assert isinstance(snapshot, Good)
     assert snapshot.value.one.count == count
     assert isinstance(outcomes[-1], Bad if strict else Good)
-
-
-@dataclasses.dataclass
-class Point:
-    x: int
-    y: int = 3
-    tags: list[str] = dataclasses.field(default_factory=list)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Fixed:
-    x: int
-    day: date
-
-
-class Row(TypedDict):
-    a: int
-    day: NotRequired[date]
-
-
-class Box(BaseModel, Generic[T]):
-    inside: T
-    more: list[T]
-
-
-class Cat(BaseModel):
-    kind: Literal["cat"]
-    born: date
-
-
-class Dog(BaseModel):
-    kind: Literal["dog"]
-    bark: str
-
-
-class Node(BaseModel):
-    value: int
-    next: Node | None = None
-
-
-Addresses = RootModel[list[Address]]
-
-
-class Zoo(BaseModel):
-    point: Point
-    fixed: Fixed | None = None
-    row: Row | None = None
-    box: Box[Address] | None = None
-    pets: list[Annotated[Cat | Dog, Field(discriminator="kind")]] = []
-    either: Cat | Dog | None = None
-    root: Addresses | None = None
-    node: Node | None = None
-    days: set[date] = set()
-    pair: tuple[int, date] | None = None
-    by_name: dict[str, Address] = {}
-    texts: str | list[str] = ""
-
-
-ADDRESS = {"street": "A", "since": "2020-01-02"}
-DAY = date(2020, 1, 2)
-CAT = {"kind": "cat", "born": "2020-01-02"}
-NODE = Node(value=1, next=Node(value=2))
-
-
-@pytest.mark.parametrize(
-    ("field", "document", "while_open", "closed"),
-    [
-        ("point", {"x": 1, "tags": ["q"]}, Point(1, 3, ["q"]), Point(1, 3, ["q"])),
-        ("fixed", {"x": 1, "day": "2020-01-02"}, Fixed(1, "2020-01-02"), Fixed(1, DAY)),  # type: ignore[arg-type]
-        ("row", {"a": 1, "day": "2020-01-02"}, {"a": 1, "day": "2020-01-02"}, {"a": 1, "day": DAY}),
-        (
-            "box",
-            {"inside": ADDRESS, "more": []},
-            Box[Address].model_construct(inside=constructed(**ADDRESS), more=[]),
-            Box[Address](inside=Address(street="A", since=DAY), more=[]),
-        ),
-        (
-            "either",
-            {"kind": "cat", "born": "2020-01-02"},
-            {"kind": "cat", "born": "2020-01-02"},
-            Cat(kind="cat", born=DAY),
-        ),
-        (
-            "node",
-            {"value": 1, "next": {"value": 2}},
-            Node(value=1, next=Node(value=2)),
-            Node(value=1, next=Node(value=2)),
-        ),
-        ("days", ["2020-01-02"], ["2020-01-02"], {DAY}),
-        ("pair", [1, "2020-01-02"], [1, "2020-01-02"], (1, DAY)),
-        ("by_name", {"a": ADDRESS}, {"a": Address(street="A", since=DAY)}, {"a": Address(street="A", since=DAY)}),
-        ("texts", ["a", "b"], ["a", "b"], ["a", "b"]),
-    ],
-)
-def test_each_kind_of_type(field: str, document: Any, while_open: Any, closed: Any) -> None:
-    before = {} if field == "point" else {"point": {"x": 1}}
-    text = json.dumps({**before, field: document, "end": 1})
-    at = text.index(', "end"')
-    reader = sink(Zoo)
-    reader.feed([Delta(0, text[: at - 1])])
-    (shown,) = reader.feed([Delta(0, " ")])
-    (done,) = reader.feed([Delta(0, text[at - 1])])
-    assert isinstance(shown, Good)
-    assert isinstance(done, Good)
-    assert getattr(shown.value, field) == while_open
-    assert getattr(done.value, field) == closed
-    assert type(getattr(done.value, field)) is type(closed)
-
-
-def test_elements_of_a_discriminated_union_are_dicts_until_they_close() -> None:
-    document = {"point": {"x": 1}, "pets": [{"kind": "cat", "born": "2020-01-02"}, {"kind": "dog", "bark": "w"}]}
-    kinds = [[type(pet).__name__ for pet in snapshot.pets] for snapshot in values(Zoo, document)]
-    assert ["dict", "dict"] not in kinds
-    assert ["Cat", "dict"] in kinds
-    assert kinds[-1] == ["Cat", "Dog"]
-
-
-def test_a_root_model_grows_inside_its_instance() -> None:
-    found = [
-        snapshot.root for snapshot in values(Zoo, {"point": {"x": 1}, "root": [ADDRESS, ADDRESS]}) if snapshot.root
-    ]
-    assert all(type(root) is Addresses for root in found)
-    assert [len(root.root) for root in found] == sorted(len(root.root) for root in found)
-    assert found[-1] == Addresses([Address(street="A", since=DAY)] * 2)
-
-
-def test_parts_of_an_answer_under_content_are_validated_as_they_close() -> None:
-    found = values(Addresses, {"content": [ADDRESS, ADDRESS]})
-    assert {type(grown.root[0].since) for grown in found if len(grown.root) == 2} == {date}
-
-
-@pytest.mark.parametrize(
-    ("kind", "document", "some"),
-    [
-        (int, 12, 12),
-        (list[int], [1, 2], [1]),
-        (str, "abc", "ab"),
-        (set[int], [1, 2], [1]),
-        (Addresses, [ADDRESS], Addresses.model_construct([])),
-        (Point, {"x": 1}, Point(None)),  # type: ignore[arg-type]
-        (Row, {"a": 1}, {}),
-        (Cat | Dog, {"kind": "dog", "bark": "w"}, {"kind": "do"}),
-    ],
-)
-def test_answers_of_any_type_grow(kind: Any, document: Any, some: Any) -> None:
-    wrapped = One(kind).wrapped
-    found = values(kind, {"content": document} if wrapped else document)
-    assert some in found
-    assert found[-1] == One(kind).validate(json.dumps({"content": document} if wrapped else document), strict=True)
-    assert type(found[-1]) is not dict or kind is Row
 
 
 def test_a_validator_of_the_whole_speaks_at_the_end() -> None:

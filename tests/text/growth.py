@@ -1,0 +1,50 @@
+"""Growing answers, fed and read in one call."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from instructor.engine.call import TEXT, Call, Delta
+from instructor.engine.ports import Good, Outcome
+from instructor.mode import Mode
+from instructor.output.growing import Growing, GrowingSink
+from instructor.output.one import One
+
+
+def sink(kind: Any, mode: Mode = Mode.TOOLS, **how: Any) -> GrowingSink:
+    output = Growing(One(kind))
+    return output.sink(Call((), output, mode, **how))
+
+
+def grow(kind: Any, pieces: list[str], mode: Mode = Mode.TOOLS, **how: Any) -> list[Outcome]:
+    reader = sink(kind, mode, **how)
+    channel = 0 if mode.by_tool else TEXT
+    found = [good for piece in pieces for good in reader.feed([Delta(channel, piece)])]
+    assert reader.looked <= 2 * sum(map(len, pieces))
+    return found + reader.close()
+
+
+def values(kind: Any, document: Any, **how: Any) -> list[Any]:
+    """Give the snapshots after each character of a document, and the final value."""
+    outcomes = grow(kind, list(json.dumps(document)), **how)
+    assert all(isinstance(outcome, Good) for outcome in outcomes), outcomes[-1]
+    return [outcome.value for outcome in outcomes if isinstance(outcome, Good)]
+
+
+class Address(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    street: str
+    since: date
+
+
+def constructed(**fields: Any) -> Address:
+    return Address.model_construct(set(fields), **{"street": None, "since": None, **fields})
+
+
+NOWHERE = constructed()
+ADDRESS = {"street": "A", "since": "2020-01-02"}
+DAY = date(2020, 1, 2)
