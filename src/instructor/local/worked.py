@@ -225,7 +225,7 @@ class _Maker:
         high: Any = node.get("maximum", node.get("exclusiveMaximum"))
         if (low is not None and number <= low) or (high is not None and number >= high):
             least = low if low is not None else high - 10
-            middle = (least + (high if high is not None else least + 20)) / 2
+            middle: float = (least + (high if high is not None else least + 20)) / 2
             return round(middle) if node["type"] == "integer" else round(middle, 3)
         return number if node["type"] == "integer" else number + 0.5
 
