@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import re
 from collections.abc import Iterable
 from typing import Any, Generic, Literal, TypeVar
@@ -40,7 +39,9 @@ def test_names_are_legal(kind: Any, output: Any) -> None:
 
 
 def test_types_of_one_name_are_tools_of_their_own() -> None:
-    users: list[Any] = [create_model("User", **{key: (int, ...)}) for key in "abc"]  # type: ignore[call-overload]
-    tools = parallel_for(operator.getitem(Iterable, users[0] | users[1] | users[2])).tools
+    fields: list[Any] = [{key: (int, ...)} for key in "abc"]
+    users: list[Any] = [create_model("User", **each) for each in fields]
+    many: Any = Iterable
+    tools = parallel_for(many[users[0] | users[1] | users[2]]).tools
     assert [tool.name for tool in tools] == ["User", "User_2", "User_3"]
     assert [list(tool.schema["properties"]) for tool in tools] == [["a"], ["b"], ["c"]]
