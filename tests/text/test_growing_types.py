@@ -14,7 +14,7 @@ from pydantic import (
     Field,
     RootModel,
 )
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import NotRequired, TypeAliasType, TypedDict
 
 from instructor.engine.call import Delta
 from instructor.engine.ports import Good
@@ -64,6 +64,10 @@ class Node(BaseModel):
 Addresses = RootModel[list[Address]]
 
 
+Pairs = TypeAliasType("Pairs", dict[str, T], type_params=(T,))
+Home = TypeAliasType("Home", Address)
+
+
 class Zoo(BaseModel):
     point: Point
     fixed: Fixed | None = None
@@ -76,6 +80,7 @@ class Zoo(BaseModel):
     days: set[date] = set()
     pair: tuple[int, date] | None = None
     by_name: dict[str, Address] = {}
+    homes: Pairs[Home] = {}
     texts: str | list[str] = ""
 
 
@@ -110,6 +115,7 @@ NODE = Node(value=1, next=Node(value=2))
         ("days", ["2020-01-02"], ["2020-01-02"], {DAY}),
         ("pair", [1, "2020-01-02"], [1, "2020-01-02"], (1, DAY)),
         ("by_name", {"a": ADDRESS}, {"a": Address(street="A", since=DAY)}, {"a": Address(street="A", since=DAY)}),
+        ("homes", {"a": ADDRESS}, {"a": Address(street="A", since=DAY)}, {"a": Address(street="A", since=DAY)}),
         ("texts", ["a", "b"], ["a", "b"], ["a", "b"]),
     ],
 )

@@ -18,7 +18,7 @@ from pydantic import AliasChoices, AliasPath, BaseModel, Field, RootModel, TypeA
 from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
-from typing_extensions import NotRequired, ReadOnly, Required, TypeAliasType, get_type_hints, is_typeddict
+from typing_extensions import NotRequired, ReadOnly, Required, get_type_hints, is_typeddict
 
 from instructor.output.choice import choice_for
 from instructor.text.snapshot import Plain, Shape
@@ -362,10 +362,10 @@ def _bare(kind: Any) -> Any:
             kind = inner
         elif origin in (Required, NotRequired, ReadOnly):
             kind = get_args(kind)[0]
-        elif isinstance(kind, TypeAliasType):
-            kind = kind.__value__
-        elif isinstance(origin, TypeAliasType):
+        elif hasattr(origin, "__value__"):  # a type alias, of which there are two classes in some versions
             kind = origin.__value__[get_args(kind)]
+        elif hasattr(kind, "__value__"):
+            kind = kind.__value__
         elif hasattr(kind, "__supertype__"):
             kind = kind.__supertype__
         else:
