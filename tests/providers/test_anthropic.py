@@ -35,7 +35,7 @@ HELLO = [{"role": "user", "content": "Extract."}]
 def client(colour: Colour, server: Any, mode: Mode = Mode.TOOLS, **options: Any) -> Any:
     kind = anthropic.AsyncAnthropic if colour.awaiting else anthropic.Anthropic
     sdk = colour.kept(kind(base_url=server.root, api_key="none", max_retries=0))
-    return instructor.from_anthropic(sdk, mode=mode, model="claude", **options)  # type: ignore[attr-defined]
+    return instructor.from_anthropic(sdk, mode=mode, model="claude", **options)
 
 
 async def test_the_system_speaks_apart(colour: Colour, scripted_server: Any) -> None:
@@ -130,7 +130,12 @@ async def test_openais_messages_are_taken(colour: Colour, scripted_server: Any) 
 async def test_the_providers_own_tools_are_no_answer(colour: Colour, scripted_server: Any) -> None:
     def block(at: int, kind: str, piece: str) -> list[dict[str, Any]]:
         delta = {"type": "input_json_delta", "partial_json": piece}
-        use = {"type": kind, "id": f"u{at}", "name": "User" if kind == "tool_use" else "web_search", "input": {}}
+        use: dict[str, Any] = {
+            "type": kind,
+            "id": f"u{at}",
+            "name": "User" if kind == "tool_use" else "web_search",
+            "input": {},
+        }
         return [
             {"type": "content_block_start", "index": at, "content_block": use},
             {"type": "content_block_delta", "index": at, "delta": delta},
@@ -164,7 +169,7 @@ async def test_the_clients_of_other_platforms(colour: Colour, scripted_server: A
     }[platform]
     kind = getattr(anthropic, f"{'Async' if colour.awaiting else ''}Anthropic{platform}")
     sdk = colour.kept(kind(base_url=server.root, max_retries=0, **options))
-    made = instructor.from_anthropic(sdk, model="claude")  # type: ignore[attr-defined]
+    made = instructor.from_anthropic(sdk, model="claude")
     assert await colour.result(made.create(User, HELLO)) == User(**RIGHT)
     assert await colour.items(made.create_iterable(HELLO, response_model=User)) == [User(**RIGHT)]
 

@@ -73,7 +73,8 @@ def for_modes(feature: str, *, every: bool = True, only: Mode | None = None) -> 
 
     def chosen(case: Case) -> Iterable[Mode]:
         shaped = [mode for mode in case.row.modes if (mode is only if only else mode is not Mode.PARALLEL_TOOLS)]
-        return shaped if every else [shaped[0], *(mode for mode in shaped if mode in case.row.other_wires)]
+        whole = every and (feature == "create" or not case.twin)
+        return shaped if whole else [shaped[0], *(mode for mode in shaped if mode in case.row.other_wires)]
 
     given = [(case, mode) for case in CASES for mode in chosen(case) if case.can(feature, mode)]
     ids = [f"{case.name}-{mode.name}" for case, mode in given]

@@ -107,7 +107,7 @@ async def test_a_new_provider_is_one_file(
     assert await colour.result(client.create(int, messages)) == 5
     assert (server.requests[0].body["model"], server.requests[0].body["temperature"]) == ("one", 0.5)
     assert client.provider == "imaginary"
-    made = instructor.from_imaginary(client.client, model="two")  # type: ignore[attr-defined]
+    made = instructor.from_imaginary(client.client, model="two")
     assert await colour.result(made.create(int, messages)) == 5
     await colour.close(client.client)
     sys.modules.pop("instructor.providers.imaginary", None)
@@ -138,21 +138,21 @@ def test_ollamas_default_mode_depends_on_the_model(model: str, mode: Mode) -> No
     made = instructor.from_provider(f"ollama/{model}")
     asked = instructor.from_provider(f"ollama/{model}", mode=Mode.MD_JSON)
     assert (made.mode, asked.mode) == (mode, Mode.MD_JSON)
-    assert instructor.from_ollama(made.client, model=model).mode is mode  # type: ignore[attr-defined]
+    assert instructor.from_ollama(made.client, model=model).mode is mode
     for client in (made, asked):
         client.client.close()
 
 
 async def test_perplexity_takes_a_bare_schema(colour: Colour, scripted_server: Any) -> None:
     server = scripted_server([answer({"content": 5})])
-    client = instructor.from_perplexity(colour.sdk(server), model="sonar")  # type: ignore[attr-defined]
+    client = instructor.from_perplexity(colour.sdk(server), model="sonar")
     assert await colour.result(client.create(int, [{"role": "user", "content": "Count."}])) == 5
     assert set(server.requests[0].body["response_format"]["json_schema"]) == {"schema"}
 
 
 async def test_together_takes_openais_clients(colour: Colour, scripted_server: Any) -> None:
     server = scripted_server([answer({"content": 5})])
-    client = instructor.from_together(colour.sdk(server), model="m")  # type: ignore[attr-defined]
+    client = instructor.from_together(colour.sdk(server), model="m")
     assert await colour.result(client.create(int, [{"role": "user", "content": "Count."}])) == 5
 
 

@@ -12,8 +12,6 @@ _PATH = "chat.chat"
 class _Chat(OpenAIChat):
     """A choice of tools stands under `value`."""
 
-    modes = (Mode.TOOLS, Mode.JSON_SCHEMA, Mode.MD_JSON, Mode.PARALLEL_TOOLS)
-
     def encode(self, call: Call) -> Request:
         request = super().encode(call)
         choice = request.body.get("tool_choice")
@@ -28,7 +26,7 @@ PROVIDER = Provider(
     clients=("Writer",),
     async_clients=("AsyncWriter",),
     wire=Wire(_Chat("writer"), partial(Stainless, path=_PATH), partial(AsyncStainless, path=_PATH)),
-    modes=_Chat.modes,
+    modes=(Mode.TOOLS, Mode.JSON_SCHEMA, Mode.MD_JSON, Mode.PARALLEL_TOOLS),
     legacy={Mode.WRITER_TOOLS: Mode.TOOLS, Mode.WRITER_JSON: Mode.MD_JSON},
     key="WRITER_API_KEY",
 )

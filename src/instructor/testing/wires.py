@@ -185,7 +185,7 @@ class Groq(Counting):
 
     def stream(self, asked: Asked, answer: Answer, cut: Cut) -> Streamed:
         channels, closing = super().stream(asked, answer, cut)
-        told = [
+        told: list[Payload] = [
             {**event, "usage": None, "x_groq": {"usage": event["usage"]}}
             if isinstance(event, dict) and event.get("usage")
             else event

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from instructor.engine.call import TEXT, Call, Delta, Finish, Json, Message, Reply, Request, ToolCall
 from instructor.engine.ports import Tool
@@ -130,7 +130,7 @@ class OpenAIResponses:
             }
         return wire
 
-    def _raise_failed(self, wire: Json) -> None:
+    def _raise_failed(self, wire: Json) -> NoReturn:
         error = wire.get("error")
         if error:
             raise ProviderError(self._provider, str(error.get("message") or error), error)

@@ -63,6 +63,9 @@ class Case:
     """Which of `cached_tokens` and `reasoning_tokens` the wire tells."""
     status: Callable[[Any], int] = field(default=lambda error: int(error.status_code))
     """Reads the HTTP status of the SDK's own error."""
+    twin: str = ""
+    """Another case whose SDK, transport and dialect are the same: that one is tried in all modes, this one in all by
+    `create` only."""
     impossible: Mapping[str, str] = field(default_factory=dict)
     """What the wire cannot do, and why: by feature, or by "feature MODE"."""
     close: Callable[[Any], Any] | None = None
