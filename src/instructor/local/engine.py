@@ -8,7 +8,6 @@ that nobody is told locks it.
 from __future__ import annotations
 
 import atexit
-import contextlib
 import importlib
 import secrets
 import threading
@@ -29,13 +28,14 @@ Emit = Callable[[Json | Exception | None], object]
 
 
 class Run:
-    """One generation. It starts at once; `stop` ends it at the next token."""
+    """One generation. `stop` ends it at the next token."""
 
     def __init__(self, server: Any, request: Json, emit: Emit) -> None:
         self._server, self._request, self._emit = server, request, emit
         self._stopped = threading.Event()
         # A daemon thread, so that an answer nobody waits for does not hold the interpreter: `_close` ends it.
         self._thread = threading.Thread(target=self._generate, name="instructor-local", daemon=True)
+        _live.add(self)
         self._thread.start()
 
     def stop(self) -> None:
@@ -48,20 +48,24 @@ class Run:
         """Pass an event on; True tells llama.cpp to stop."""
         if not self._stopped.is_set():
             error = event.get("error")
-            self._emit(_failure(error) if error else event)
+            self._tell(_failure(error) if error else event)
         return self._stopped.is_set()
 
+    def _tell(self, event: Json | Exception | None) -> None:
+        try:
+            self._emit(event)
+        except RuntimeError:  # the event loop of the one who asked is closed: nobody listens any more
+            self._stopped.set()
+
     def _generate(self) -> None:
-        # A loop that was closed in the meantime raises RuntimeError: nobody listens any more.
-        with contextlib.suppress(RuntimeError):
-            try:
-                if not self._stopped.is_set():
-                    self._server.handle_chat_completions(self._request, self._event)
-            except ValueError as error:  # what xllamacpp raises for a request that llama.cpp does not take
-                self._emit(ProviderError("local", f"llama.cpp did not take the request: {error}"))
-            finally:
-                _live.discard(self)
-                self._emit(None)
+        try:
+            if not self._stopped.is_set():
+                self._server.handle_chat_completions(self._request, self._event)
+        except (ValueError, RuntimeError) as error:  # what xllamacpp raises for a request that llama.cpp does not take
+            self._tell(ProviderError("local", f"llama.cpp did not take the request: {error}"))
+        finally:
+            _live.discard(self)
+            self._tell(None)
 
 
 class Engine:
@@ -85,9 +89,7 @@ class Engine:
 
     def start(self, request: Json, emit: Emit) -> Run:
         """Start a generation; `request` is a body of llama.cpp's chat completions."""
-        run = Run(self._server, {**request, "stream": True}, emit)
-        _live.add(run)
-        return run
+        return Run(self._server, {**request, "stream": True}, emit)
 
     def close(self) -> None:
         self._server = None
