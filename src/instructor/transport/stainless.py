@@ -40,6 +40,7 @@ class _Doors:
         if self.plain:
             self.raw = getattr(resource.with_raw_response, method)
             self.streaming = getattr(resource.with_streaming_response, method)
+        self.by_bytes = self.plain and _has_event_streams(client)
         self.kind: Any = None
 
     def response(self, wire: Json) -> Any:
@@ -69,7 +70,7 @@ class Stainless(Function):
         return _received(self._doors.raw(**request.body)) if self._doors.plain else super().send(request)
 
     def open(self, request: Request) -> ByteConnection | ObjectConnection:  # type: ignore[override]
-        if not self._doors.plain:
+        if not self._doors.by_bytes:
             return super().open(request)
         return ByteConnection(self._doors.streaming(**request.body), self._doors)
 
@@ -90,7 +91,7 @@ class AsyncStainless(AsyncFunction):
         return _received(await self._doors.raw(**request.body))
 
     async def open(self, request: Request) -> AsyncByteConnection | AsyncObjectConnection:  # type: ignore[override]
-        if not self._doors.plain:
+        if not self._doors.by_bytes:
             return await super().open(request)
         manager = self._doors.streaming(**request.body)
         return AsyncByteConnection(manager, await manager.__aenter__(), self._doors)
@@ -156,6 +157,12 @@ def _body(response: Any) -> Any:
     if http.headers.get("content-encoding") or http.is_stream_consumed:  # a hook of the user's may have read it
         return response.iter_bytes()
     return http.stream
+
+
+def _has_event_streams(client: Any) -> bool:
+    """Whether streams are what they mostly are: a client for another platform's frames has a decoder of its own."""
+    decoder = getattr(type(client), "_make_sse_decoder", None)
+    return decoder is None or str(decoder.__module__).endswith("._base_client")
 
 
 def _sdk_of(thing: Any) -> Any:
