@@ -82,6 +82,7 @@ _KINDS = {
     # lists of items, under the wrapper's key
     "users": lambda count: {"tasks": [user(at) for at in range(count)]},
     "orders": lambda count: {"tasks": [order(at, _lines(2000)) for at in range(count)]},
+    "order": lambda size: {"tasks": [order(at, _lines(size)) for at in range(2)]},
     "items.text": lambda size: {"tasks": [{"title": "One long string", "body": prose(size)}]},
     "items.many": lambda size: {"tasks": _until(size, user)},
     "items.deep": lambda size: {"tasks": [{"name": "root", "children": _until(size, nested)}]},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel
+from pydantic import BaseModel, create_model
 
 
 class User(BaseModel):
@@ -65,3 +65,8 @@ class Report(BaseModel):
 
 MODEL = "bench"
 MESSAGES = [{"role": "user", "content": "Extract everything."}]
+
+
+def tasks_of(model: type[BaseModel]) -> type[BaseModel]:
+    """Make the container of a list of a model, for those who know no lists."""
+    return create_model("Tasks", tasks=(list[model], ...))  # type: ignore[valid-type]

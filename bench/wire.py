@@ -6,7 +6,12 @@ import json
 from collections.abc import Iterable, Iterator
 
 _COMMON = {"id": "chatcmpl-bench0123456789", "created": 1_700_000_000, "model": "bench-2026-11-01"}
-_CHUNK = {**_COMMON, "object": "chat.completion.chunk", "service_tier": "default", "system_fingerprint": "fp_0123456789"}
+_CHUNK = {
+    **_COMMON,
+    "object": "chat.completion.chunk",
+    "service_tier": "default",
+    "system_fingerprint": "fp_0123456789",
+}
 _USAGE = {"prompt_tokens": 100, "completion_tokens": 1000, "total_tokens": 1100}
 
 

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import gc
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
 from typing import Any
 
+import documents
 import instructor
 import openai
+from instructor.text.items import Items
+from lag import lags
 from models import MESSAGES, MODEL
 from participants.bare import OPTIONS, client_of
+from pydantic import BaseModel, TypeAdapter
+from wire import cut
 
 
 def blocking(url: str) -> Any:
@@ -57,3 +69,125 @@ def calls(url: str, model: Any, count: int, http: str = "", **_: Any) -> Callabl
         return count
 
     return lambda: loop.run_until_complete(every())
+
+
+def lag(url: str, model: Any, **_: Any) -> Callable[[], dict[str, int]]:
+    def stream(http: Any) -> Iterable[Any]:
+        sdk = openai.OpenAI(base_url=url, http_client=http, **OPTIONS)
+        return instructor.from_openai(sdk, model=MODEL).create_iterable(MESSAGES, model)
+
+    return lags(url, stream)
+
+
+def flood(url: str, model: Any, **_: Any) -> Callable[[], dict[str, float]]:
+    """Read an endless list; by how much does memory grow after its first thousand items?"""
+    client = blocking(url)
+
+    def run() -> dict[str, float]:
+        at_first = most = count = 0
+        for count, _item in enumerate(client.create_iterable(MESSAGES, model), 1):
+            if count % 1000 == 0:
+                at_first, most = at_first or resident(), max(most, resident())
+        return {"count": count, "grown_mb": (most - at_first) / 1e6}
+
+    return run
+
+
+def kept(url: str, model: Any, count: int, **_: Any) -> Callable[[], dict[str, float]]:
+    """Call often; how many objects and bytes stay?"""
+    client = blocking(url)
+
+    def often(times: int) -> tuple[int, int, int]:
+        for at in range(times):
+            if at % 3 == 0:
+                client.create(model, MESSAGES)
+            elif at % 3 == 1:
+                list(client.create_partial(model, MESSAGES))
+            else:
+                list(client.create_iterable(MESSAGES, model))
+        gc.collect()
+        return sys.getallocatedblocks(), len(BaseModel.__subclasses__()), resident()
+
+    def run() -> dict[str, float]:
+        blocks, classes, memory = often(300)
+        now_blocks, now_classes, now = often(count)
+        return {
+            "count": count,
+            "objects_a_call": (now_blocks - blocks) / count,
+            "classes": now_classes - classes,
+            "bytes_a_call": (now - memory) / count,
+        }
+
+    return run
+
+
+_IMPORT = """
+import time, pydantic, {before}
+begin = time.process_time()
+{what}
+print(time.process_time() - begin)
+"""
+
+
+def imports(_url: str, _model: Any, **_: Any) -> Callable[[], dict[str, float]]:
+    """Import in a fresh interpreter, with nothing but pydantic there; then with the SDK there, a client made."""
+
+    def cpu(before: str, what: str) -> float:
+        code = _IMPORT.format(before=before, what=what)
+        told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+        return float(told) * 1000
+
+    def run() -> dict[str, float]:
+        client = 'import instructor; instructor.from_openai(openai.OpenAI(api_key="none"))'
+        names = "from instructor import Instructor, Mode, Partial, from_openai, from_provider"
+        return {
+            "count": 1,
+            "import_ms": cpu("sys", "import instructor"),
+            "names_ms": cpu("sys", names),
+            "client_ms": cpu("openai", client) - cpu("openai", 'openai.OpenAI(api_key="none").chat.completions'),
+        }
+
+    return run
+
+
+def reader(_url: str, model: Any, document: str, chunk: int, **_: Any) -> Callable[[], dict[str, float]]:
+    """Read a list without HTTP, and do the least that anybody must: an append a chunk, a validation an item."""
+    text, validate = documents.document(document), TypeAdapter(model).validator.validate_json
+    pieces = cut(text, chunk)
+    items = [cut(json.dumps(item, ensure_ascii=False), chunk) for item in json.loads(text)["tasks"]]
+
+    def read() -> int:
+        found, feed = 0, Items().feed
+        for piece in pieces:
+            for item in feed(piece):
+                validate(item.text)
+                found += 1
+        return found
+
+    def least() -> int:
+        for item in items:
+            held: list[str] = []
+            for piece in item:
+                held.append(piece)
+            validate("".join(held))
+        return len(items)
+
+    def best(function: Callable[[], int]) -> float:
+        took = []
+        for _ in range(5):
+            begin = time.process_time()
+            assert function() == len(items)
+            took.append(time.process_time() - begin)
+        return statistics.median(took)
+
+    def run() -> dict[str, float]:
+        ours, limit = best(read), best(least)
+        return {"count": len(items), "ours_ms": ours * 1000, "limit_ms": limit * 1000, "ratio_in": ours / limit}
+
+    return run
+
+
+def resident() -> int:
+    """Give the memory of this process, in bytes."""
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import instructor
 import openai
+from lag import lags
 from models import MESSAGES, MODEL
 
 _OPTIONS = {"api_key": "none", "max_retries": 0, "timeout": 120}
@@ -47,15 +48,22 @@ def create(url: str, model: Any, count: int, **_: Any) -> Callable[[], int]:
     return run
 
 
+def lag(url: str, model: Any, **_: Any) -> Callable[[], dict[str, int]]:
+    def stream(http: Any) -> Iterable[Any]:
+        sdk = openai.OpenAI(base_url=url, http_client=http, **_OPTIONS)
+        client = instructor.from_openai(sdk, mode=instructor.Mode.TOOLS)
+        return client.create_iterable(messages=MESSAGES, response_model=model, model=MODEL)
+
+    return lags(url, stream)
+
+
 def calls(url: str, model: Any, count: int, **_: Any) -> Callable[[], int]:
     client = instructor.from_openai(openai.AsyncOpenAI(base_url=url, **_OPTIONS), mode=instructor.Mode.TOOLS)
     loop = asyncio.new_event_loop()
 
     async def every() -> int:
         one = client.create
-        await asyncio.gather(
-            *(one(response_model=model, messages=MESSAGES, model=MODEL) for _ in range(count))
-        )
+        await asyncio.gather(*(one(response_model=model, messages=MESSAGES, model=MODEL) for _ in range(count)))
         return count
 
     return lambda: loop.run_until_complete(every())
