@@ -191,3 +191,17 @@ def test_partial_is_the_same_by_its_old_path() -> None:
     from instructor.dsl.partial import Partial as Old  # type: ignore[import-not-found]
 
     assert Old is instructor.Partial
+
+
+class Settings(BaseModel):
+    depth: int = 1
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_tool_called_without_arguments_is_an_answer_of_defaults(
+    colour: Colour, scripted_server: Any, stream: bool
+) -> None:
+    server = scripted_server([tools("")])
+    client = colour.client(server)
+    got = await colour.create(client, response_model=Settings, stream=stream)
+    assert (await colour.items(got) if stream else [got]) == [Settings()]

@@ -22,7 +22,7 @@ from instructor.engine.call import Call, Delta, Json, Reply, ToolCall
 from instructor.engine.ports import Bad, Good, Outcome, Tool
 from instructor.exceptions import ResponseParsingError
 from instructor.mode import Mode
-from instructor.output.one import One
+from instructor.output.one import NO_ARGUMENTS, One
 from instructor.output.shapes import Shapes, Wrapper
 from instructor.text.snapshot import Shape, Snapshot
 
@@ -56,12 +56,16 @@ class GrowingSink:
         self._one, self._call = output.one, call
         self._reader = Snapshot(output.shape, "{", {"strict": call.strict, "context": call.context})
         self._channel: int | None = None
+        self._called = False  # by a tool, with or without arguments
         self._good = False
 
     def feed(self, deltas: Sequence[Delta]) -> list[Outcome]:
         found: list[Outcome] = []
         for delta in deltas:
-            if not delta.text or (delta.channel >= 0) != self._call.mode.by_tool:
+            if (delta.channel >= 0) != self._call.mode.by_tool:
+                continue
+            self._called = self._called or delta.name is not None
+            if not delta.text:
                 continue
             if self._channel is None:
                 self._channel = delta.channel
@@ -81,7 +85,7 @@ class GrowingSink:
         """Validate the whole answer."""
         if not self.started:
             return []
-        text = self._reader.text
+        text = self._reader.text or NO_ARGUMENTS
         try:
             value, mended = self._one.parse(text, self._call)
         except (ValidationError, ResponseParsingError) as error:
@@ -91,7 +95,7 @@ class GrowingSink:
 
     @property
     def started(self) -> bool:
-        return self._channel is not None
+        return self._called or self._channel is not None
 
     @property
     def closed(self) -> bool:

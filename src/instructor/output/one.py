@@ -21,7 +21,7 @@ from instructor.text import loose
 _SHOWN = 200
 """Characters of a wrong reply that an error quotes."""
 
-_NO_ARGUMENTS = "{}"
+NO_ARGUMENTS = "{}"
 """What a tool was called with when it was called with nothing at all."""
 
 
@@ -102,7 +102,7 @@ class OneSink:
         if not self.started:
             return []
         said = ["".join(self._parts[channel]) for channel in sorted(self._parts)]
-        text = next((text for text in said if text.strip()), _NO_ARGUMENTS)
+        text = next((text for text in said if text.strip()), NO_ARGUMENTS)
         self.looked += len(text)
         try:
             value, mended = self._output.parse(text, self._call)
