@@ -175,10 +175,12 @@ class Extraction:
                 broke = error
             assembly.head = reading.head or {}
             assembly.add(deltas)
-            outcomes = sink.feed(deltas)
-            if outcomes:
-                yield from self._deliver(outcomes)
-            broke = broke or watch.fault(deltas, outcomes)
+            # A snapshot is handed out before the next is made, which takes over the room of the one before it.
+            for part in [deltas] if self._output.many else [[delta] for delta in deltas]:
+                outcomes = sink.feed(part)
+                if outcomes:
+                    yield from self._deliver(outcomes)
+                broke = broke or watch.fault(part, outcomes)
         yield CLOSE
         self._pay()
         yield from self._deliver(self._last(sink, proven=assembly.finish in _PROVEN))
@@ -334,7 +336,7 @@ class Extraction:
     def _cut(self, reply: Reply, broke: Exception | None) -> IncompleteOutputException:
         reasons = {"length": "at the length limit", "filter": "by the provider's content filter"}
         how = f"by {type(broke).__name__}: {broke}" if broke else reasons.get(reply.finish or "", "without an end")
-        problem = IncompleteOutputException(f"The answer was cut {how}.", text=reply.text)
+        problem = IncompleteOutputException(f"The answer was cut {how.rstrip('.')}.", text=reply.text)
         problem.__cause__ = broke
         return problem
 
