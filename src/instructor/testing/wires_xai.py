@@ -29,8 +29,7 @@ class XAI(Wire):
         channels: list[list[Payload]] = []
         if said or not answer.calls:
             channels.append([chunk({"content": piece}) for piece in ["", *cut(said)]])
-        for call in self._calls(asked, answer):
-            channels.append([chunk({"tool_calls": [call]})])
+        channels += [[chunk({"tool_calls": [call]})] for call in self._calls(asked, answer)]
         last = chunk({}, finish_reason=self._reason(answer))
         return Streamed(channels, [{**last, **self._usage(asked, answer)}])
 
