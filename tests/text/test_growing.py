@@ -191,7 +191,8 @@ def test_each_delta_with_text_gives_one_snapshot() -> None:
 def test_the_first_tool_call_with_arguments_counts() -> None:
     reader = sink(Address)
     reader.feed([Delta(0, "", id="1", name="Address")])
-    assert reader.started and not reader.closed
+    assert reader.started
+    assert not reader.closed
     reader.feed([Delta(1, json.dumps(ADDRESS)[:9]), Delta(2, '{"street": "no'), Delta(1, json.dumps(ADDRESS)[9:])])
     assert reader.closed
     assert reader.close() == [Good(0, Address(street="A", since=DAY), json.dumps(ADDRESS))]
