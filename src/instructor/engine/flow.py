@@ -175,12 +175,12 @@ class Extraction:
                 broke = error
             assembly.head = reading.head or {}
             assembly.add(deltas)
-            # A snapshot is handed out before the next is made, which takes over the room of the one before it.
-            for part in [deltas] if self._output.many else [[delta] for delta in deltas]:
-                outcomes = sink.feed(part)
-                if outcomes:
-                    yield from self._deliver(outcomes)
-                broke = broke or watch.fault(part, outcomes)
+            outcomes: Sequence[Outcome] = ()
+            if not self._output.many:
+                yield from self._show(sink, deltas)
+            elif outcomes := sink.feed(deltas):
+                yield from self._deliver(outcomes)
+            broke = broke or watch.fault(deltas, outcomes)
         yield CLOSE
         self._pay()
         yield from self._deliver(self._last(sink, proven=assembly.finish in _PROVEN))
@@ -216,11 +216,22 @@ class Extraction:
         """Hand out what is good, and put what is bad aside."""
         if not self._output.many:
             for outcome in outcomes:
-                yield from self._deliver_one(outcome)
+                if isinstance(outcome, Bad) or outcome.final:
+                    yield from self._deliver_at(0, outcome)
         elif self._asked:
             self._answers += outcomes  # which is which is known when all are there
         else:
             yield from self._deliver_all(self._seam.passed(outcomes))
+
+    def _show(self, sink: Sink, deltas: Sequence[Delta]) -> Steps:
+        """Hand out each snapshot before the next is made: what only the one before last held can then grow in place."""
+        for delta in deltas:
+            for outcome in sink.feed((delta,)):
+                if isinstance(outcome, Bad) or outcome.final:
+                    yield from self._deliver_at(0, outcome)
+                else:
+                    self._report.first_seen()
+                    yield Emit((outcome.value,))
 
     def _deliver_all(self, outcomes: Sequence[Outcome]) -> Steps:
         for outcome in outcomes:
@@ -237,13 +248,6 @@ class Extraction:
             yield Emit((outcome.value,))
         else:
             yield from self._put_aside(place, outcome)
-
-    def _deliver_one(self, outcome: Outcome) -> Steps:
-        if isinstance(outcome, Bad) or outcome.final:
-            yield from self._deliver_at(0, outcome)
-        elif self._call.stream:
-            self._report.first_seen()
-            yield Emit((outcome.value,))
 
     def _note_good(self, place: int, good: Good) -> None:
         report = self._report

@@ -46,9 +46,9 @@ class Watch:
                 self._blanks = 0
         if self._most_blanks and self._blanks >= self._most_blanks:
             return RunawayError(f"The stream ran away: {self._blanks} characters of white space in a row.")
-        for outcome in outcomes:
+        for outcome in outcomes if self._repeats else ():
             self._same = self._same + 1 if outcome.text == self._last and outcome.text.startswith("{") else 1
             self._last = outcome.text
-            if self._repeats and self._same >= self._repeats:
+            if self._same >= self._repeats:
                 return RunawayError(f"The stream ran away: {self._same} equal items in a row: {self._last[:200]}")
         return None

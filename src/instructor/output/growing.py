@@ -26,6 +26,8 @@ from instructor.output.one import NO_ARGUMENTS, One
 from instructor.output.shapes import Shapes, Wrapper
 from instructor.text.snapshot import Shape, Snapshot
 
+_tuple = tuple.__new__  # a third of the price of Good(...), for each snapshot
+
 
 class Growing:
     """The shape of an answer that is `one` value, shown while it grows."""
@@ -55,30 +57,31 @@ class GrowingSink:
     def __init__(self, output: Growing, call: Call) -> None:
         self._one, self._call = output.one, call
         self._reader = Snapshot(output.shape, "{", {"strict": call.strict, "context": call.context})
+        self._by_tool = call.mode.by_tool
         self._channel: int | None = None
         self._called = False  # by a tool, with or without arguments
         self._good = False
 
     def feed(self, deltas: Sequence[Delta]) -> list[Outcome]:
         found: list[Outcome] = []
-        for delta in deltas:
-            if (delta.channel >= 0) != self._call.mode.by_tool:
+        for channel, text, _, name, *_ in deltas:
+            if (channel >= 0) != self._by_tool:
                 continue
-            self._called = self._called or delta.name is not None
-            if not delta.text:
+            self._called = self._called or name is not None
+            if not text:
                 continue
             if self._channel is None:
-                self._channel = delta.channel
-            if delta.channel != self._channel:
+                self._channel = channel
+            if channel != self._channel:
                 continue
-            value = self._reader.feed(delta.text)
+            value = self._reader.feed(text)
             if self._one.wrapped and value is not None:
                 if "content" not in value:
                     continue
                 value = value["content"]
             elif value is None:
                 continue
-            found.append(Good(0, value, "", final=False))
+            found.append(_tuple(Good, (0, value, "", False, False, "")))
         return found
 
     def close(self) -> list[Outcome]:

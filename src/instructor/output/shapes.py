@@ -257,9 +257,24 @@ class _Model(_Keyed):
         super().__init__(cls, fields, shapes)
         self._cls = cls
         self._extra = config.get("extra") == "allow"
+        self._direct = not self._extra and all(key == name for key, name in self._names.items())
         self._private = cls.__private_attributes__
 
     def show(self, parts: Any, /) -> Any:
+        values: dict[str, Any] = {**self._missing, **parts}
+        given, extra = set(parts), None
+        if not self._direct or len(values) > len(self._missing):  # keys that are no names of fields
+            values, given, extra = self._sorted(parts)
+        cls = self._cls
+        made = cls.__new__(cls)
+        _set(made, "__dict__", values)
+        _set(made, "__pydantic_fields_set__", given)
+        _set(made, "__pydantic_extra__", extra)
+        _set(made, "__pydantic_private__", self._privates() if self._private else None)
+        return made
+
+    def _sorted(self, parts: dict[str, Any]) -> tuple[dict[str, Any], set[str], dict[str, Any] | None]:
+        """Give the values of fields, the names of those given, and what is extra."""
         values, given, names = self._missing.copy(), set(), self._names
         extra: dict[str, Any] | None = {} if self._extra else None
         for key, value in parts.items():
@@ -270,13 +285,7 @@ class _Model(_Keyed):
             elif extra is not None:
                 extra[key] = value
                 given.add(key)
-        cls = self._cls
-        made = cls.__new__(cls)
-        _set(made, "__dict__", values)
-        _set(made, "__pydantic_fields_set__", given)
-        _set(made, "__pydantic_extra__", extra)
-        _set(made, "__pydantic_private__", self._privates() if self._private else None)
-        return made
+        return values, given, extra
 
     def _privates(self) -> dict[str, Any]:
         made = {name: _private(attribute) for name, attribute in self._private.items()}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -72,11 +73,20 @@ class Plain:
 class _Open:
     """A container that is open: its closed parts, and the key of the part that comes."""
 
-    __slots__ = ("begin", "key", "parts", "shape")
+    __slots__ = ("begin", "key", "parts", "shape", "spine")
 
     def __init__(self, shape: Shape, opener: str, begin: int) -> None:
         self.shape, self.begin, self.key = shape, begin, ""
         self.parts: Any = {} if opener == "{" else []
+        self.spine: _Spine | None = None  # of a long list
+
+    def copy(self) -> Any:
+        """Give the closed parts in a dict or list of their own."""
+        if len(self.parts) < _LONG or type(self.parts) is dict:
+            return self.parts.copy()
+        if self.spine is None:
+            self.spine = _Spine()
+        return self.spine.copy(self.parts)
 
 
 class _Grown:
@@ -101,6 +111,37 @@ class _Grown:
         grown += piece
         self._spare, self._before, self.shown = self._before, self.shown, grown
         self._late, self._later = self._later, piece
+
+
+class _Spine:
+    """A long list that is shown again and again, with a few parts more: to copy it would look at all its parts.
+
+    As with strings two lists take turns, if nobody holds the one shown before last: then it is brought up to date.
+    """
+
+    __slots__ = ("_known", "_late", "_shown", "_spare")
+
+    def __init__(self) -> None:
+        self._shown: list[Any] = []
+        self._spare: list[Any] = []
+        self._known = self._late = 0  # how many closed parts the two have
+
+    def copy(self, parts: list[Any]) -> list[Any]:
+        if _holders(self._spare) == _ONLY_US:
+            made = self._spare
+            made[self._late :] = parts[self._late :]
+        else:
+            made = parts.copy()
+        self._spare, self._shown = self._shown, made
+        self._late, self._known = self._known, len(parts)
+        return made
+
+
+_LONG = 64
+"""From so many parts on a list is cheaper to bring up to date than to copy."""
+_holders: Callable[[Any], int] = getattr(sys, "getrefcount", lambda _: 0)
+_new = _Spine()
+_ONLY_US = _holders(_new._spare) or -1  # PyPy does not count, and copies
 
 
 class Snapshot:
@@ -163,7 +204,7 @@ class Snapshot:
         inner: Any = None if grown is None else grown.shown
         for at in range(len(open_) - 1, -1, -1):
             container = open_[at]
-            parts = container.parts.copy()
+            parts = container.copy()
             if missing:
                 missing = False
             elif type(parts) is dict:
