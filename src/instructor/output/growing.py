@@ -64,7 +64,7 @@ class GrowingSink:
 
     def feed(self, deltas: Sequence[Delta]) -> list[Outcome]:
         found: list[Outcome] = []
-        for channel, text, _, name, *_ in deltas:
+        for channel, text, _, name, _, _, _ in deltas:
             if (channel >= 0) != self._by_tool:
                 continue
             self._called = self._called or name is not None

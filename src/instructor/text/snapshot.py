@@ -81,8 +81,8 @@ class _Open:
         self.spine: _Spine | None = None  # of a long list
 
     def copy(self) -> Any:
-        """Give the closed parts in a dict or list of their own."""
-        if len(self.parts) < _LONG or type(self.parts) is dict:
+        """Give many closed parts in a dict or list of their own."""
+        if type(self.parts) is dict:
             return self.parts.copy()
         if self.spine is None:
             self.spine = _Spine()
@@ -204,7 +204,8 @@ class Snapshot:
         inner: Any = None if grown is None else grown.shown
         for at in range(len(open_) - 1, -1, -1):
             container = open_[at]
-            parts = container.copy()
+            parts = container.parts
+            parts = parts.copy() if len(parts) < _LONG else container.copy()
             if missing:
                 missing = False
             elif type(parts) is dict:
