@@ -54,7 +54,8 @@ class Worker:
         )
 
     def ask(self, patience: float = 60.0, **order: Any) -> dict[str, Any]:
-        assert self.process.stdin is not None and self.process.stdout is not None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         self.process.stdin.write(json.dumps(order).encode() + b"\n")
         self.process.stdin.flush()
         if not select.select([self.process.stdout], [], [], patience)[0]:
@@ -159,7 +160,7 @@ def once(measure: Measure, workers: dict[str, Worker], who: str) -> dict[str, An
 
 def hopeless(measure: Measure, who: str, before: Found) -> bool:
     """Whether somebody was stopped at a smaller size, or took so long that a larger one is not tried."""
-    kind, _, size = measure.key.rpartition("-")
+    kind = measure.key.rpartition("-")[0]
     if not kind.startswith("plot"):
         return False
     smaller = [answers for (key, other), answers in before.items() if other == who and key.startswith(f"{kind}-")]

@@ -2,18 +2,20 @@
 
     POST /DOCUMENT/CHUNK/TOGETHER/v1/chat/completions
 
-DOCUMENT is a name that `documents.document` knows, or `flood-100`; CHUNK the characters in an event, TOGETHER the events in
-a network write. CHUNK may be `hold-N`: the reply is whole, and waits until N requests are there. It prints its port.
+DOCUMENT is a name that `documents.document` knows, or `flood-100`; CHUNK the characters in an event, TOGETHER the events
+in a network write. CHUNK may be `hold-N`: the reply is whole, and waits until N requests are there. It prints its port.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 import sys
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import ClassVar
 
 from documents import document, flood
 from wire import cut, events, whole, written
@@ -25,7 +27,7 @@ _PATIENCE = 60.0
 class Provider(asyncio.Protocol):
     """One connection."""
 
-    waiting: dict[str, list[asyncio.Event]] = {}
+    waiting: ClassVar[dict[str, list[asyncio.Event]]] = {}
     """The requests that are held, by their path."""
     streaming = 0
     """How many streams there are: they take turns."""
@@ -122,10 +124,8 @@ async def serve() -> None:
     server = await loop.create_server(Provider, "127.0.0.1", 0, backlog=2048)
     print(server.sockets[0].getsockname()[1], flush=True)
     loop.add_reader(sys.stdin, server.close)  # the parent has gone, or wants us to
-    try:
+    with contextlib.suppress(asyncio.CancelledError):
         await server.serve_forever()
-    except asyncio.CancelledError:
-        pass
 
 
 if __name__ == "__main__":

@@ -19,9 +19,7 @@ def items(url: str, model: Any, **_: Any) -> Callable[[], int]:
     stream = _stream(url, tasks_of(model))
 
     def run() -> int:
-        last: Any = None
-        for last in stream():
-            pass
+        *_, last = stream()
         return len(last.tasks)
 
     return run

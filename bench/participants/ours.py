@@ -14,14 +14,15 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import documents
-import instructor
 import openai
-from instructor.text.items import Items
 from lag import lags
 from models import MESSAGES, MODEL
 from participants.bare import OPTIONS, client_of
 from pydantic import BaseModel, TypeAdapter
 from wire import cut
+
+import instructor
+from instructor.text.items import Items
 
 
 def blocking(url: str) -> Any:
@@ -157,18 +158,20 @@ def reader(_url: str, model: Any, document: str, chunk: int, **_: Any) -> Callab
     items = [cut(json.dumps(item, ensure_ascii=False), chunk) for item in json.loads(text)["tasks"]]
 
     def read() -> int:
-        found, feed = 0, Items().feed
+        found, feed = 0, Items(opens="{").feed
         for piece in pieces:
-            for item in feed(piece):
-                validate(item.text)
-                found += 1
+            closed = feed(piece)
+            if closed:
+                for item in closed:
+                    validate(item.text)
+                    found += 1
         return found
 
     def least() -> int:
         for item in items:
             held: list[str] = []
             for piece in item:
-                held.append(piece)
+                held.append(piece)  # noqa: PERF402 - pieces come one by one
             validate("".join(held))
         return len(items)
 

@@ -19,7 +19,7 @@ def _streamed(url: str, model: Any) -> Callable[[], tuple[int, Any]]:
     async def every() -> tuple[int, Any]:
         count, last = 0, None
         async with agent.run_stream("Extract everything.") as result:
-            async for last in result.stream_output(debounce_by=None):
+            async for last in result.stream_output(debounce_by=None):  # noqa: B007 - the last is what is wanted
                 count += 1
         return count, last
 

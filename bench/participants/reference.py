@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import instructor
 import openai
 from lag import lags
 from models import MESSAGES, MODEL
+
+import instructor
 
 _OPTIONS = {"api_key": "none", "max_retries": 0, "timeout": 120}
 

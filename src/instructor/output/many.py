@@ -116,7 +116,7 @@ class ManySink:
         self.awaits = reader.awaits if len(self._readers) == 1 else ""
         return self._judge(slices) if slices else []
 
-    def _judge(self, slices: list[Slice]) -> list[Outcome]:
+    def _judge(self, slices: Sequence[Slice]) -> list[Outcome]:
         outcomes: list[Outcome] = []
         for text, is_loose in slices:
             outcome = judged(self._validate, text, self._count, self._call)

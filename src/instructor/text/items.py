@@ -10,7 +10,7 @@ soon as it is the value of the wrapper's key, is opened by `[{` or `["` at the s
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from instructor.text.scan import OBJECT, SCALAR, SPACE, Key, Nest, Prose, Quoted
@@ -67,11 +67,11 @@ class Items:
         self._ended = self._broken = False  # a list came to its end; a list was left without an end
         self._loose = False  # a loose object was handed out
 
-    def feed(self, text: str) -> list[Slice]:
+    def feed(self, text: str) -> Sequence[Slice]:
         """Take text; give the items that it closes."""
         if self.awaits not in text:
             self._hold(text)
-            return []
+            return ()
         if self._held:
             self._hold(text)
             text = "".join(self._held)
@@ -105,6 +105,19 @@ class Items:
         out = self._out = []
         place, size = 0, len(text)
         self.looked += size
+        # The two phases of nearly all reads have short cuts here, for each call counts.
+        if self._phase is _IN_NEST:
+            place = self._nest.follow(text, 0)
+            if place < 0:
+                if self._from >= 0:
+                    self._pieces.append(text)
+                return out
+            place = self._value_ends(text, place)
+        elif self._phase is _IN_LIST and self._sure:
+            place = self._objects(text, 0)
+            if place == size and self._phase is _IN_LIST:
+                self.awaits = "}" if self._held else ""
+                return out
         while place < size:
             place = self._phase(self, text, place)
         if self._from >= 0 and size:
@@ -288,10 +301,11 @@ class Items:
         size, out, step, last = len(text), self._out, OBJECT.match, text.rfind("}")
         while place < last:
             run: re.Match[str] = step(text, place)  # type: ignore[assignment]  # it matches always
-            place, brace = run.end(), run.start("brace")
-            if brace < 0:
+            place, groups = run.end(), run.lastindex
+            if groups is None:
                 return place
-            if place == size or text[place] != "}" or run["inside"] is not None:
+            brace = run.start(1)
+            if groups > 1 or place == size or text[place] != "}":
                 self._keep(brace)
                 self._nest.start_with(run)
                 self._phase = Items._in_nest
@@ -299,7 +313,8 @@ class Items:
             place += 1
             self.looked += place - brace
             out.append(_tuple(Slice, (text[brace:place], False)))
-        place = _end(_BETWEEN, text, place)
+        if place < size:
+            place = _end(_BETWEEN, text, place)
         if place < size and text[place] == "{":  # it cannot end in this text: read it when it can
             self._hold(text[place:])
             self.looked -= size - place
