@@ -30,7 +30,6 @@ _DICTS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
 _SEQUENCES = (tuple, set, frozenset)
 _SHARED = (str, int, float, bool, bytes, type(None), tuple, frozenset, Enum)
 _set = object.__setattr__
-
 Validate = Callable[..., Any]
 
 
