@@ -29,7 +29,7 @@ class XAI(Wire):
         channels: list[list[Payload]] = []
         if said or not answer.calls:
             channels.append([chunk({"content": piece}) for piece in ["", *cut(said)]])
-        channels += [[chunk({"tool_calls": [call]})] for call in self._calls(asked, answer)]
+        channels.extend([chunk({"tool_calls": [call]})] for call in self._calls(asked, answer))
         last = chunk({}, finish_reason=self._reason(answer))
         return Streamed(channels, [{**last, **self._usage(asked, answer)}])
 
