@@ -17,8 +17,8 @@ def written(found: Found, conditions: dict[str, Any], *, quick: bool) -> str:
     parts = [
         f"# Results of `make bench{'-quick' if quick else ''}`",
         f"Python {conditions['python']}, {conditions['cores']} cores, load {conditions['load']} "
-        f"(1 to 2 of it are the benchmark itself), {conditions['minutes']} minutes. CPU of the participant's own process; medians. "
-        "What was stopped for taking too long counts with what it had used by then: `≥`.",
+        f"(1 to 2 of it are the benchmark itself), {conditions['minutes']} minutes. "
+        "CPU of the participant's own process; medians. What was stopped for taking too long counts with what it had used by then: `≥`.",
         *(
             f"- {who}: " + ", ".join(f"{name} {version}" for name, version in names.items())
             for who, names in conditions["versions"].items()
@@ -28,8 +28,8 @@ def written(found: Found, conditions: dict[str, Any], *, quick: bool) -> str:
         "## Goals",
         table(("what", "goal", "measured", ""), [judged(goal, found) for goal in GOALS if has(goal, found)]),
         "## Growth",
-        "Exponents: over all sizes, and in the last step, from 100 kB to 1 MB. The last step is judged: in small sizes the "
-        "fixed cost of a request hides growth.",
+        "Exponents: over all sizes, and in the last step, from 100 kB to 1 MB. The last step is judged: in small sizes "
+        "the fixed cost of a request hides growth.",
         table(("of", *(f"{size // 1000} kB, ms" for size in SIZES), "all", "last step"), grown(found)),
         "## Measurements",
         table(("measure", "who", "CPU, ms", "from … to", "runs", "more"), measured(found)),
