@@ -18,7 +18,8 @@ def written(found: Found, conditions: dict[str, Any], *, quick: bool) -> str:
         f"# Results of `make bench{'-quick' if quick else ''}`",
         f"Python {conditions['python']}, {conditions['cores']} cores, load {conditions['load']} "
         f"(1 to 2 of it are the benchmark itself), {conditions['minutes']} minutes. "
-        "CPU of the participant's own process; medians. What was stopped for taking too long counts with what it had used by then: `≥`.",
+        "CPU of the participant's own process; medians. "
+        "What was stopped for taking too long counts with what it had used by then: `≥`.",
         *(
             f"- {who}: " + ", ".join(f"{name} {version}" for name, version in names.items())
             for who, names in conditions["versions"].items()

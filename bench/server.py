@@ -3,7 +3,8 @@
     POST /DOCUMENT/CHUNK/TOGETHER/v1/chat/completions
 
 DOCUMENT is a name that `documents.document` knows, or `flood-100`; CHUNK the characters in an event, TOGETHER the
-events in a network write. CHUNK may be `hold-N`: the reply is whole, and waits until N requests are there. It prints its port.
+events in a network write. CHUNK may be `hold-N`: the reply is whole, and waits until N requests are there. It prints
+its port.
 """
 
 from __future__ import annotations
