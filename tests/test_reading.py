@@ -24,6 +24,7 @@ FRAMES: tuple[Json, ...] = (
     {"choices": [{"delta": {"content": "@", "role": "assistant"}}]},
     {"choices": [{"delta": {"content": "x", "refusal": "@"}}]},
     {"choices": [{"delta": {"content": "@"}, "finish_reason": "stop"}]},
+    {"id": "c", "choices": [{"index": 0, "delta": {"content": "@"}, "finish_reason": "ab"}]},
     {"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 1}},
 )
 TEXTS = st.sampled_from(["", "a", '"', "\\", '{"n": ', "}", '"},"finish_reason":"stop"', "é\U0001f3f0", "\n", "x" * 50])
@@ -103,9 +104,41 @@ def test_a_bad_event_lets_those_before_it_count() -> None:
 
 def test_runs_without_end_are_not_held_back_for_ever() -> None:
     reading = Reading(OpenAIChat("openai"), Waiting(), joined=True)
+    reading.read([event(FRAMES[0], text, "", dense=True) for text in "ab"], [])
+    held = [reading.holds([event(FRAMES[0], " ", "", dense=True)]) for _ in range(100)]
+    assert held[0]
+    assert not all(held)
+
+
+class Own:
+    """A dialect in which a string may mean more than its text."""
+
+    def delta(self, event: Json) -> Sequence[Delta]:
+        kind, text = event["kind"], event["text"]
+        if kind == "silent":
+            return ()
+        return (Delta(TEXT, json.dumps(text) if isinstance(text, dict) else text * 2 if kind == "twice" else text),)
+
+
+def both_ways(kinds_and_texts: Sequence[tuple[str, Any]]) -> tuple[str, str]:
+    """Read events of one's own by the short way, and by the dialect alone."""
+    dialect: Any = Own()
+    events = [{"text": text, "kind": kind, "end": None} for kind, text in kinds_and_texts]
     found: list[Delta] = []
-    reading.read([event(FRAMES[0], text, "", dense=True) for text in "ab"], found)
-    held = 0
-    while reading.holds([event(FRAMES[0], " ", "", dense=True)]):
-        held += 1
-    assert 0 < held < 100
+    reading = Reading(dialect, Waiting(), joined=True)
+    reading.read([json.dumps(each).encode() for each in events], found)
+    return "".join(d.text for d in found), "".join(d.text for each in events for d in dialect.delta(each))
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [("plain", "a"), ("plain", "b"), ("plain", {"c": 1}), ("plain", "d")],
+        [("twice", "a"), ("twice", "b"), ("twice", "c")],
+        [("plain", "a"), ("other", "b"), ("silent", "c"), ("plain", "d")],
+        [("plain", "a"), ("plain", "a"), ("plain", "b"), ("silent", "c"), ("twice", "d"), ("plain", "")],
+    ],
+)
+def test_nothing_is_taken_for_a_text_that_is_none(events: list[tuple[str, Any]]) -> None:
+    short, long = both_ways(events)
+    assert short == long
