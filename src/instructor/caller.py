@@ -19,7 +19,7 @@ from instructor.engine.drive import adrive, drive
 from instructor.engine.flow import Extraction
 from instructor.engine.ledger import Ledger
 from instructor.engine.policy import RETRYABLE, OnInvalid, Policy
-from instructor.engine.ports import AsyncTransport, Dialect, Output, OwnMessages, Renaming, Transport
+from instructor.engine.ports import AsyncTransport, Dialect, Output, OwnMessages, Renaming, Transport, fitting
 from instructor.engine.watchdog import Watchdog
 from instructor.exceptions import ConfigurationError
 from instructor.hooks import Hooks
@@ -155,13 +155,14 @@ class Caller:
     def _messages(self, messages: Any, given: dict[str, Any]) -> Sequence[Mapping[str, Any]]:
         if messages is None:
             messages = given.pop("messages", None)
-        if isinstance(self.dialect, Renaming) and self.dialect.messages_name in given:
-            name = self.dialect.messages_name
+        renaming: Renaming | None = fitting(self.dialect, "messages_name")
+        if renaming is not None and (name := renaming.messages_name) in given:
             if messages is not None:
                 raise ConfigurationError(f"messages and {name} are one argument: give one of them.")
             messages = given.pop(name)
-        if messages is not None and isinstance(self.dialect, OwnMessages):
-            messages = self.dialect.as_messages(messages)
+        own: OwnMessages | None = fitting(self.dialect, "as_messages")
+        if messages is not None and own is not None:
+            messages = own.as_messages(messages)
         return _checked_messages(messages)
 
     def _given(self, arguments: Mapping[str, Any]) -> dict[str, Any]:

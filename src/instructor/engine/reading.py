@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import jiter
 
 from instructor.engine.call import Delta, Json
-from instructor.engine.ports import Counting, Dialect, Patient, Sink, reader_of
+from instructor.engine.ports import Dialect, Patient, Sink, fitting, reader_of
 from instructor.exceptions import ResponseParsingError
 
 _STRING = re.compile(rb'("[^"\\]*(?:\\.[^"\\]*)*")', re.DOTALL)
@@ -31,10 +31,10 @@ class Reading:
 
     def __init__(self, dialect: Dialect, sink: Sink, *, joined: bool) -> None:
         self._decode = reader_of(dialect)
-        self._sink = sink if isinstance(sink, Patient) else None
+        self._sink: Patient | None = fitting(sink, "awaits")
         self._joined = joined
         # A reader that must see every event is shown every event.
-        self._tries = 0 if isinstance(dialect, Counting) else _TRIES
+        self._tries = 0 if fitting(dialect, "reader") else _TRIES
         self._last: tuple[bytes, Delta] | None = None  # an event that is text only
         self._channel = 0
         self._before = self._middle = self._after = b""  # what is around the text, and around padding after it
