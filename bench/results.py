@@ -29,8 +29,9 @@ def written(found: Found, conditions: dict[str, Any], *, quick: bool) -> str:
         "## Goals",
         table(("what", "goal", "measured", ""), [judged(goal, found) for goal in GOALS if has(goal, found)]),
         "## Growth",
-        "Exponents: over all sizes, and in the last step, from 100 kB to 1 MB. The last step is judged: in small sizes "
-        "the fixed cost of a request hides growth.",
+        "Exponents: from 10 kB to 1 MB, which is judged, and of the last step alone, from 100 kB: in small sizes the fixed "
+        "cost of a request hides growth, in the largest the collection of garbage adds to it, for there is more to go "
+        "through while one value of 1 MB is built.",
         table(("of", *(f"{size // 1000} kB, ms" for size in SIZES), "all", "last step"), grown(found)),
         "## Measurements",
         table(("measure", "who", "CPU, ms", "from … to", "runs", "more"), measured(found)),
@@ -58,8 +59,8 @@ def judged(goal: Goal, found: Found) -> tuple[str, str, str, str]:
     stopped = False
     if goal.kind == "growth":
         whole, last = exponents(found, *goal.over)
-        value = max(last, 0.0)
-        told = f"{last:.2f} (all {whole:.2f})"
+        value = whole
+        told = f"{whole:.2f} (last step {last:.2f})"
     elif goal.under is not None:
         value = cpu(found, goal.over) / cpu(found, goal.under)
         stopped = "stopped" in found[goal.over][-1]
