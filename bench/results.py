@@ -29,9 +29,9 @@ def written(found: Found, conditions: dict[str, Any], *, quick: bool) -> str:
         "## Goals",
         table(("what", "goal", "measured", ""), [judged(goal, found) for goal in GOALS if has(goal, found)]),
         "## Growth",
-        "Exponents: from 10 kB to 1 MB, which is judged, and of the last step alone, from 100 kB: in small sizes the fixed "
-        "cost of a request hides growth, in the largest the collection of garbage adds to it, for there is more to go "
-        "through while one value of 1 MB is built.",
+        "Exponents: from 10 kB to 1 MB, which is judged, and of the last step alone, from 100 kB: in small sizes the "
+        "fixed cost of a request hides growth, in the largest the collection of garbage adds to it: there is more to "
+        "go through while one value of 1 MB is built.",
         table(("of", *(f"{size // 1000} kB, ms" for size in SIZES), "all", "last step"), grown(found)),
         "## Measurements",
         table(("measure", "who", "CPU, ms", "from … to", "runs", "more"), measured(found)),
