@@ -35,7 +35,12 @@ class Assembly:
         for channel, text, call_id, name, finish, refusal, usage in deltas:
             if text:
                 self.characters += len(text)
-                self._keep(channel, text)
+                parts = self._parts.get(channel)
+                if parts is None or len(text) > self._room:
+                    self._keep(channel, text)
+                else:
+                    self._room -= len(text)
+                    parts.write(text)
             if call_id or name:
                 was = self._names.get(channel, ("", ""))
                 self._names[channel] = (call_id or was[0], name or was[1])

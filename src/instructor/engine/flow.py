@@ -228,13 +228,14 @@ class Extraction:
 
     def _show(self, sink: Sink, deltas: Sequence[Delta]) -> Steps:
         """Hand out each snapshot before the next is made: what only the one before last held can then grow in place."""
+        report, feed = self._report, sink.feed
         for delta in deltas:
-            for outcome in sink.feed((delta,)):
+            for outcome in feed((delta,)):
                 if isinstance(outcome, Bad) or outcome.final:
                     yield from self._deliver_at(0, outcome)
                 else:
-                    if self._report.time_to_first_item is None:
-                        self._report.first_seen()
+                    if report.time_to_first_item is None:
+                        report.first_seen()
                     yield _tuple(Emit, ((outcome.value,),))
 
     def _deliver_all(self, outcomes: Sequence[Outcome]) -> Steps:
