@@ -31,7 +31,7 @@ bench-quick: bench/.envs/sdk/ready bench/.envs/reference/ready  ## the same in t
 	$(PYTHON) bench/run.py --quick > bench/.envs/measured-quick.jsonl
 
 clean:  ## remove the environment and what tools leave behind
-	rm -rf .venv .venv-litellm .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf .venv .venv-litellm bench/.envs .mypy_cache .ruff_cache .hypothesis dist
 
 bench/.envs/%/ready: requirements/bench-%.txt
 	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
