@@ -195,3 +195,12 @@ async def test_apatch_is_patch(scripted_server: Any) -> None:
             client = instructor.apatch(colour.sdk(scripted_server([tools(USER)])))
         assert told[0].filename == __file__
         assert await client.chat.completions.create(response_model=User, **asking()) == User(**USER)
+
+
+async def test_none_is_an_argument_like_others(colour: Colour, scripted_server: Any) -> None:
+    server = scripted_server([answer({"name": "a", "age": "1"})])
+    create = instructor.patch(colour.sdk(server)).chat.completions.create
+    assert await colour.result(create(response_model=User, strict=None, **asking())) == User(**USER)
+    with pytest.raises(ConfigurationError, match="max_retries=None"):
+        await colour.result(create(response_model=User, max_retries=None, **asking()))
+    assert len(server.requests) == 1

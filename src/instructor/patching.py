@@ -46,13 +46,12 @@ def patch(
         raise ConfigurationError(f"create={create!r} is no function that makes a request.")
     row = providers.load(getattr(provider, "value", provider))
     chosen = row.mode_for(mode)
-    defaults = {"max_retries": _RETRIES}
     if create is None:
-        caller = caller_for(row, client, chosen, defaults)
+        caller = caller_for(row, client, chosen, {})
     else:
         awaiting = inspect.iscoroutinefunction(inspect.unwrap(create))
         transport = AsyncFunction(create) if awaiting else Function(create)
-        caller = Caller(client, row.name, chosen, row.wire_for(chosen).dialect, transport, awaiting, defaults, Hooks())
+        caller = Caller(client, row.name, chosen, row.wire_for(chosen).dialect, transport, awaiting, {}, Hooks())
     taught = _taught(caller)
     if client is None:
         return taught
@@ -71,14 +70,13 @@ def _taught(caller: Caller) -> Callable[..., Any]:
     original = caller.transport.create
 
     def arguments(context: Any, max_retries: Any, strict: Any, hooks: Any, rest: dict[str, Any]) -> dict[str, Any]:
-        given = {"context": context, "max_retries": max_retries, "strict": strict, "hooks": hooks}
-        return {**{key: value for key, value in given.items() if value is not None}, **rest}
+        return {"context": context, "max_retries": max_retries, "strict": strict, "hooks": hooks, **rest}
 
     if caller.awaiting:
 
         @functools.wraps(original)
         async def acreate(
-            response_model: Any = None, context: Any = None, max_retries: Any = None, strict: Any = None,
+            response_model: Any = None, context: Any = None, max_retries: Any = _RETRIES, strict: Any = True,
             hooks: Any = None, **rest: Any,
         ) -> Any:  # fmt: skip
             given = arguments(context, max_retries, strict, hooks, rest)
@@ -88,7 +86,7 @@ def _taught(caller: Caller) -> Callable[..., Any]:
 
     @functools.wraps(original)
     def create(
-        response_model: Any = None, context: Any = None, max_retries: Any = None, strict: Any = None,
+        response_model: Any = None, context: Any = None, max_retries: Any = _RETRIES, strict: Any = True,
         hooks: Any = None, **rest: Any,
     ) -> Any:  # fmt: skip
         given = arguments(context, max_retries, strict, hooks, rest)
