@@ -10,6 +10,7 @@ import socket
 import struct
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from http.client import responses
 from typing import Literal
@@ -141,7 +142,7 @@ class Link:
         return found
 
 
-class Loopback:
+class Loopback(ABC):
     """Listens, and gives each request to `serve(link, asked)`, which answers it."""
 
     def __init__(self) -> None:
@@ -151,9 +152,9 @@ class Loopback:
         self._threads: list[threading.Thread] = []
         self._stopping = False
 
+    @abstractmethod
     def serve(self, link: Link, asked: Asked) -> bool:
         """Answer a request; False if the connection is to be closed now."""
-        raise NotImplementedError
 
     def start(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
