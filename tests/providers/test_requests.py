@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -17,7 +18,10 @@ import instructor
 from instructor.testing import answer
 
 GOLDEN = Path(__file__).parent / "golden" / "requests"
-NAMES = ("cohere", "google", "mistral")
+NAMES = ("anthropic", "bedrock", "cohere", "google", "mistral", "openai", "xai")
+OPTIONS: dict[str, Any] = {"max_tokens": 50, "temperature": 0.5, "stop": ["END"], "seed": 1}
+UNKNOWN = {"anthropic": ("temperature", "stop", "seed"), "bedrock": ("seed",), "openai": ("stop", "seed")}
+"""Options that an SDK does not take."""
 ASKED = [
     {"role": "system", "content": "Be exact."},
     {"role": "user", "content": "Jason is 10."},
@@ -39,14 +43,15 @@ def written(name: str) -> dict[str, Any]:
     from cases import cases
 
     (case,) = [each for each in cases() if each.name == name]
+    options = {key: value for key, value in OPTIONS.items() if key not in UNKNOWN.get(name, ())}
     bodies: dict[str, Any] = {}
     for mode in case.row.modes:
         model: Any = list[User] if mode is instructor.Mode.PARALLEL_TOOLS else User
         wrong, right = {"name": "Jason", "age": -1}, {"name": "Jason", "age": 10}
         with case.server([answer(wrong), answer(right)]) as server:
             client = instructor.from_provider(f"{name}/scripted", mode=mode, **case.options(server))
-            with client.client:
-                client.create(model, ASKED, max_tokens=50, temperature=0.5, stop=["END"], seed=1)
+            with client.client if hasattr(client.client, "__exit__") else contextlib.closing(client.client):
+                client.create(model, ASKED, **options)
             bodies[mode.name] = [asked.body for asked in server.requests]
     return bodies
 

@@ -17,7 +17,7 @@ from pydantic import AnyUrl, BaseModel, ConfigDict, Field
 
 from instructor.output import output_for
 from instructor.wire import schemas
-from instructor.wire.schemas import Fitted, Subset, fit, strict
+from instructor.wire.schemas import OPENAI, Fitted, Subset, fit
 
 GOLDEN = Path(__file__).parent / "golden"
 SUBSETS: dict[str, Subset] = {
@@ -167,7 +167,7 @@ def test_what_is_lost_is_told_to_the_model() -> None:
 def test_all_of_is_joined() -> None:
     part = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
     schema = {"allOf": [part], "properties": {"b": {"type": "integer"}}, "required": ["b"], "description": "Both."}
-    closed = strict(schema)
+    closed = fit(schema, OPENAI).schema
     assert closed is not None
     assert set(closed["properties"]) == {"a", "b"}
     assert closed["description"] == "Both."

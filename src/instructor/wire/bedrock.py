@@ -1,47 +1,48 @@
 """The Converse wire of Amazon Bedrock: `POST /model/<id>/converse` and `/converse-stream`.
 
-The system's text stands beside the messages, and turns alternate: what one side says in a row is one turn. A streamed
-reply is a sequence of events, each an object with one key, its kind. `messageStop` is the terminal event; the tokens
-come after it, in `metadata`.
+The system's text stands beside the messages. A streamed reply is a sequence of events, each an object with one key, its
+kind. `messageStop` is the terminal event; the tokens come after it, in `metadata`.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from instructor.engine import prompts
-from instructor.engine.call import TEXT, Call, Delta, Finish, Json, Message, Reply, Request, ToolCall
+from instructor.engine.call import TEXT, Call, Delta, Finish, Json, Message, Reply, ToolCall
 from instructor.engine.ports import Tool
-from instructor.exceptions import ResponseParsingError
+from instructor.exceptions import ConfigurationError
 from instructor.mode import Mode
-from instructor.usage import Usage
-from instructor.wire.bedrock_turns import alternating, blocks, turn_of, use
-from instructor.wire.messages import SYSTEM_ROLES, with_last_user, with_system
-from instructor.wire.schemas import BEDROCK, demanded
+from instructor.wire.blocks import Blocks
+from instructor.wire.language import Counts, lacking, untaken
+from instructor.wire.messages import as_object, as_text, data_of
+from instructor.wire.schemas import BEDROCK
 
-_FINISH: dict[str, Finish] = {
-    "tool_use": "tool",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "content_filtered": "filter",
-    "guardrail_intervened": "filter",
-}
-_REASONS = {"tool": "tool_use", "length": "max_tokens", "filter": "content_filtered", "stop": "end_turn"}
-_INFERENCE = {
-    "max_tokens": "maxTokens",
-    "temperature": "temperature",
-    "top_p": "topP",
-    "stop": "stopSequences",
-}
+_INFERENCE = {"max_tokens": "maxTokens", "temperature": "temperature", "top_p": "topP", "stop": "stopSequences"}
 
 
-class Bedrock:
+class Bedrock(Blocks):
     """The dialect of this wire."""
 
     modes = (Mode.TOOLS, Mode.TOOLS_STRICT, Mode.JSON_SCHEMA, Mode.MD_JSON, Mode.PARALLEL_TOOLS)
     subset = BEDROCK
+    alternates = True
+    finishes: Mapping[str, Finish] = {
+        "end_turn": "stop",
+        "tool_use": "tool",
+        "max_tokens": "length",
+        "model_context_window_exceeded": "length",
+        "content_filtered": "filter",
+        "guardrail_intervened": "filter",
+    }
+    counts = Counts(
+        ("inputTokens", "cacheReadInputTokens", "cacheWriteInputTokens"),
+        ("outputTokens",),
+        "cacheReadInputTokens",
+        total="totalTokens",
+    )
 
     def plain(self, messages: Sequence[Message], options: Mapping[str, Any]) -> Json:
         """Write a request that asks for no shape; the names of options that other wires have are taken too."""
@@ -56,116 +57,91 @@ class Bedrock:
         if options.get("top_k") is not None:
             more = body.get("additionalModelRequestFields") or {}
             body["additionalModelRequestFields"] = {"top_k": options["top_k"], **more}
-        system = blocks(body.pop("system", None))
-        for message in messages:
-            if message.get("role") in SYSTEM_ROLES:
-                system += blocks(message.get("content"))
-        body["messages"] = alternating(turn_of(each) for each in messages if each.get("role") not in SYSTEM_ROLES)
+        system = self.system(messages, body.pop("system", None))
+        body["messages"] = self.turns(messages)
         return {**body, "system": system} if system else body
 
-    def encode(self, call: Call) -> Request:
-        messages = call.messages
-        if call.mode is Mode.MD_JSON:
-            messages = with_system(messages, prompts.schema(call.output.schema))
-            messages = with_last_user(messages, prompts.CODE_BLOCK)
-        body = self.plain(messages, call.options)
-        if call.mode.by_tool:
-            config = body.get("toolConfig") or {}
-            told = [_tool(tool, call.mode) for tool in call.output.tools]
-            body["toolConfig"] = {
-                "toolChoice": _choice(call, body),
-                **config,
-                "tools": [*(config.get("tools") or ()), *told],
-            }
-        elif call.mode is Mode.JSON_SCHEMA:
-            output = call.output
-            schema = demanded(output.schema, BEDROCK, output.name, call.mode)
-            told_schema = {"name": output.name, "description": output.description, "schema": json.dumps(schema)}
-            form = {"type": "json_schema", "structure": {"jsonSchema": told_schema}}
-            body["outputConfig"] = {**(body.get("outputConfig") or {}), "textFormat": form}
-        return Request(body, call.stream)
+    def block(self, part: Json) -> Json:
+        """Write a part of a message: OpenAI's two kinds are translated, this wire's own stay."""
+        if part.get("type") == "text":
+            return {"text": part["text"]}
+        if part.get("type") != "image_url":
+            return part
+        url = part["image_url"]["url"]
+        kind, data = data_of(url) or ("", "")
+        if not kind.startswith("image/"):
+            raise ConfigurationError(f"This wire takes images as data:image/...;base64,... only, not {url[:80]!r}.")
+        form = kind.removeprefix("image/").replace("jpg", "jpeg")
+        return {"image": {"format": form, "source": {"bytes": base64.b64decode(data)}}}
+
+    def use(self, call: ToolCall) -> Json:
+        return {"toolUse": {"toolUseId": call.id, "name": call.name, "input": as_object(call.arguments)}}
+
+    def result(self, call: ToolCall, content: Any, is_error: bool) -> Json:
+        told = {"toolUseId": call.id, "content": self.blocks(content)}
+        return {"toolResult": {**told, "status": "error"} if is_error else told}
+
+    def tool(self, tool: Tool, mode: Mode) -> Json:
+        spec: Json = {"name": tool.name, "description": tool.description, "inputSchema": {"json": tool.schema}}
+        if mode is Mode.TOOLS_STRICT:
+            spec |= {"inputSchema": {"json": self.strict(tool.schema, tool.name, mode)}, "strict": True}
+        return {"toolSpec": spec}
+
+    def ask_by_tool(self, body: Json, call: Call, tools: Sequence[Json]) -> None:
+        """Force the tool, but where the model is to think first: models refuse both at once."""
+        more, given = body.get("additionalModelRequestFields") or {}, body.get("toolConfig") or {}
+        thinks = (more.get("thinking") or more.get("reasoning_config") or {}).get("type", "disabled") != "disabled"
+        free = thinks or call.mode is Mode.PARALLEL_TOOLS
+        choice: Json = {"auto": {}} if free else {"tool": {"name": call.output.name}}
+        body["toolConfig"] = {"toolChoice": choice, **given, "tools": [*(given.get("tools") or ()), *tools]}
+
+    def ask_for_json(self, body: Json, call: Call) -> None:
+        """Constrain the text."""
+        given, output = body.get("outputConfig") or {}, call.output
+        untaken(given, "textFormat", call.mode)
+        schema = json.dumps(self.strict(output.schema, output.name, call.mode))
+        form = {"name": output.name, "description": output.description, "schema": schema}
+        body["outputConfig"] = {**given, "textFormat": {"type": "json_schema", "structure": {"jsonSchema": form}}}
+
+    def streamed(self, body: Json) -> Json:
+        """Leave the body: a stream is asked for by another method."""
+        return body
 
     def decode(self, wire: Json) -> Reply:
         content = ((wire.get("output") or {}).get("message") or {}).get("content")
         if not isinstance(content, list):
-            said = json.dumps(wire, default=str)[:300]
-            raise ResponseParsingError(f"The response has no output.message.content: {said}", text=said)
+            raise lacking("output.message.content", wire)
         text = "".join(block.get("text") or "" for block in content)
         uses = [block["toolUse"] for block in content if "toolUse" in block]
-        calls = [ToolCall(use.get("toolUseId") or "", use.get("name") or "", _text(use.get("input"))) for use in uses]
-        reason = wire.get("stopReason") or ""
-        finish = _FINISH.get(reason, "stop")
-        return Reply(text, calls, finish, _refusal(reason, text), _usage(wire.get("usage")))
+        calls = [ToolCall(use.get("toolUseId") or "", use.get("name") or "", as_text(use.get("input"))) for use in uses]
+        reason = wire.get("stopReason") or "end_turn"
+        return Reply(text, calls, self.finish(reason), _refusal(reason, text), self.counts.read(wire.get("usage")))
 
     def delta(self, event: Json) -> Sequence[Delta]:
-        if "contentBlockDelta" in event:
-            piece = event["contentBlockDelta"]
-            delta = piece.get("delta") or {}
-            if "toolUse" in delta:
-                return (Delta(piece.get("contentBlockIndex") or 0, delta["toolUse"].get("input") or ""),)
-            return (Delta(TEXT, delta["text"]),) if delta.get("text") else ()
-        if "contentBlockStart" in event:
-            piece = event["contentBlockStart"]
-            use = (piece.get("start") or {}).get("toolUse")
-            index = piece.get("contentBlockIndex") or 0
-            return (Delta(index, "", use.get("toolUseId"), use.get("name")),) if use else ()
-        if "messageStop" in event:
-            reason = event["messageStop"].get("stopReason") or ""
-            return (Delta(finish=_FINISH.get(reason, "stop"), refusal=_refusal(reason, "")),)
-        usage = _usage((event.get("metadata") or {}).get("usage"))
-        return (Delta(usage=usage),) if usage else ()
-
-    def correct(self, request: Request, reply: Reply, notes: str) -> Request:
-        answered: list[Json] = [
-            {"toolResult": {"toolUseId": call.id, "content": [{"text": notes}], "status": "error"}}
-            for call in reply.calls
-        ]
-        said = _said(reply)
-        turns: list[Json] = [{"role": "assistant", "content": said}] if said else []
-        turns.append({"role": "user", "content": answered or [{"text": notes}]})
-        return Request({**request.body, "messages": alternating([*request.body["messages"], *turns])}, request.stream)
+        match event:
+            case {"contentBlockDelta": piece}:
+                delta = piece.get("delta") or {}
+                if "toolUse" in delta:
+                    return (Delta(piece.get("contentBlockIndex") or 0, delta["toolUse"].get("input") or ""),)
+                return (Delta(TEXT, delta["text"]),) if delta.get("text") else ()
+            case {"contentBlockStart": {"start": {"toolUse": use}} as piece}:
+                return (Delta(piece.get("contentBlockIndex") or 0, "", use.get("toolUseId"), use.get("name")),)
+            case {"messageStop": {"stopReason": reason}}:
+                return (Delta(finish=self.finish(reason), refusal=_refusal(reason, "")),)
+            case {"metadata": {"usage": usage}}:
+                return (Delta(usage=self.counts.read(usage)),)
+        return ()
 
     def assemble(self, reply: Reply, head: Json) -> Json:
+        """Write a reply as the response that would have carried it whole."""
         del head  # the first event says whose turn it is, which is known
-        usage = reply.usage or Usage()
-        counts = {"inputTokens": usage.input_tokens, "outputTokens": usage.output_tokens}
+        content = [*self.blocks(reply.text), *map(self.use, reply.calls)]
         return {
-            "output": {"message": {"role": "assistant", "content": _said(reply)}},
-            "stopReason": _REASONS.get(reply.finish or ""),
-            "usage": {**counts, "totalTokens": usage.total_tokens},
+            "output": {"message": {"role": "assistant", "content": content}},
+            "stopReason": self.reason(reply.finish),
+            "usage": self.counts.write(reply.usage),
         }
-
-
-def _tool(tool: Tool, mode: Mode) -> Json:
-    spec: Json = {"name": tool.name, "description": tool.description, "inputSchema": {"json": tool.schema}}
-    if mode is Mode.TOOLS_STRICT:
-        spec = {**spec, "inputSchema": {"json": demanded(tool.schema, BEDROCK, tool.name, mode)}, "strict": True}
-    return {"toolSpec": spec}
-
-
-def _choice(call: Call, body: Json) -> Json:
-    """Force the tool, but where the model is to think first: models refuse both at once."""
-    more = body.get("additionalModelRequestFields") or {}
-    thinks = (more.get("thinking") or more.get("reasoning_config") or {}).get("type", "disabled") != "disabled"
-    return {"auto": {}} if thinks or call.mode is Mode.PARALLEL_TOOLS else {"tool": {"name": call.output.name}}
-
-
-def _said(reply: Reply) -> list[Json]:
-    text: list[Json] = [{"text": reply.text}] if reply.text.strip() else []
-    return [*text, *map(use, reply.calls)]
-
-
-def _text(arguments: Any) -> str:
-    return arguments if isinstance(arguments, str) else json.dumps(arguments if arguments is not None else {})
 
 
 def _refusal(reason: str, text: str) -> str | None:
     return (text or "a guardrail intervened") if reason == "guardrail_intervened" else None
-
-
-def _usage(usage: Json | None) -> Usage | None:
-    if not usage:
-        return None
-    cached = usage.get("cacheReadInputTokens") or 0
-    asked = (usage.get("inputTokens") or 0) + cached + (usage.get("cacheWriteInputTokens") or 0)
-    return Usage(asked, usage.get("outputTokens") or 0, cached)

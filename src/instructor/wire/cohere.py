@@ -5,90 +5,87 @@ A streamed reply is a sequence of typed events; `message-end`, which has the fin
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from instructor.engine import prompts
-from instructor.engine.call import TEXT, Call, Delta, Finish, Json, Message, Reply, Request, ToolCall
-from instructor.exceptions import ConfigurationError, ProviderError, ResponseParsingError
+from instructor.engine.call import TEXT, Call, Delta, Finish, Json, Message, Reply
+from instructor.exceptions import ProviderError
 from instructor.mode import Mode
 from instructor.usage import Usage
-from instructor.wire.messages import with_last_user, with_system
-from instructor.wire.schemas import COHERE, fit
+from instructor.wire.language import Counts, lacking, untaken
+from instructor.wire.messages import call_of, called
+from instructor.wire.openai_chat import OpenAIChat, text_of
+from instructor.wire.schemas import COHERE
 
 _NAMES = {"top_p": "p", "top_k": "k", "stop": "stop_sequences", "max_completion_tokens": "max_tokens"}
-_FINISH: dict[str, Finish] = {"TOOL_CALL": "tool", "MAX_TOKENS": "length", "ERROR_LIMIT": "length"}
 _FAILED = ("ERROR", "TIMEOUT", "ERROR_TOXIC")
 _KEYS = ("role", "content", "tool_calls", "tool_plan", "tool_call_id", "citations")
 
 
-class Cohere:
+class Cohere(OpenAIChat):
     """The dialect of one provider that speaks this wire."""
 
     subset = COHERE
     modes = (Mode.TOOLS, Mode.JSON, Mode.JSON_SCHEMA, Mode.MD_JSON, Mode.PARALLEL_TOOLS)
-
-    def __init__(self, provider: str) -> None:
-        self._provider = provider
+    finishes: Mapping[str, Finish] = {
+        "COMPLETE": "stop",
+        "TOOL_CALL": "tool",
+        "MAX_TOKENS": "length",
+        "ERROR_LIMIT": "length",
+    }
+    counts = Counts(("tokens.input_tokens",), ("tokens.output_tokens",), "cached_tokens")
 
     def plain(self, messages: Sequence[Message], options: Mapping[str, Any]) -> Json:
         """Write a request that asks for no shape."""
-        body: Json = {_NAMES.get(name, name): value for name, value in options.items()}
+        body = super().plain(messages, {_NAMES.get(name, name): value for name, value in options.items()})
         if isinstance(body.get("stop_sequences"), str):
             body["stop_sequences"] = [body["stop_sequences"]]
-        return {**body, "messages": [_turn(message) for message in messages]}
+        return body
 
-    def encode(self, call: Call) -> Request:
-        body = self.plain(call.messages, call.options)
-        if call.mode.by_tool:
-            told = [
-                {
-                    "type": "function",
-                    "function": {"name": tool.name, "description": tool.description, "parameters": tool.schema},
-                }
-                for tool in call.output.tools
-            ]
-            body["tools"] = [*(body.get("tools") or ()), *told]
-            body.setdefault("tool_choice", "REQUIRED")
-        else:
-            _ask_in_text(body, call)
-        return Request(body, call.stream)
+    def turns(self, messages: Sequence[Message], before: Sequence[Json] = ()) -> list[Json]:
+        """Write messages with the keys that this wire knows."""
+        turns = [{key: turn[key] for key in _KEYS if turn.get(key) not in (None, "")} for turn in messages]
+        return [*before, *({**turn, "role": "system"} if turn["role"] == "developer" else turn for turn in turns)]
+
+    def choice(self, body: Json, call: Call) -> str:
+        """Force any tool."""
+        del body, call
+        return "REQUIRED"
+
+    def ask_for_json(self, body: Json, call: Call) -> None:
+        """Ask for JSON, held to the schema where the mode says so."""
+        untaken(body, "response_format", call.mode)
+        held = call.mode is Mode.JSON_SCHEMA
+        schema = {"schema": self.strict(call.output.schema, call.output.name, call.mode)} if held else {}
+        body["response_format"] = {"type": "json_object", **schema}
+
+    def streamed(self, body: Json) -> Json:
+        """Leave the body: a stream is asked for by another method."""
+        return body
 
     def decode(self, wire: Json) -> Reply:
         message = wire.get("message")
         if not isinstance(message, Mapping):
-            said = json.dumps(wire, default=str)[:300]
-            raise ResponseParsingError(f"The response has no message: {said}", text=said)
-        calls = [_call(call) for call in message.get("tool_calls") or ()]
-        finish = self._finish(wire.get("finish_reason"), wire)
-        return Reply(_text(message.get("content")), calls, finish or "stop", None, _usage(wire.get("usage")))
+            raise lacking("message", wire)
+        calls = [call_of(call) for call in message.get("tool_calls") or ()]
+        finish = self._ended(wire.get("finish_reason"), wire) or "stop"
+        return Reply(text_of(message.get("content")), calls, finish, None, self._usage(wire))
 
     def delta(self, event: Json) -> Sequence[Delta]:
-        kind, delta = event.get("type"), event.get("delta") or {}
+        delta = event.get("delta") or {}
         message = delta.get("message") or {}
-        if kind in ("tool-call-start", "tool-call-delta"):
-            call = message.get("tool_calls") or {}
-            function = call.get("function") or {}
-            text = function.get("arguments") or ""
-            return (Delta(event.get("index") or 0, text, call.get("id"), function.get("name")),)
-        if kind in ("content-start", "content-delta"):
-            text = _text(message.get("content"))
-            return (Delta(TEXT, text),) if text else ()
-        if kind == "message-end":
-            finish = self._finish(delta.get("finish_reason"), delta)
-            return (Delta(finish=finish, usage=_usage(delta.get("usage"))),)
+        match event.get("type"):
+            case "tool-call-start" | "tool-call-delta":
+                call = message.get("tool_calls") or {}
+                function = call.get("function") or {}
+                text = function.get("arguments") or ""
+                return (Delta(event.get("index") or 0, text, call.get("id"), function.get("name")),)
+            case "content-start" | "content-delta":
+                text = text_of(message.get("content"))  # thoughts are parts without a text
+                return (Delta(TEXT, text),) if text else ()
+            case "message-end":
+                return (Delta(finish=self._ended(delta.get("finish_reason"), delta), usage=self._usage(delta)),)
         return ()
-
-    def correct(self, request: Request, reply: Reply, notes: str) -> Request:
-        turns: list[Json] = []
-        if reply.calls:
-            turns.append({"role": "assistant", "tool_calls": [_said(call) for call in reply.calls]})
-            turns += [{"role": "tool", "tool_call_id": call.id, "content": notes} for call in reply.calls]
-        else:
-            turns += [{"role": "assistant", "content": reply.text}] if reply.text else []
-            turns.append({"role": "user", "content": notes})
-        return Request({**request.body, "messages": [*request.body["messages"], *turns]}, request.stream)
 
     def assemble(self, reply: Reply, head: Json) -> Json:
         """Write a reply as the response that would have carried it whole; `head` is the stream's first event."""
@@ -96,70 +93,17 @@ class Cohere:
         if reply.text or not reply.calls:
             message["content"] = [{"type": "text", "text": reply.text}]
         if reply.calls:
-            message["tool_calls"] = [_said(call) for call in reply.calls]
-        reasons = {"tool": "TOOL_CALL", "stop": "COMPLETE", "length": "MAX_TOKENS"}
-        wire: Json = {
-            "id": head.get("id") or "",
-            "finish_reason": reasons.get(reply.finish or "", "ERROR"),
-            "message": message,
-        }
-        if reply.usage is not None:
-            counts = {"input_tokens": reply.usage.input_tokens, "output_tokens": reply.usage.output_tokens}
-            wire["usage"] = {"tokens": counts, "cached_tokens": reply.usage.cached_tokens}
-        return wire
+            message["tool_calls"] = [called(call) for call in reply.calls]
+        wire = {"id": head.get("id") or "", "finish_reason": self.reason(reply.finish) or "ERROR", "message": message}
+        usage = self.counts.write(reply.usage)
+        return {**wire, "usage": usage} if usage else wire
 
-    def _finish(self, reason: str | None, wire: Json) -> Finish | None:
+    def _ended(self, reason: str | None, wire: Json) -> Finish | None:
         if reason in _FAILED:
-            raise ProviderError(self._provider, str(wire.get("error") or f"the reply ended with {reason}"), wire)
-        return _FINISH.get(reason, "stop") if reason else None
+            raise ProviderError(self.provider, str(wire.get("error") or f"the reply ended with {reason}"), wire)
+        return self.finish(reason)
 
-
-def _ask_in_text(body: Json, call: Call) -> None:
-    if call.mode.in_prompt:
-        body["messages"] = with_system(body["messages"], prompts.schema(call.output.schema))
-    if call.mode is Mode.MD_JSON:
-        body["messages"] = with_last_user(body["messages"], prompts.CODE_BLOCK)
-        return
-    if "response_format" in body:
-        raise ConfigurationError(f"response_format={body['response_format']!r} is what {call.mode} sets: leave it out.")
-    wanted: Json = {"type": "json_object"}
-    if call.mode is Mode.JSON_SCHEMA:
-        fitted = fit(call.output.schema, COHERE)
-        if fitted.schema is None:
-            raise ConfigurationError(
-                f"{call.mode} cannot express {call.output.name} on this wire: {'; '.join(fitted.obstacles)}. "
-                "Mode.TOOLS and Mode.JSON can."
-            )
-        wanted["schema"] = fitted.schema
-    body["response_format"] = wanted
-
-
-def _turn(message: Message) -> Json:
-    """Write a message with the keys that this wire knows."""
-    turn = {key: message[key] for key in _KEYS if message.get(key) is not None}
-    if turn.get("role") == "developer":
-        turn["role"] = "system"
-    return turn
-
-
-def _call(call: Json) -> ToolCall:
-    function = call.get("function") or {}
-    return ToolCall(call.get("id") or "call_1", function.get("name") or "", function.get("arguments") or "")
-
-
-def _said(call: ToolCall) -> Json:
-    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-
-
-def _text(content: Any) -> str:
-    """Read a content: one part, or a list of them; thoughts are parts without a text."""
-    parts = [content] if isinstance(content, Mapping) else content or ()
-    return "".join(part.get("text") or "" for part in parts)
-
-
-def _usage(usage: Json | None) -> Usage | None:
-    counts = (usage or {}).get("tokens") or (usage or {}).get("billed_units")
-    if not usage or not counts:
-        return None
-    asked, answered = counts.get("input_tokens") or 0, counts.get("output_tokens") or 0
-    return Usage(int(asked), int(answered), int(usage.get("cached_tokens") or 0))
+    def _usage(self, wire: Json) -> Usage | None:
+        usage = wire.get("usage") or {}
+        tokens = usage.get("tokens") or usage.get("billed_units")
+        return self.counts.read({**usage, "tokens": tokens}) if tokens else None

@@ -7,59 +7,120 @@ is a sequence of such replies. A function call comes whole, and no event says ho
 
 from __future__ import annotations
 
-import json
+import mimetypes
+import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
-from instructor.engine import prompts
 from instructor.engine.call import TEXT, Call, Delta, Finish, Json, Message, Reply, Request, ToolCall
-from instructor.exceptions import ConfigurationError, ProviderError, ResponseParsingError
+from instructor.engine.ports import Tool
+from instructor.exceptions import ConfigurationError, ProviderError
 from instructor.mode import Mode
-from instructor.usage import Usage
-from instructor.wire.google_request import config_of, contents_of, messages_of, with_user_text
-from instructor.wire.schemas import GEMINI, fit
+from instructor.wire.blocks import Blocks
+from instructor.wire.language import Counts, lacking, untaken
+from instructor.wire.messages import as_object, as_text, data_of, parts_of
+from instructor.wire.schemas import GEMINI
 
-_CUT: dict[str, Finish] = {"MAX_TOKENS": "length"}
-_FILTERED = ("SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "LANGUAGE", "IMAGE_SAFETY")
+_BESIDE = ("model", "stream")
+_NAMES = {
+    "max_tokens": "max_output_tokens",
+    "max_completion_tokens": "max_output_tokens",
+    "n": "candidate_count",
+    "stop": "stop_sequences",
+}
+_CAPITAL = re.compile(r"(?<=[a-z0-9])[A-Z]")
+_FILTERED: dict[str, Finish] = dict.fromkeys(
+    ("SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "LANGUAGE", "IMAGE_SAFETY"), "filter"
+)
 _SIGNED = "signature:"
 """Before the signature in the id of a call: what a thinking model wants back with the call that it made."""
 _CALLED = "called"
 """The id of a call without a signature. One of any other id was never made: it stands for an answer that is shown."""
 
 
-class Google:
+class Google(Blocks):
     """The dialect of one provider that speaks this wire."""
 
-    subset = GEMINI
     modes = (Mode.TOOLS, Mode.JSON, Mode.JSON_SCHEMA, Mode.MD_JSON, Mode.PARALLEL_TOOLS)
-
-    def __init__(self, provider: str) -> None:
-        self._provider = provider
+    subset = GEMINI
+    prompted = (Mode.MD_JSON,)
+    turns_key, blocks_key = "contents", "parts"
+    roles: ClassVar[Mapping[str, str]] = {**Blocks.roles, "assistant": "model", "model": "model"}
+    finishes: Mapping[str, Finish] = {"STOP": "stop", "MAX_TOKENS": "length", **_FILTERED}
+    counts = Counts(
+        ("promptTokenCount", "toolUsePromptTokenCount"),
+        ("candidatesTokenCount", "thoughtsTokenCount"),
+        "cachedContentTokenCount",
+        "thoughtsTokenCount",
+        "totalTokenCount",
+    )
 
     def as_messages(self, messages: Any) -> Any:
         """Give the SDK's own forms of messages as dicts: a text, a list of texts, `Content`, `Part` and `File`."""
-        return messages_of(messages)
+        several = [messages] if isinstance(messages, str) or not isinstance(messages, Sequence) else messages
+        return [_message(message) for message in several]
 
     def plain(self, messages: Sequence[Message], options: Mapping[str, Any]) -> Json:
-        """Write a request that asks for no shape."""
-        config, beside = config_of(messages, options)
-        contents = contents_of(messages)
+        """Write a request that asks for no shape: all options, and the system's text, are folded into one config."""
+        config = _config(options)
+        given = (_flat(config.pop("system_instruction", None)), _flat(options.get("system")))
+        system = self.system(messages, [part for parts in given for part in parts])
+        if system:
+            plain = all(part.keys() == {"text"} for part in system)
+            config["system_instruction"] = "\n\n".join(part["text"] for part in system) if plain else {"parts": system}
+        contents = self.turns(messages)
         if not contents:
             raise ConfigurationError(
-                f"{self._provider} answers a user's message, and there is none beside the system's."
+                f"{self.provider} answers a user's message, and there is none beside the system's."
             )
-        return {**beside, "contents": contents, "config": config}
+        return {**{key: options[key] for key in _BESIDE if key in options}, "contents": contents, "config": config}
+
+    def block(self, part: Json) -> Json:
+        """Write a part of a message: OpenAI's kinds and an uploaded file are translated, this wire's own stay."""
+        match part:
+            case {"type": "text", "text": text}:
+                return {"text": text}
+            case {"type": "image_url", "image_url": {"url": url}}:
+                if data := data_of(url):
+                    return {"inlineData": {"mimeType": data[0], "data": data[1]}}
+                return {"fileData": {"fileUri": url, "mimeType": mimetypes.guess_type(url)[0] or "image/jpeg"}}
+            case {"type": "input_audio", "input_audio": {"format": form, "data": sound}}:
+                return {"inlineData": {"mimeType": f"audio/{form}", "data": sound}}
+            case {"uri": uri}:
+                return {"fileData": {"fileUri": uri, "mimeType": part.get("mimeType")}}
+        return part
+
+    def use(self, call: ToolCall) -> Json:
+        part: Json = {"functionCall": {"name": call.name, "args": as_object(call.arguments)}}
+        signature = call.id.removeprefix(_SIGNED)
+        return part if signature == call.id else {**part, "thoughtSignature": signature}
+
+    def result(self, call: ToolCall, content: Any, is_error: bool) -> Json:
+        return {"functionResponse": {"name": call.name, "response": {"error" if is_error else "result": content}}}
+
+    def tool(self, tool: Tool, mode: Mode) -> Json:
+        del mode
+        told = {"name": tool.name, "description": tool.description}
+        return {**told, "parameters_json_schema": self.fitted(tool.schema)}
+
+    def ask_by_tool(self, body: Json, call: Call, tools: Sequence[Json]) -> None:
+        """Declare the functions, and allow no others."""
+        del call
+        config, forced = body["config"], {"mode": "ANY", "allowed_function_names": [tool["name"] for tool in tools]}
+        config.setdefault("tool_config", {"function_calling_config": forced})
+        config["tools"] = [*(config.get("tools") or ()), {"function_declarations": list(tools)}]
+
+    def ask_for_json(self, body: Json, call: Call) -> None:
+        """Constrain the text."""
+        for name in ("response_mime_type", "response_schema", "response_json_schema"):
+            untaken(body["config"], name, call.mode)
+        schema = self.strict(call.output.schema, call.output.name, call.mode)
+        body["config"] |= {"response_mime_type": "application/json", "response_json_schema": schema}
 
     def encode(self, call: Call) -> Request:
-        body = self.plain(call.messages, call.options)
-        config: Json = body["config"]
-        if call.mode.by_tool:
-            _ask_by_tool(config, call)
-        elif call.mode is Mode.MD_JSON:
-            told = f"{prompts.schema(call.output.schema)}\n\n{prompts.CODE_BLOCK}"
-            body["contents"] = with_user_text(body["contents"], told)
-        else:
-            _constrain(config, call)
+        """Write the request of a call: the SDK calls no functions, and what a cache holds is not said again."""
+        request = super().encode(call)
+        config = request.body["config"]
         config.setdefault("automatic_function_calling", {"disable": True})
         taken = [name for name in ("system_instruction", "tools", "tool_config") if name in config]
         if config.get("cached_content") and taken:
@@ -67,18 +128,26 @@ class Google:
                 f"cached_content={config['cached_content']!r} holds the system's text and the tools: beside it "
                 f"this wire takes no {', '.join(taken)}. Leave the system's text out, and use Mode.JSON."
             )
-        return Request(body, call.stream)
+        return request
+
+    def streamed(self, body: Json) -> Json:
+        """Leave the body: a stream is asked for by another method."""
+        return body
+
+    def answerable(self, request: Request, reply: Reply) -> bool:
+        """A call that the model never made cannot be shown as one: nobody has its signature."""
+        del request
+        return all(map(_is_made, reply.calls))
 
     def decode(self, wire: Json) -> Reply:
         deltas = self._read(wire, 0)
+        refusal = next((delta.refusal for delta in deltas if delta.refusal), None)
+        if refusal is None and not wire.get("candidates"):
+            raise lacking("candidates", wire)
         text = "".join(delta.text for delta in deltas if delta.channel == TEXT)
         calls = [ToolCall(d.id or "", d.name or "", d.text) for d in deltas if d.channel != TEXT]
         finish: Finish | None = next((delta.finish for delta in deltas if delta.finish), None)
-        refusal = next((delta.refusal for delta in deltas if delta.refusal), None)
-        if refusal is None and not wire.get("candidates"):
-            said = json.dumps(wire, default=str)[:300]
-            raise ResponseParsingError(f"The response has no candidates: {said}", text=said)
-        return Reply(text, calls, finish or "stop", refusal, _usage(wire.get("usageMetadata")))
+        return Reply(text, calls, finish or "stop", refusal, self.counts.read(wire.get("usageMetadata")))
 
     def delta(self, event: Json) -> Sequence[Delta]:
         return self._read(event, 0)
@@ -95,112 +164,71 @@ class Google:
 
         return read
 
-    def correct(self, request: Request, reply: Reply, notes: str) -> Request:
-        made = [_made(call) for call in reply.calls]
-        if made and None not in made:
-            said: list[Any] = [*([{"text": reply.text}] if reply.text else []), *made]
-            answered: list[Json] = [
-                {"functionResponse": {"name": c.name, "response": {"error": notes}}} for c in reply.calls
-            ]
-        else:
-            said = [{"text": text} for text in (reply.text, *(call.arguments for call in reply.calls)) if text]
-            answered = [{"text": notes}]
-        turns = [{"role": "model", "parts": said}] if said else []
-        turns.append({"role": "user", "parts": answered})
-        return Request({**request.body, "contents": [*request.body["contents"], *turns]}, request.stream)
-
     def assemble(self, reply: Reply, head: Json) -> Json:
         """Write a reply as the response that would have carried it whole; `head` is the stream's first event."""
-        parts: list[Any] = [{"text": reply.text}] if reply.text else []
-        parts += [_made(call) or {"text": call.arguments} for call in reply.calls]
-        finish = {"length": "MAX_TOKENS", "filter": "SAFETY", None: None}.get(reply.finish, "STOP")
-        candidate: Json = {"content": {"role": "model", "parts": parts}}
         wire: Json = {name: head[name] for name in ("responseId", "modelVersion", "promptFeedback") if name in head}
         if "promptFeedback" not in wire:
-            wire["candidates"] = [{**candidate, "finishReason": finish} if finish else candidate]
-        if (usage := reply.usage) is not None:
-            wire["usageMetadata"] = {
-                "promptTokenCount": usage.input_tokens,
-                "candidatesTokenCount": usage.output_tokens - usage.reasoning_tokens,
-                "thoughtsTokenCount": usage.reasoning_tokens,
-                "cachedContentTokenCount": usage.cached_tokens,
-                "totalTokenCount": usage.total_tokens,
-            }
-        return wire
+            made = [self.use(call) if _is_made(call) else {"text": call.arguments} for call in reply.calls]
+            candidate: Json = {"content": {"role": "model", "parts": [*self.blocks(reply.text), *made]}}
+            reason = "STOP" if reply.finish == "tool" else self.reason(reply.finish)
+            wire["candidates"] = [{**candidate, "finishReason": reason} if reason else candidate]
+        usage = self.counts.write(reply.usage)
+        return {**wire, "usageMetadata": usage} if usage else wire
 
     def _read(self, event: Json, count: int) -> list[Delta]:
         """Read a reply or a piece of one, before which `count` calls came."""
-        if event.get("error"):
-            error = event["error"]
-            raise ProviderError(self._provider, str(error.get("message") or error), error)
+        if error := event.get("error"):
+            raise ProviderError(self.provider, str(error.get("message") or error), error)
         deltas: list[Delta] = []
         candidate: Json = (event.get("candidates") or [{}])[0]
         for part in (candidate.get("content") or {}).get("parts") or ():
             call = part.get("functionCall")
             if call is not None:
                 signature = part.get("thoughtSignature")
-                call_id = f"{_SIGNED}{signature}" if signature else _CALLED
-                deltas.append(Delta(count, json.dumps(call.get("args") or {}), call_id, call.get("name")))
+                name = f"{_SIGNED}{signature}" if signature else _CALLED
+                deltas.append(Delta(count, as_text(call.get("args")), name, call.get("name")))
                 count += 1
             elif part.get("text") and not part.get("thought"):
                 deltas.append(Delta(TEXT, part["text"]))
         blocked = (event.get("promptFeedback") or {}).get("blockReason")
         refusal = f"the prompt was blocked ({blocked})" if blocked else None
-        finish, usage = _finish(candidate.get("finishReason")), _usage(event.get("usageMetadata"))
-        if finish or usage or refusal:
-            deltas.append(Delta(finish=finish, refusal=refusal, usage=usage))
-        return deltas
+        reason = candidate.get("finishReason")
+        finish = None if reason == "FINISH_REASON_UNSPECIFIED" else self.finish(reason)
+        usage = self.counts.read(event.get("usageMetadata"))
+        return [*deltas, Delta(finish=finish, refusal=refusal, usage=usage)] if finish or usage or refusal else deltas
 
 
-def _ask_by_tool(config: Json, call: Call) -> None:
-    tools = [
-        {
-            "name": tool.name,
-            "description": tool.description,
-            "parameters_json_schema": fit(tool.schema, GEMINI).schema or tool.schema,
-        }
-        for tool in call.output.tools
-    ]
-    config["tools"] = [*(config.get("tools") or ()), {"function_declarations": tools}]
-    names = [tool.name for tool in call.output.tools]
-    config.setdefault("tool_config", {"function_calling_config": {"mode": "ANY", "allowed_function_names": names}})
+def _message(message: Any) -> Any:
+    if hasattr(message, "model_dump"):
+        message = parts_of(message)[0]
+        message = message if "parts" in message else {"parts": [message]}
+    match message:
+        case str():
+            return {"role": "user", "content": message}
+        case {"parts": parts, **rest}:
+            return {"role": "user", **rest, "content": list(parts)}
+    return message
 
 
-def _constrain(config: Json, call: Call) -> None:
-    taken = [name for name in ("response_mime_type", "response_schema", "response_json_schema") if name in config]
-    if taken:
-        raise ConfigurationError(f"{', '.join(taken)} is what {call.mode} sets itself: leave it out.")
-    fitted = fit(call.output.schema, GEMINI)
-    if fitted.schema is None:
-        raise ConfigurationError(
-            f"{call.mode} cannot express {call.output.name} on this wire: {'; '.join(fitted.obstacles)}. "
-            "Mode.TOOLS can."
-        )
-    config |= {"response_mime_type": "application/json", "response_json_schema": fitted.schema}
+def _is_made(call: ToolCall) -> bool:
+    return call.id == _CALLED or call.id.startswith(_SIGNED)
 
 
-def _made(call: ToolCall) -> Json | None:
-    """Write a call as the model made it; None for one that it never made, whose signature nobody has."""
-    if call.id != _CALLED and not call.id.startswith(_SIGNED):
-        return None
-    part: Json = {"functionCall": {"name": call.name, "args": json.loads(call.arguments)}}
-    signature = call.id.removeprefix(_SIGNED)
-    return part if signature == call.id else {**part, "thoughtSignature": signature}
+def _flat(content: Any) -> list[Json]:
+    """Give the parts of a content, which may be a turn, or a list of turns."""
+    return [one for part in parts_of(content) for one in (parts_of(part["parts"]) if "parts" in part else [part])]
 
 
-def _finish(reason: str | None) -> Finish | None:
-    if not reason or reason == "FINISH_REASON_UNSPECIFIED":
-        return None
-    return "filter" if reason in _FILTERED else _CUT.get(reason, "stop")
-
-
-def _usage(usage: Json | None) -> Usage | None:
-    if not usage:
-        return None
-    thoughts = usage.get("thoughtsTokenCount") or 0
-    return Usage(
-        (usage.get("promptTokenCount") or 0) + (usage.get("toolUsePromptTokenCount") or 0),
-        (usage.get("candidatesTokenCount") or 0) + thoughts,
-        usage.get("cachedContentTokenCount") or 0,
-        thoughts,
-    )
+def _config(options: Mapping[str, Any]) -> Json:
+    """Join the forms that a config comes in, the later one standing before the earlier, by the SDK's names."""
+    apart = ("generation_config", "config", "system", *_BESIDE)
+    rest = {key: value for key, value in options.items() if key not in apart}
+    config: Json = {}
+    for given in (options.get("generation_config"), options.get("config"), rest):
+        for name, value in dict(given or {}).items():
+            named = _CAPITAL.sub(lambda found: f"_{found[0].lower()}", name)
+            if value is not None:
+                config[_NAMES.get(named, named)] = value
+    if isinstance(config.get("stop_sequences"), str):
+        config["stop_sequences"] = [config["stop_sequences"]]
+    return config

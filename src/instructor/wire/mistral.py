@@ -26,6 +26,11 @@ class Mistral(OpenAIChat):
         turns = [{**turn, "role": "system"} if turn.get("role") == "developer" else turn for turn in messages]
         return super().plain(turns, named)
 
+    def choice(self, body: Json, call: Call) -> str:
+        """Force any tool."""
+        del body, call
+        return "any"
+
     def decode(self, wire: Json) -> Reply:
         self._check(wire)
         return super().decode(wire)
@@ -39,11 +44,7 @@ class Mistral(OpenAIChat):
                 deltas[at] = deltas[at]._replace(channel=place)
         return [delta._replace(id=None) if delta.id == _NO_ID else delta for delta in deltas]
 
-    def _ask_by_tool(self, body: Json, call: Call) -> None:
-        body.setdefault("tool_choice", "any")
-        super()._ask_by_tool(body, call)
-
     def _check(self, wire: Json) -> None:
         for choice in wire.get("choices") or ():
             if choice.get("finish_reason") == "error":
-                raise ProviderError(self._provider, "the reply ended with an error", wire)
+                raise ProviderError(self.provider, "the reply ended with an error", wire)

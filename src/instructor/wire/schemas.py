@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from instructor.engine.call import Json
-from instructor.exceptions import ConfigurationError
-from instructor.mode import Mode
 
 _NUMBERS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"})
 _LENGTHS = frozenset({"minLength", "maxLength"})
@@ -100,21 +98,6 @@ class Fitted(NamedTuple):
 def fit(schema: Json, subset: Subset) -> Fitted:
     """Cut a schema to a subset."""
     return _Fitting(schema, subset).fitted()
-
-
-def strict(schema: Json, subset: Subset = OPENAI) -> Json | None:
-    """Give the form of a schema that the decoding can be held to, or None where it has none."""
-    return fit(schema, subset).schema
-
-
-def demanded(schema: Json, subset: Subset, name: str, mode: Mode) -> Json:
-    """Give the form of a schema on a wire that takes no other; a ConfigurationError where it has none."""
-    fitted = fit(schema, subset)
-    if fitted.schema is None:
-        raise ConfigurationError(
-            f"{mode} cannot express {name} on this wire: {'; '.join(fitted.obstacles)}. Mode.TOOLS can."
-        )
-    return fitted.schema
 
 
 class _Fitting:

@@ -8,166 +8,157 @@ number: they are numbered here, in the order in which they come. The wire has no
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from instructor.engine import prompts
-from instructor.engine.call import TEXT, Call, Delta, Finish, Json, Message, Reply, Request, ToolCall
-from instructor.exceptions import ConfigurationError, ResponseParsingError
+from instructor.engine.call import TEXT, Call, Delta, Finish, Json, Message, Reply, ToolCall
+from instructor.engine.ports import Tool
 from instructor.mode import Mode
-from instructor.usage import Usage
-from instructor.wire.messages import with_last_user, with_system
+from instructor.wire.language import Counts, Language, lacking, untaken
+from instructor.wire.messages import call_of, called, parts_of
 from instructor.wire.schemas import XAI as SUBSET
-from instructor.wire.schemas import demanded, strict
-from instructor.wire.xai_messages import OURS, content_of, from_proto, message_of, tool_of, users_tool
 
-_FINISH: dict[str, Finish] = {
-    "REASON_STOP": "stop",
-    "REASON_TOOL_CALLS": "tool",
-    "REASON_MAX_LEN": "length",
-    "REASON_MAX_CONTEXT": "length",
-    "REASON_TIME_LIMIT": "length",
-}
-_REASONS = {"stop": "REASON_STOP", "tool": "REASON_TOOL_CALLS", "length": "REASON_MAX_LEN"}
+_OURS = "TOOL_CALL_TYPE_CLIENT_SIDE_TOOL"
+"""Calls of other types are the provider's own, and made already."""
 
 
-class XAI:
+class XAI(Language):
     """The dialect of this wire."""
 
     modes = (Mode.TOOLS, Mode.JSON_SCHEMA, Mode.MD_JSON, Mode.PARALLEL_TOOLS)
     subset = SUBSET
+    finishes: Mapping[str, Finish] = {
+        "REASON_STOP": "stop",
+        "REASON_TOOL_CALLS": "tool",
+        "REASON_MAX_LEN": "length",
+        "REASON_MAX_CONTEXT": "length",
+        "REASON_TIME_LIMIT": "length",
+    }
+    counts = Counts(
+        ("prompt_tokens",),
+        ("completion_tokens", "reasoning_tokens"),  # what was reasoned is counted beside what was said
+        "cached_prompt_text_tokens",
+        "reasoning_tokens",
+        "total_tokens",
+    )
 
     def as_messages(self, messages: Any) -> Any:
         """Give messages that the SDK's `user()`, `system()`, ... made as dicts."""
         if not isinstance(messages, Sequence) or isinstance(messages, (str, bytes)):
             return messages
-        return [from_proto(message) if hasattr(message, "DESCRIPTOR") else message for message in messages]
+        return [_from_proto(message) if hasattr(message, "DESCRIPTOR") else message for message in messages]
 
     def plain(self, messages: Sequence[Message], options: Mapping[str, Any]) -> Json:
         """Write a request that asks for no shape."""
-        body: Json = {**options, "messages": [message_of(message) for message in messages]}
+        body: Json = {**options, "messages": self.turns(messages)}
         if isinstance(body.get("stop"), str):
             body["stop"] = [body["stop"]]
         if body.get("tools"):
-            body["tools"] = [users_tool(tool) for tool in body["tools"]]
+            body["tools"] = [_users_tool(tool) for tool in body["tools"]]
         return body
 
-    def encode(self, call: Call) -> Request:
-        messages = call.messages
-        if call.mode is Mode.MD_JSON:
-            messages = with_system(messages, prompts.schema(call.output.schema))
-            messages = with_last_user(messages, prompts.CODE_BLOCK)
-        body = self.plain(messages, call.options)
-        if call.mode.by_tool:
-            told = [
-                tool_of(
-                    tool.name, tool.description, strict(tool.schema, SUBSET) or tool.schema
-                )  # all tools are strict here
-                for tool in call.output.tools
-            ]
-            body["tools"] = [*(body.get("tools") or ()), *told]
-            forced = {"function_name": call.output.name}
-            body.setdefault("tool_choice", "auto" if call.mode is Mode.PARALLEL_TOOLS else forced)
-        elif call.mode is Mode.JSON_SCHEMA:
-            if "response_format" in body:
-                raise ConfigurationError(
-                    f"response_format={body['response_format']!r} is what {call.mode} sets itself: leave it out, "
-                    "or ask with response_model=None."
-                )
-            schema = demanded(call.output.schema, SUBSET, call.output.name, call.mode)
-            body["response_format"] = {"format_type": "FORMAT_TYPE_JSON_SCHEMA", "schema": json.dumps(schema)}
-        return Request(body, call.stream)
+    def turns(self, messages: Sequence[Message], before: Sequence[Json] = ()) -> list[Json]:
+        """Write messages; what one has beside role, content and calls stays."""
+        return [*before, *map(_turn, messages)]
+
+    def tool(self, tool: Tool, mode: Mode) -> Json:
+        """Write a tool: all are strict here, as far as they can be."""
+        del mode
+        return _tool(tool.name, tool.description, self.fitted(tool.schema))
+
+    def choice(self, body: Json, call: Call) -> Any:
+        """Force the tool, where there is one."""
+        del body
+        return "auto" if call.mode is Mode.PARALLEL_TOOLS else {"function_name": call.output.name}
+
+    def ask_for_json(self, body: Json, call: Call) -> None:
+        """Constrain the text."""
+        untaken(body, "response_format", call.mode)
+        schema = json.dumps(self.strict(call.output.schema, call.output.name, call.mode))
+        body["response_format"] = {"format_type": "FORMAT_TYPE_JSON_SCHEMA", "schema": schema}
+
+    def streamed(self, body: Json) -> Json:
+        """Leave the body: a stream is asked for by another method."""
+        return body
 
     def decode(self, wire: Json) -> Reply:
-        outputs = [(output, output["message"]) for output in wire.get("outputs") or () if "message" in output]
+        outputs = [output for output in wire.get("outputs") or () if "message" in output]
         if not outputs:
-            said = json.dumps(wire, default=str)[:300]
-            raise ResponseParsingError(f"The response has no outputs with a message: {said}", text=said)
-        said = "".join(message.get("content") or "" for _, message in outputs if _is_models(message))
-        calls = [_call(call) for _, message in outputs for call in _our_calls(message)]
-        finish = _FINISH.get(outputs[-1][0].get("finish_reason") or "", "stop")
-        return Reply(said, calls, finish, None, _usage(wire.get("usage")))
+            raise lacking("outputs with a message", wire)
+        found = [_read(output["message"]) for output in outputs]
+        text, calls = "".join(said for said, _ in found), [call for _, made in found for call in made]
+        finish = self.finish(outputs[-1].get("finish_reason")) or "stop"
+        return Reply(text, calls, finish, None, self.counts.read(wire.get("usage")))
 
     def delta(self, event: Json) -> Sequence[Delta]:
-        return self._read(event, {})
+        return self._deltas(event, {})
 
     def reader(self) -> Callable[[Json], Sequence[Delta]]:
         """Give what reads the chunks of one stream, and counts its tool calls."""
         numbers: dict[str, int] = {}
-        return lambda event: self._read(event, numbers)
-
-    def correct(self, request: Request, reply: Reply, notes: str) -> Request:
-        turns: list[Json] = []
-        if reply.calls or reply.text:
-            turns.append({"role": "ROLE_ASSISTANT", "content": content_of(reply.text), **_said(reply)})
-        if reply.calls:
-            turns += [
-                {"role": "ROLE_TOOL", "tool_call_id": call.id, "content": content_of(notes)} for call in reply.calls
-            ]
-        else:
-            turns.append({"role": "ROLE_USER", "content": content_of(notes)})
-        return Request({**request.body, "messages": [*request.body["messages"], *turns]}, request.stream)
+        return lambda event: self._deltas(event, numbers)
 
     def assemble(self, reply: Reply, head: Json) -> Json:
         """Write a reply as the response that would have carried it whole; `head` is the stream's first chunk."""
-        message = {"role": "ROLE_ASSISTANT", "content": reply.text, **_said(reply)}
-        usage = reply.usage or Usage()
+        made = {"tool_calls": [{**called(call), "type": _OURS} for call in reply.calls]} if reply.calls else {}
+        message = {"role": "ROLE_ASSISTANT", "content": reply.text, **made}
         return {
             **{key: head[key] for key in ("id", "created", "model", "system_fingerprint") if key in head},
-            "outputs": [{"message": message, "finish_reason": _REASONS.get(reply.finish or "", "REASON_INVALID")}],
-            "usage": {
-                "prompt_tokens": usage.input_tokens,
-                "completion_tokens": usage.output_tokens - usage.reasoning_tokens,
-                "reasoning_tokens": usage.reasoning_tokens,
-                "cached_prompt_text_tokens": usage.cached_tokens,
-                "total_tokens": usage.total_tokens,
-            },
+            "outputs": [{"message": message, "finish_reason": self.reason(reply.finish) or "REASON_INVALID"}],
+            "usage": self.counts.write(reply.usage),
         }
 
-    def _read(self, event: Json, numbers: dict[str, int]) -> list[Delta]:
+    def _deltas(self, event: Json, numbers: dict[str, int]) -> list[Delta]:
         deltas: list[Delta] = []
         finish: Finish | None = None
         for output in event.get("outputs") or ():
-            message = output.get("delta") or {}
-            if message.get("content") and _is_models(message):
-                deltas.append(Delta(TEXT, message["content"]))
-            for call in map(_call, _our_calls(message)):
-                number = numbers.setdefault(call.id, len(numbers))
-                deltas.append(Delta(number, call.arguments, call.id, call.name))
-            finish = _FINISH.get(output.get("finish_reason") or "") or finish
-        usage = _usage(event.get("usage"))
+            text, calls = _read(output.get("delta") or {})
+            deltas += [Delta(TEXT, text)] if text else []
+            deltas += [Delta(numbers.setdefault(c.id, len(numbers)), c.arguments, c.id, c.name) for c in calls]
+            finish = self.finishes.get(output.get("finish_reason") or "") or finish
+        usage = self.counts.read(event.get("usage"))
         return [*deltas, Delta(finish=finish, usage=usage)] if finish or usage else deltas
 
 
-def _is_models(message: Mapping[str, Any]) -> bool:
-    return message.get("role") in ("ROLE_ASSISTANT", None)
+def _read(message: Mapping[str, Any]) -> tuple[str, list[ToolCall]]:
+    """Give what a model said, and the calls that are ours to answer."""
+    calls = [call_of(call) for call in message.get("tool_calls") or () if call.get("type") in (_OURS, None)]
+    return (message.get("content") or "" if message.get("role") in ("ROLE_ASSISTANT", None) else ""), calls
 
 
-def _our_calls(message: Mapping[str, Any]) -> Iterator[Json]:
-    return (call for call in message.get("tool_calls") or () if call.get("type") in (OURS, None))
+def _turn(message: Message) -> Json:
+    role = str(message.get("role") or "user")
+    made: Json = {key: value for key, value in message.items() if key not in ("role", "content", "tool_calls")}
+    made.update(role=f"ROLE_{role.upper()}", content=[_part(part) for part in parts_of(message.get("content"))])
+    if message.get("tool_calls"):
+        made["tool_calls"] = [{**call, "type": _OURS} for call in message["tool_calls"]]
+    return made
 
 
-def _call(call: Json) -> ToolCall:
-    function = call.get("function") or {}
-    return ToolCall(call.get("id") or "", function.get("name") or "", function.get("arguments") or "")
+def _part(part: Json) -> Json:
+    match part:
+        case {"type": "text", "text": text}:
+            return {"text": text}
+        case {"type": "image_url", "image_url": {"url": url, **more}}:
+            return {"image_url": {"image_url": url, "detail": f"DETAIL_{str(more.get('detail') or 'auto').upper()}"}}
+    return part
 
 
-def _said(reply: Reply) -> Json:
-    calls = [
-        {"id": call.id, "type": OURS, "function": {"name": call.name, "arguments": call.arguments}}
-        for call in reply.calls
-    ]
-    return {"tool_calls": calls} if calls else {}
+def _tool(name: str, description: str, schema: Json) -> Json:
+    """Write a tool, whose schema is a text on this wire."""
+    return {"function": {"name": name, "description": description, "parameters": json.dumps(schema)}}
 
 
-def _usage(usage: Json | None) -> Usage | None:
-    """Normalise the tokens: on this wire what was reasoned is counted beside what was said."""
-    if not usage:
-        return None
-    reasoned = usage.get("reasoning_tokens") or 0
-    return Usage(
-        usage.get("prompt_tokens") or 0,
-        (usage.get("completion_tokens") or 0) + reasoned,
-        usage.get("cached_prompt_text_tokens") or 0,
-        reasoned,
-    )
+def _users_tool(tool: Any) -> Any:
+    """Translate a tool as OpenAI's wire has it; what the SDK's functions made stays."""
+    if not isinstance(tool, Mapping) or tool.get("type") != "function":
+        return tool
+    function = tool["function"]
+    return _tool(function["name"], function.get("description") or "", function.get("parameters") or {})
+
+
+def _from_proto(message: Any) -> Json:
+    from google.protobuf.json_format import MessageToDict  # the SDK's; a message of its making is at hand
+
+    made: Json = MessageToDict(message, preserving_proto_field_name=True)
+    return {**made, "role": str(made.get("role")).removeprefix("ROLE_").lower()}

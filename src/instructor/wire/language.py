@@ -1,0 +1,185 @@
+"""What the dialects of this house have in common; each says only what is its own.
+
+A message is written in one way by everybody, as the chat-completions wire has it (`role`, `content`, `tool_calls`,
+`tool_call_id`), and a dialect translates it in `turns`: the user's messages and our corrections go the same way.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from typing import Any, ClassVar, NamedTuple
+
+from instructor.engine import prompts
+from instructor.engine.bystanders import users_own
+from instructor.engine.call import Call, Delta, Finish, Json, Message, Reply, Request
+from instructor.engine.ports import Tool
+from instructor.exceptions import ConfigurationError, ResponseParsingError
+from instructor.mode import Mode
+from instructor.usage import Usage
+from instructor.wire.messages import as_text, spoken, with_last_user, with_system
+from instructor.wire.schemas import Subset, fit
+
+
+class Counts(NamedTuple):
+    """The names under which a wire tells of tokens: several add up, a dot goes a level down."""
+
+    input: Sequence[str]
+    output: Sequence[str]
+    cached: str = ""
+    reasoning: str = ""
+    total: str = ""
+
+    def read(self, told: Json | None) -> Usage | None:
+        """Normalise what a wire tells; None where it tells nothing."""
+        if not told:
+            return None
+        asked, answered = (sum(_at(told, name) for name in names) for names in (self.input, self.output))
+        return Usage(asked, answered, _at(told, self.cached), _at(told, self.reasoning))
+
+    def write(self, usage: Usage | None) -> Json:
+        """Tell of tokens as the wire does."""
+        told: Json = {}
+        if usage is not None:
+            parts = {self.cached: usage.cached_tokens, self.reasoning: usage.reasoning_tokens}
+            for names, count in ((self.input, usage.input_tokens), (self.output, usage.output_tokens)):
+                parts[names[0]] = count - sum(parts.get(name, 0) for name in names[1:])
+            for name, count in {**parts, self.total: usage.total_tokens}.items():
+                *above, last = name.split(".")
+                if last:
+                    reduce(lambda level, key: level.setdefault(key, {}), above, told)[last] = count
+        return told
+
+
+class Language(abc.ABC):
+    """A dialect, but for what `plain`, `turns`, `tool`, `choice`, `decode`, `delta` and `assemble` say of its own."""
+
+    modes: tuple[Mode, ...]
+    subset: ClassVar[Subset]
+    """What its strict schemas may hold."""
+    finishes: Mapping[str, Finish]
+    """Why a reply ended, by the wire's words; the first of those that mean the same is the one that is written."""
+    counts: ClassVar[Counts]
+    prompted: ClassVar[Sequence[Mode]] = (Mode.JSON, Mode.MD_JSON)
+    """The modes whose schema stands in the prompt."""
+    turns_key: ClassVar[str] = "messages"
+    """Where a request has its turns."""
+    wrong: ClassVar[Json] = {}
+    """What marks a tool's result as an error."""
+
+    def __init__(self, provider: str) -> None:
+        self.provider = provider
+
+    @abc.abstractmethod
+    def plain(self, messages: Sequence[Message], options: Mapping[str, Any]) -> Json:
+        """Write the body of a request that asks for no shape."""
+
+    @abc.abstractmethod
+    def turns(self, messages: Sequence[Message], before: Sequence[Json] = ()) -> list[Json]:
+        """Write messages after those that are written already."""
+
+    @abc.abstractmethod
+    def tool(self, tool: Tool, mode: Mode) -> Json: ...
+
+    @abc.abstractmethod
+    def decode(self, wire: Json) -> Reply: ...
+
+    @abc.abstractmethod
+    def delta(self, event: Json) -> Sequence[Delta]: ...
+
+    @abc.abstractmethod
+    def assemble(self, reply: Reply, head: Json) -> Json: ...
+
+    def encode(self, call: Call) -> Request:
+        """Write the request of a call."""
+        mode, messages = call.mode, call.messages
+        if mode is Mode.MD_JSON:
+            messages = with_last_user(messages, prompts.CODE_BLOCK)
+        if mode in self.prompted:
+            messages = self.told(messages, prompts.schema(call.output.schema))
+        body = self.plain(messages, call.options)
+        if mode.by_tool:
+            taken = users_own(call.options) & {tool.name for tool in call.output.tools}
+            if taken:
+                raise ConfigurationError(
+                    f"tools= has a tool called {min(taken)!r}, which is the answer's own: rename it."
+                )
+            self.ask_by_tool(body, call, [self.tool(tool, mode) for tool in call.output.tools])
+        elif mode is not Mode.MD_JSON:
+            self.ask_for_json(body, call)
+        return Request(self.streamed(body) if call.stream else body, call.stream)
+
+    def told(self, messages: Sequence[Message], text: str) -> Sequence[Message]:
+        """Add a text to what the system says."""
+        return with_system(messages, text)
+
+    def ask_by_tool(self, body: Json, call: Call, tools: Sequence[Json]) -> None:
+        """Put the answer's tools beside the user's own, and say that one is to be called."""
+        body.setdefault("tool_choice", self.choice(body, call))
+        body["tools"] = [*(body.get("tools") or ()), *tools]
+
+    def choice(self, body: Json, call: Call) -> Any:
+        """Say which tool is to be called."""
+        raise NotImplementedError
+
+    def ask_for_json(self, body: Json, call: Call) -> None:
+        """Ask for text that is JSON, held to the schema where the mode says so."""
+        raise NotImplementedError
+
+    def streamed(self, body: Json) -> Json:
+        """Ask for a stream."""
+        return {**body, "stream": True}
+
+    def correct(self, request: Request, reply: Reply, notes: str) -> Request:
+        """Append the reply and the notes, as the result of each of its calls where there are any."""
+        if reply.calls and not self.answerable(request, reply):
+            reply = Reply("\n".join(filter(str.strip, [reply.text, *(call.arguments for call in reply.calls)])))
+        turns = self.turns(spoken(reply, notes, self.wrong), request.body[self.turns_key])
+        return Request({**request.body, self.turns_key: turns}, request.stream)
+
+    def answerable(self, request: Request, reply: Reply) -> bool:
+        """Whether a reply's calls may be shown as calls; otherwise they are shown as text."""
+        del request, reply
+        return True
+
+    def finish(self, reason: str | None) -> Finish | None:
+        """Read why a reply ended; None where it has not."""
+        return self.finishes.get(reason, "stop") if reason else None
+
+    def reason(self, finish: Finish | None) -> str | None:
+        """Write why a reply ended."""
+        return next((reason for reason, meant in self.finishes.items() if meant == finish), None)
+
+    def strict(self, schema: Json, name: str, mode: Mode) -> Json:
+        """Give the form of a schema that the decoding is held to; a ConfigurationError where it has none."""
+        fitted = fit(schema, self.subset)
+        if fitted.schema is None:
+            raise ConfigurationError(
+                f"{mode} cannot express {name} for {self.provider}: {'; '.join(fitted.obstacles)}. Mode.TOOLS can."
+            )
+        return fitted.schema
+
+    def fitted(self, schema: Json) -> Json:
+        """Give the same form, or the schema as it is where it has none."""
+        return fit(schema, self.subset).schema or schema
+
+
+def untaken(body: Mapping[str, Any], name: str, mode: Mode) -> None:
+    """Raise where the user has set what a mode sets itself."""
+    if body.get(name) is not None:
+        raise ConfigurationError(
+            f"{name}={body[name]!r} is what {mode} sets itself: leave it out, or ask with response_model=None."
+        )
+
+
+def lacking(what: str, wire: Json) -> ResponseParsingError:
+    """Make the error that says what a response has not."""
+    told = as_text(wire)[:300]
+    return ResponseParsingError(f"The response has no {what}: {told}", text=told)
+
+
+def _at(told: Any, name: str) -> int:
+    for key in name.split("."):
+        told = told.get(key) if isinstance(told, Mapping) else None
+    return int(told or 0)
