@@ -54,7 +54,8 @@ class Assembly:
     def reply(self) -> Reply:
         """Give the reply as if it had come whole; where text was not kept, it says so."""
         channels = sorted({c for c in (*self._parts, *self._names) if c != TEXT})
-        calls = [ToolCall(*self._names.get(c, ("", "")), self._text(c)) for c in channels]
+        named = [(*self._names.get(channel, ("", "")), self._text(channel)) for channel in channels]
+        calls = [ToolCall(call_id or "call_1", name, text) for call_id, name, text in named]
         return Reply(self._text(TEXT), calls, self.finish, "".join(self._refusal) or None, self.usage)
 
     def _keep(self, channel: int, text: str) -> None:

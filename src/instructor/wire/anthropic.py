@@ -70,7 +70,7 @@ class Anthropic(Blocks):
         told: Json = {"name": tool.name, "description": tool.description, "input_schema": tool.schema}
         if mode is not Mode.TOOLS_STRICT:
             return told
-        return {**told, "input_schema": self.strict(tool.schema, tool.name, mode), "strict": True}
+        return {**told, "input_schema": self.strict(tool, mode), "strict": True}
 
     def choice(self, body: Json, call: Call) -> Json:
         """Force the tool, but where the model is to think first: the wire refuses both at once."""
@@ -83,7 +83,7 @@ class Anthropic(Blocks):
         if call.mode is Mode.JSON_SCHEMA:
             config = body.get("output_config") or {}
             untaken(config, "format", call.mode)
-            schema = self.strict(call.output.schema, call.output.name, call.mode)
+            schema = self.strict(call.output, call.mode)
             body["output_config"] = {**config, "format": {"type": "json_schema", "schema": schema}}
 
     def answerable(self, request: Request, reply: Reply) -> bool:
@@ -91,18 +91,12 @@ class Anthropic(Blocks):
         del reply
         return not _thinks(request.body)
 
-    def decode(self, wire: Json) -> Reply:
+    def whole(self, wire: Json) -> Sequence[Delta]:
         content = wire.get("content")
         if not isinstance(content, list):
             raise lacking("content", wire)
-        text = "".join(block.get("text") or "" for block in content if block.get("type") == "text")
-        calls = [
-            ToolCall(block.get("id") or "call_1", block.get("name") or "", as_text(block.get("input")))
-            for block in content
-            if block.get("type") == "tool_use"
-        ]
-        finish = self.finish(wire.get("stop_reason")) or "stop"
-        return Reply(text, calls, finish, _refusal(wire, text), self.counts.read(wire.get("usage")))
+        deltas = [delta for at, block in enumerate(content) for delta in _begun(at, block)]
+        return [*deltas, self._ended(wire, "".join(delta.text for delta in deltas), wire.get("usage"))]
 
     def reader(self) -> Callable[[Json], Sequence[Delta]]:
         """Give what reads one stream: it remembers which blocks are of the provider's own tools, and no answer."""
@@ -126,20 +120,21 @@ class Anthropic(Blocks):
                     return (Delta(event.get("index") or 0, delta.get("partial_json") or ""),)
                 return (Delta(TEXT, delta.get("text") or ""),) if delta.get("type") == "text_delta" else ()
             case "content_block_start":
-                block = event.get("content_block") or {}
-                if block.get("type") == "tool_use":
-                    text = as_text(block["input"]) if block.get("input") else ""
-                    return (Delta(event.get("index") or 0, text, block.get("id"), block.get("name")),)
-                return (Delta(TEXT, block["text"]),) if block.get("text") else ()
+                return _begun(event.get("index") or 0, event.get("content_block") or {})
             case "message_start":
                 return (Delta(usage=self.counts.read((event.get("message") or {}).get("usage"))),)
             case "message_delta":
-                ended, usage = event.get("delta") or {}, self.counts.read(event.get("usage"))
-                return (Delta(finish=self.finish(ended.get("stop_reason")), refusal=_refusal(ended), usage=usage),)
+                return (self._ended(event.get("delta") or {}, "", event.get("usage")),)
             case "error":
                 error = event.get("error") or {}
                 raise ProviderError(self.provider, str(error.get("message") or error), error)
         return ()
+
+    def _ended(self, ended: Json, text: str, usage: Json | None) -> Delta:
+        reason, refusal = ended.get("stop_reason"), None
+        if reason == "refusal":
+            refusal = (ended.get("stop_details") or {}).get("explanation") or text or "no words given"
+        return Delta(finish=self.finish(reason), refusal=refusal, usage=self.counts.read(usage))
 
     def assemble(self, reply: Reply, head: Json) -> Json:
         """Write a reply as the message that would have carried it whole; `head` is the stream's first event."""
@@ -156,7 +151,8 @@ def _thinks(body: Mapping[str, Any]) -> bool:
     return bool((body.get("thinking") or {}).get("type", "disabled") != "disabled")
 
 
-def _refusal(ended: Json, text: str = "") -> str | None:
-    if ended.get("stop_reason") != "refusal":
-        return None
-    return (ended.get("stop_details") or {}).get("explanation") or text or "no words given"
+def _begun(at: int, block: Json) -> Sequence[Delta]:
+    """Read a block, which is empty where a stream is to fill it."""
+    if block.get("type") == "tool_use":
+        return (Delta(at, as_text(block["input"]) if block.get("input") else "", block.get("id"), block.get("name")),)
+    return (Delta(TEXT, block["text"]),) if block.get("type") == "text" and block.get("text") else ()

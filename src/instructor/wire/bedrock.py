@@ -29,6 +29,7 @@ class Bedrock(Blocks):
     modes = (Mode.TOOLS, Mode.TOOLS_STRICT, Mode.JSON_SCHEMA, Mode.MD_JSON, Mode.PARALLEL_TOOLS)
     subset = BEDROCK
     alternates = True
+    says_stream = False
     finishes: Mapping[str, Finish] = {
         "end_turn": "stop",
         "tool_use": "tool",
@@ -84,7 +85,7 @@ class Bedrock(Blocks):
     def tool(self, tool: Tool, mode: Mode) -> Json:
         spec: Json = {"name": tool.name, "description": tool.description, "inputSchema": {"json": tool.schema}}
         if mode is Mode.TOOLS_STRICT:
-            spec |= {"inputSchema": {"json": self.strict(tool.schema, tool.name, mode)}, "strict": True}
+            spec |= {"inputSchema": {"json": self.strict(tool, mode)}, "strict": True}
         return {"toolSpec": spec}
 
     def ask_by_tool(self, body: Json, call: Call, tools: Sequence[Json]) -> None:
@@ -99,23 +100,19 @@ class Bedrock(Blocks):
         """Constrain the text."""
         given, output = body.get("outputConfig") or {}, call.output
         untaken(given, "textFormat", call.mode)
-        schema = json.dumps(self.strict(output.schema, output.name, call.mode))
+        schema = json.dumps(self.strict(output, call.mode))
         form = {"name": output.name, "description": output.description, "schema": schema}
         body["outputConfig"] = {**given, "textFormat": {"type": "json_schema", "structure": {"jsonSchema": form}}}
 
-    def streamed(self, body: Json) -> Json:
-        """Leave the body: a stream is asked for by another method."""
-        return body
-
-    def decode(self, wire: Json) -> Reply:
+    def whole(self, wire: Json) -> Sequence[Delta]:
         content = ((wire.get("output") or {}).get("message") or {}).get("content")
         if not isinstance(content, list):
             raise lacking("output.message.content", wire)
+        uses = [(at, block["toolUse"]) for at, block in enumerate(content) if "toolUse" in block]
+        calls = [Delta(at, as_text(use.get("input")), use.get("toolUseId"), use.get("name")) for at, use in uses]
         text = "".join(block.get("text") or "" for block in content)
-        uses = [block["toolUse"] for block in content if "toolUse" in block]
-        calls = [ToolCall(use.get("toolUseId") or "", use.get("name") or "", as_text(use.get("input"))) for use in uses]
-        reason = wire.get("stopReason") or "end_turn"
-        return Reply(text, calls, self.finish(reason), _refusal(reason, text), self.counts.read(wire.get("usage")))
+        ended = self._ended(wire.get("stopReason"), text)
+        return [Delta(TEXT, text), *calls, ended._replace(usage=self.counts.read(wire.get("usage")))]
 
     def delta(self, event: Json) -> Sequence[Delta]:
         match event:
@@ -127,7 +124,7 @@ class Bedrock(Blocks):
             case {"contentBlockStart": {"start": {"toolUse": use}} as piece}:
                 return (Delta(piece.get("contentBlockIndex") or 0, "", use.get("toolUseId"), use.get("name")),)
             case {"messageStop": {"stopReason": reason}}:
-                return (Delta(finish=self.finish(reason), refusal=_refusal(reason, "")),)
+                return (self._ended(reason),)
             case {"metadata": {"usage": usage}}:
                 return (Delta(usage=self.counts.read(usage)),)
         return ()
@@ -142,6 +139,6 @@ class Bedrock(Blocks):
             "usage": self.counts.write(reply.usage),
         }
 
-
-def _refusal(reason: str, text: str) -> str | None:
-    return (text or "a guardrail intervened") if reason == "guardrail_intervened" else None
+    def _ended(self, reason: str | None, text: str = "") -> Delta:
+        refusal = (text or "a guardrail intervened") if reason == "guardrail_intervened" else None
+        return Delta(finish=self.finish(reason), refusal=refusal)

@@ -11,7 +11,6 @@ from typing import Any
 from instructor.engine.call import TEXT, Call, Delta, Finish, Json, Message, Reply
 from instructor.exceptions import ProviderError
 from instructor.mode import Mode
-from instructor.usage import Usage
 from instructor.wire.language import Counts, lacking, untaken
 from instructor.wire.messages import call_of, called
 from instructor.wire.openai_chat import OpenAIChat, text_of
@@ -27,6 +26,7 @@ class Cohere(OpenAIChat):
 
     subset = COHERE
     modes = (Mode.TOOLS, Mode.JSON, Mode.JSON_SCHEMA, Mode.MD_JSON, Mode.PARALLEL_TOOLS)
+    says_stream = False
     finishes: Mapping[str, Finish] = {
         "COMPLETE": "stop",
         "TOOL_CALL": "tool",
@@ -56,20 +56,17 @@ class Cohere(OpenAIChat):
         """Ask for JSON, held to the schema where the mode says so."""
         untaken(body, "response_format", call.mode)
         held = call.mode is Mode.JSON_SCHEMA
-        schema = {"schema": self.strict(call.output.schema, call.output.name, call.mode)} if held else {}
+        schema = {"schema": self.strict(call.output, call.mode)} if held else {}
         body["response_format"] = {"type": "json_object", **schema}
 
-    def streamed(self, body: Json) -> Json:
-        """Leave the body: a stream is asked for by another method."""
-        return body
-
-    def decode(self, wire: Json) -> Reply:
+    def whole(self, wire: Json) -> Sequence[Delta]:
         message = wire.get("message")
         if not isinstance(message, Mapping):
             raise lacking("message", wire)
-        calls = [call_of(call) for call in message.get("tool_calls") or ()]
-        finish = self._ended(wire.get("finish_reason"), wire) or "stop"
-        return Reply(text_of(message.get("content")), calls, finish, None, self._usage(wire))
+        calls = [
+            Delta(at, c.arguments, c.id, c.name) for at, c in enumerate(map(call_of, message.get("tool_calls") or ()))
+        ]
+        return [Delta(TEXT, text_of(message.get("content"))), *calls, self._ended(wire)]
 
     def delta(self, event: Json) -> Sequence[Delta]:
         delta = event.get("delta") or {}
@@ -84,7 +81,7 @@ class Cohere(OpenAIChat):
                 text = text_of(message.get("content"))  # thoughts are parts without a text
                 return (Delta(TEXT, text),) if text else ()
             case "message-end":
-                return (Delta(finish=self._ended(delta.get("finish_reason"), delta), usage=self._usage(delta)),)
+                return (self._ended(delta),)
         return ()
 
     def assemble(self, reply: Reply, head: Json) -> Json:
@@ -98,12 +95,10 @@ class Cohere(OpenAIChat):
         usage = self.counts.write(reply.usage)
         return {**wire, "usage": usage} if usage else wire
 
-    def _ended(self, reason: str | None, wire: Json) -> Finish | None:
+    def _ended(self, wire: Json) -> Delta:
+        reason, usage = wire.get("finish_reason"), wire.get("usage") or {}
         if reason in _FAILED:
             raise ProviderError(self.provider, str(wire.get("error") or f"the reply ended with {reason}"), wire)
-        return self.finish(reason)
-
-    def _usage(self, wire: Json) -> Usage | None:
-        usage = wire.get("usage") or {}
         tokens = usage.get("tokens") or usage.get("billed_units")
-        return self.counts.read({**usage, "tokens": tokens}) if tokens else None
+        told = self.counts.read({**usage, "tokens": tokens}) if tokens else None
+        return Delta(finish=self.finish(reason), usage=told)

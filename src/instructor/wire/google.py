@@ -46,6 +46,7 @@ class Google(Blocks):
     prompted = (Mode.MD_JSON,)
     turns_key, blocks_key = "contents", "parts"
     roles: ClassVar[Mapping[str, str]] = {**Blocks.roles, "assistant": "model", "model": "model"}
+    says_stream = False
     finishes: Mapping[str, Finish] = {"STOP": "stop", "MAX_TOKENS": "length", **_FILTERED}
     counts = Counts(
         ("promptTokenCount", "toolUsePromptTokenCount"),
@@ -114,7 +115,7 @@ class Google(Blocks):
         """Constrain the text."""
         for name in ("response_mime_type", "response_schema", "response_json_schema"):
             untaken(body["config"], name, call.mode)
-        schema = self.strict(call.output.schema, call.output.name, call.mode)
+        schema = self.strict(call.output, call.mode)
         body["config"] |= {"response_mime_type": "application/json", "response_json_schema": schema}
 
     def encode(self, call: Call) -> Request:
@@ -130,24 +131,16 @@ class Google(Blocks):
             )
         return request
 
-    def streamed(self, body: Json) -> Json:
-        """Leave the body: a stream is asked for by another method."""
-        return body
-
     def answerable(self, request: Request, reply: Reply) -> bool:
         """A call that the model never made cannot be shown as one: nobody has its signature."""
         del request
         return all(map(_is_made, reply.calls))
 
-    def decode(self, wire: Json) -> Reply:
+    def whole(self, wire: Json) -> Sequence[Delta]:
         deltas = self._read(wire, 0)
-        refusal = next((delta.refusal for delta in deltas if delta.refusal), None)
-        if refusal is None and not wire.get("candidates"):
+        if not wire.get("candidates") and not any(delta.refusal for delta in deltas):
             raise lacking("candidates", wire)
-        text = "".join(delta.text for delta in deltas if delta.channel == TEXT)
-        calls = [ToolCall(d.id or "", d.name or "", d.text) for d in deltas if d.channel != TEXT]
-        finish: Finish | None = next((delta.finish for delta in deltas if delta.finish), None)
-        return Reply(text, calls, finish or "stop", refusal, self.counts.read(wire.get("usageMetadata")))
+        return deltas
 
     def delta(self, event: Json) -> Sequence[Delta]:
         return self._read(event, 0)

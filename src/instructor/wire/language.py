@@ -12,9 +12,10 @@ from functools import reduce
 from typing import Any, ClassVar, NamedTuple
 
 from instructor.engine import prompts
+from instructor.engine.assembly import Assembly
 from instructor.engine.bystanders import users_own
 from instructor.engine.call import Call, Delta, Finish, Json, Message, Reply, Request
-from instructor.engine.ports import Tool
+from instructor.engine.ports import Output, Tool
 from instructor.exceptions import ConfigurationError, ResponseParsingError
 from instructor.mode import Mode
 from instructor.usage import Usage
@@ -53,7 +54,7 @@ class Counts(NamedTuple):
 
 
 class Language(abc.ABC):
-    """A dialect, but for what `plain`, `turns`, `tool`, `choice`, `decode`, `delta` and `assemble` say of its own."""
+    """A dialect, but for what `plain`, `turns`, `tool`, `choice`, `whole`, `delta` and `assemble` say of its own."""
 
     modes: tuple[Mode, ...]
     subset: ClassVar[Subset]
@@ -65,6 +66,8 @@ class Language(abc.ABC):
     """The modes whose schema stands in the prompt."""
     turns_key: ClassVar[str] = "messages"
     """Where a request has its turns."""
+    says_stream: ClassVar[bool] = True
+    """Whether a body says that a stream is wanted; otherwise another method is called."""
     wrong: ClassVar[Json] = {}
     """What marks a tool's result as an error."""
 
@@ -83,7 +86,8 @@ class Language(abc.ABC):
     def tool(self, tool: Tool, mode: Mode) -> Json: ...
 
     @abc.abstractmethod
-    def decode(self, wire: Json) -> Reply: ...
+    def whole(self, wire: Json) -> Sequence[Delta]:
+        """Read a whole response, as one event that brings all."""
 
     @abc.abstractmethod
     def delta(self, event: Json) -> Sequence[Delta]: ...
@@ -108,7 +112,7 @@ class Language(abc.ABC):
             self.ask_by_tool(body, call, [self.tool(tool, mode) for tool in call.output.tools])
         elif mode is not Mode.MD_JSON:
             self.ask_for_json(body, call)
-        return Request(self.streamed(body) if call.stream else body, call.stream)
+        return Request(self.streamed(body) if call.stream and self.says_stream else body, call.stream)
 
     def told(self, messages: Sequence[Message], text: str) -> Sequence[Message]:
         """Add a text to what the system says."""
@@ -131,6 +135,13 @@ class Language(abc.ABC):
         """Ask for a stream."""
         return {**body, "stream": True}
 
+    def decode(self, wire: Json) -> Reply:
+        """Read a whole response, which has ended, said or not."""
+        gathered = Assembly()
+        gathered.add(self.whole(wire))
+        gathered.finish = gathered.finish or "stop"
+        return gathered.reply()
+
     def correct(self, request: Request, reply: Reply, notes: str) -> Request:
         """Append the reply and the notes, as the result of each of its calls where there are any."""
         if reply.calls and not self.answerable(request, reply):
@@ -151,13 +162,12 @@ class Language(abc.ABC):
         """Write why a reply ended."""
         return next((reason for reason, meant in self.finishes.items() if meant == finish), None)
 
-    def strict(self, schema: Json, name: str, mode: Mode) -> Json:
+    def strict(self, answer: Tool | Output, mode: Mode) -> Json:
         """Give the form of a schema that the decoding is held to; a ConfigurationError where it has none."""
-        fitted = fit(schema, self.subset)
+        fitted = fit(answer.schema, self.subset)
         if fitted.schema is None:
-            raise ConfigurationError(
-                f"{mode} cannot express {name} for {self.provider}: {'; '.join(fitted.obstacles)}. Mode.TOOLS can."
-            )
+            why = "; ".join(fitted.obstacles)
+            raise ConfigurationError(f"{mode} cannot express {answer.name} for {self.provider}: {why}. Mode.TOOLS can.")
         return fitted.schema
 
     def fitted(self, schema: Json) -> Json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from instructor.engine.call import TEXT, Call, Delta, Json, Message, Reply
+from instructor.engine.call import TEXT, Call, Delta, Json, Message
 from instructor.exceptions import ProviderError
 from instructor.wire.openai_chat import OpenAIChat
 
@@ -31,20 +31,13 @@ class Mistral(OpenAIChat):
         del body, call
         return "any"
 
-    def decode(self, wire: Json) -> Reply:
-        self._check(wire)
-        return super().decode(wire)
-
     def delta(self, event: Json) -> Sequence[Delta]:
-        self._check(event)
+        for choice in event.get("choices") or ():
+            if choice.get("finish_reason") == "error":
+                raise ProviderError(self.provider, "the reply ended with an error", event)
         deltas = list(super().delta(event))
         calls = [at for at, delta in enumerate(deltas) if delta.channel != TEXT]
         if len(calls) > 1 and not any(deltas[at].channel for at in calls):  # calls that came whole, without an index
             for place, at in enumerate(calls):
                 deltas[at] = deltas[at]._replace(channel=place)
         return [delta._replace(id=None) if delta.id == _NO_ID else delta for delta in deltas]
-
-    def _check(self, wire: Json) -> None:
-        for choice in wire.get("choices") or ():
-            if choice.get("finish_reason") == "error":
-                raise ProviderError(self.provider, "the reply ended with an error", wire)

@@ -14,7 +14,7 @@ from instructor.engine.ports import Tool
 from instructor.exceptions import ProviderError
 from instructor.mode import Mode
 from instructor.wire.language import Counts, Language, lacking, untaken
-from instructor.wire.messages import as_text, call_of, called
+from instructor.wire.messages import as_text, called
 from instructor.wire.schemas import OPENAI, fit
 
 
@@ -70,7 +70,7 @@ class OpenAIChat(Language):
     def tool(self, tool: Tool, mode: Mode) -> Json:
         function: Json = {"name": tool.name, "description": tool.description, "parameters": tool.schema}
         if mode is Mode.TOOLS_STRICT:
-            function |= {"parameters": self.strict(tool.schema, tool.name, mode), "strict": True}
+            function |= {"parameters": self.strict(tool, mode), "strict": True}
         return {"type": "function", "function": function}
 
     def choice(self, body: Json, call: Call) -> Any:
@@ -96,21 +96,11 @@ class OpenAIChat(Language):
             return {**body, "stream": True}
         return {**body, "stream": True, "stream_options": {"include_usage": True, **(body.get("stream_options") or {})}}
 
-    def decode(self, wire: Json) -> Reply:
+    def whole(self, wire: Json) -> Sequence[Delta]:
         choices = wire.get("choices")
         if not choices or not isinstance(choices[0].get("message"), Mapping):
             raise lacking("choices[0].message", wire)
-        message = choices[0]["message"]
-        calls = [call_of(call) for call in message.get("tool_calls") or ()]
-        if not calls and message.get("function_call"):
-            calls = [call_of({"function": message["function_call"]})]
-        return Reply(
-            text=text_of(message.get("content")),
-            calls=calls,
-            finish=self.finish(choices[0].get("finish_reason")) or "stop",  # a whole response has ended, said or not
-            refusal=message.get("refusal"),
-            usage=self.counts.read(wire.get("usage")),
-        )
+        return self.delta({**wire, "choices": [{**choices[0], "index": 0, "delta": choices[0]["message"]}]})
 
     def delta(self, event: Json) -> Sequence[Delta]:
         choices = event.get("choices")
@@ -126,10 +116,11 @@ class OpenAIChat(Language):
         deltas: list[Delta] = []
         delta = choice.get("delta")
         if delta:
-            for call in delta.get("tool_calls") or ():
+            older = delta.get("function_call")
+            for at, call in enumerate(delta.get("tool_calls") or ([{"function": older}] if older else ())):
                 function = call.get("function") or {}
                 text = as_text(function.get("arguments") or "")
-                deltas.append(Delta(call.get("index") or 0, text, call.get("id"), function.get("name")))
+                deltas.append(Delta(call.get("index", at) or 0, text, call.get("id"), function.get("name")))
             if delta.get("content"):
                 deltas.append(Delta(TEXT, text_of(delta["content"])))
             if delta.get("refusal"):

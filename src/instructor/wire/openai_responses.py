@@ -63,19 +63,13 @@ class OpenAIResponses(Language):
         """Force the tool, but where the user's own tools are to be used before."""
         return "auto" if body.get("tools") else _forced(call.output.name)
 
-    def decode(self, wire: Json) -> Reply:
+    def whole(self, wire: Json) -> Sequence[Delta]:
         items = wire.get("output")
-        if wire.get("status") == "failed" or not isinstance(items, list):
+        if not isinstance(items, list):
             self._raise_failed(wire)
         parts = [part for item in items if item.get("type") == "message" for part in item.get("content") or ()]
-        refused = "".join(part.get("refusal") or "" for part in parts)
-        calls = [
-            ToolCall(item.get("call_id") or "call_1", item.get("name") or "", item.get("arguments") or "")
-            for item in items
-            if item.get("type") == "function_call"
-        ]
-        text = "".join(part.get("text") or "" for part in parts)
-        return Reply(text, calls, self._ended(wire, calls), refused or None, self.counts.read(wire.get("usage")))
+        said = [Delta(TEXT, part.get("text") or "", refusal=part.get("refusal")) for part in parts]
+        return [*said, *(call for at, item in enumerate(items) for call in _called(at, item)), self._ended(wire)]
 
     def delta(self, event: Json) -> Sequence[Delta]:
         match event.get("type"):
@@ -85,14 +79,10 @@ class OpenAIResponses(Language):
                 return (Delta(TEXT, event.get("delta") or ""),)
             case "response.refusal.delta":
                 return (Delta(refusal=event.get("delta")),)
-            case "response.output_item.added" if (item := event.get("item") or {}).get("type") == "function_call":
-                at = event.get("output_index") or 0
-                return (Delta(at, item.get("arguments") or "", item.get("call_id"), item.get("name")),)
+            case "response.output_item.added":
+                return _called(event.get("output_index") or 0, event.get("item") or {})
             case kind if kind in _ENDS:
-                response = event.get("response") or {}
-                if kind == "response.failed":
-                    self._raise_failed(response)
-                return (Delta(finish=self._ended(response), usage=self.counts.read(response.get("usage"))),)
+                return (self._ended({"status": "failed" if kind == _ENDS[2] else "", **(event.get("response") or {})}),)
             case "error":
                 error = event.get("error") or event
                 raise ProviderError(self.provider, str(error.get("message") or error), error)
@@ -124,16 +114,26 @@ class OpenAIResponses(Language):
             usage["input_tokens_details"]["cache_write_tokens"] = 0  # the SDK's type demands it
         return {**wire, "usage": usage} if usage else wire
 
-    def _ended(self, wire: Json, calls: Sequence[ToolCall] = ()) -> Finish:
+    def _ended(self, wire: Json) -> Delta:
+        finish: Finish = "stop"
+        if wire.get("status") == "failed":
+            self._raise_failed(wire)
         if wire.get("status") == "incomplete":
-            return self.finishes.get((wire.get("incomplete_details") or {}).get("reason") or "", "length")
-        return "tool" if calls else "stop"
+            finish = self.finishes.get((wire.get("incomplete_details") or {}).get("reason") or "", "length")
+        return Delta(finish=finish, usage=self.counts.read(wire.get("usage")))
 
     def _raise_failed(self, wire: Json) -> NoReturn:
         error = wire.get("error")
         if error:
             raise ProviderError(self.provider, str(error.get("message") or error), error)
         raise lacking("output", wire)
+
+
+def _called(at: int, item: Json) -> Sequence[Delta]:
+    """Read an item that is a call, whose arguments are empty where a stream is to fill them."""
+    if item.get("type") != "function_call":
+        return ()
+    return (Delta(at, item.get("arguments") or "", item.get("call_id"), item.get("name")),)
 
 
 def _forced(name: str) -> Json:

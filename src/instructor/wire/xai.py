@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from instructor.engine.call import TEXT, Call, Delta, Finish, Json, Message, Reply, ToolCall
+from instructor.engine.call import TEXT, Call, Delta, Finish, Json, Message, Reply
 from instructor.engine.ports import Tool
 from instructor.mode import Mode
 from instructor.wire.language import Counts, Language, lacking, untaken
@@ -27,6 +27,7 @@ class XAI(Language):
 
     modes = (Mode.TOOLS, Mode.JSON_SCHEMA, Mode.MD_JSON, Mode.PARALLEL_TOOLS)
     subset = SUBSET
+    says_stream = False
     finishes: Mapping[str, Finish] = {
         "REASON_STOP": "stop",
         "REASON_TOOL_CALLS": "tool",
@@ -74,21 +75,13 @@ class XAI(Language):
     def ask_for_json(self, body: Json, call: Call) -> None:
         """Constrain the text."""
         untaken(body, "response_format", call.mode)
-        schema = json.dumps(self.strict(call.output.schema, call.output.name, call.mode))
+        schema = json.dumps(self.strict(call.output, call.mode))
         body["response_format"] = {"format_type": "FORMAT_TYPE_JSON_SCHEMA", "schema": schema}
 
-    def streamed(self, body: Json) -> Json:
-        """Leave the body: a stream is asked for by another method."""
-        return body
-
-    def decode(self, wire: Json) -> Reply:
-        outputs = [output for output in wire.get("outputs") or () if "message" in output]
-        if not outputs:
+    def whole(self, wire: Json) -> Sequence[Delta]:
+        if not any("message" in output for output in wire.get("outputs") or ()):
             raise lacking("outputs with a message", wire)
-        found = [_read(output["message"]) for output in outputs]
-        text, calls = "".join(said for said, _ in found), [call for _, made in found for call in made]
-        finish = self.finish(outputs[-1].get("finish_reason")) or "stop"
-        return Reply(text, calls, finish, None, self.counts.read(wire.get("usage")))
+        return self._deltas(wire, {})
 
     def delta(self, event: Json) -> Sequence[Delta]:
         return self._deltas(event, {})
@@ -112,18 +105,15 @@ class XAI(Language):
         deltas: list[Delta] = []
         finish: Finish | None = None
         for output in event.get("outputs") or ():
-            text, calls = _read(output.get("delta") or {})
-            deltas += [Delta(TEXT, text)] if text else []
-            deltas += [Delta(numbers.setdefault(c.id, len(numbers)), c.arguments, c.id, c.name) for c in calls]
+            message = output.get("delta") or output.get("message") or {}
+            if message.get("content") and message.get("role") in ("ROLE_ASSISTANT", None):
+                deltas.append(Delta(TEXT, message["content"]))
+            ours = (call for call in message.get("tool_calls") or () if call.get("type") in (_OURS, None))
+            calls = ((numbers.setdefault(call.id, len(numbers)), call) for call in map(call_of, ours))
+            deltas += [Delta(number, call.arguments, call.id, call.name) for number, call in calls]
             finish = self.finishes.get(output.get("finish_reason") or "") or finish
         usage = self.counts.read(event.get("usage"))
         return [*deltas, Delta(finish=finish, usage=usage)] if finish or usage else deltas
-
-
-def _read(message: Mapping[str, Any]) -> tuple[str, list[ToolCall]]:
-    """Give what a model said, and the calls that are ours to answer."""
-    calls = [call_of(call) for call in message.get("tool_calls") or () if call.get("type") in (_OURS, None)]
-    return (message.get("content") or "" if message.get("role") in ("ROLE_ASSISTANT", None) else ""), calls
 
 
 def _turn(message: Message) -> Json:
