@@ -11,8 +11,13 @@ from pydantic import BaseModel
 
 from colours import Colour, asking
 from instructor import Mode
-from instructor.exceptions import ConfigurationError, InstructorRetryException, ResponseParsingError
-from instructor.testing import ToolCall, answer, body, content, tools
+from instructor.exceptions import (
+    ConfigurationError,
+    IncompleteOutputException,
+    InstructorRetryException,
+    ResponseParsingError,
+)
+from instructor.testing import ToolCall, answer, body, content, events, tools
 
 
 class User(BaseModel):
@@ -155,3 +160,71 @@ async def test_a_tool_called_with_nothing(colour: Colour, scripted_server: Any) 
 
     server = scripted_server([tools("")])
     assert await colour.create(colour.client(server), Wishes, max_retries=0) == Wishes()
+
+
+COMPLETION = {
+    "id": "c",
+    "object": "chat.completion",
+    "created": 1,
+    "model": "m",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": json.dumps(USER)}, "finish_reason": "stop"}],
+}
+
+
+async def test_a_whole_completion_where_a_stream_was_asked_for(colour: Colour, scripted_server: Any) -> None:
+    server = scripted_server([body(COMPLETION)])
+    client = colour.client(server, Mode.JSON)
+    shown = await colour.items(client.create_partial(response_model=User, **asking()))
+    assert shown[-1] == User(**USER)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"), [({"error": {"message": "no such model"}}, "no such model"), (b"<html>oops</html>", "<html>oops")]
+)
+async def test_what_is_no_stream_is_quoted(colour: Colour, scripted_server: Any, sent: Any, told: str) -> None:
+    server = scripted_server([body(sent)] * 2)
+    with pytest.raises(IncompleteOutputException, match=told):
+        await colour.items(colour.client(server).create_iterable(response_model=User, max_retries=1, **asking()))
+
+
+@pytest.mark.parametrize("event", [{"error": {"message": "it broke"}}, {}])
+async def test_an_error_among_the_choices(colour: Colour, scripted_server: Any, event: dict[str, Any]) -> None:
+    def chunk(content: str, finish: str | None) -> dict[str, Any]:
+        choice = {"index": 0, "delta": {"content": content}, "finish_reason": finish}
+        return {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
+
+    text = json.dumps({"tasks": [USER]})
+    broken = events([chunk(text, None), {**chunk("", "error"), **event}, "[DONE]"])
+    server = scripted_server([broken, content({"tasks": []})])
+    stream = colour.client(server, Mode.JSON).create_iterable(response_model=User, **asking())
+    assert await colour.items(stream) == [User(**USER)]
+    assert len(server.requests) == 2
+
+
+async def test_texts_among_parts_become_parts(colour: Colour, scripted_server: Any) -> None:
+    server = scripted_server([answer(USER)])
+    parts = ["One.", {"type": "text", "text": "Two."}]
+    await colour.create(colour.client(server), User, messages=[{"role": "user", "content": parts}])
+    assert server.requests[0].body["messages"][0]["content"] == [
+        {"type": "text", "text": "One."},
+        {"type": "text", "text": "Two."},
+    ]
+
+
+@pytest.mark.parametrize("mode", [Mode.JSON, Mode.MD_JSON])
+async def test_the_docstring_is_told_in_the_prompt(colour: Colour, scripted_server: Any, mode: Mode) -> None:
+    class Bill(BaseModel):
+        """Money is in cents."""
+
+        total: int
+
+    server = scripted_server([content({"total": 1})])
+    await colour.create(colour.client(server, mode), Bill)
+    assert "Money is in cents." in server.requests[0].body["messages"][0]["content"]
+
+
+async def test_no_choice_of_a_tool_is_none(colour: Colour, scripted_server: Any) -> None:
+    server = scripted_server([answer(USER)])
+    await colour.create(colour.client(server), User, tool_choice=None)
+    assert server.requests[0].body["tool_choice"]["function"]["name"] == "User"

@@ -176,3 +176,22 @@ async def test_the_clients_of_other_platforms(colour: Colour, scripted_server: A
 
 def test_a_reason_that_is_new_is_an_end() -> None:
     assert Anthropic("x").decode({"content": [], "stop_reason": "new"}).finish == "stop"
+
+
+async def test_events_that_repeat_are_not_read_one_by_one(
+    colour: Colour, scripted_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = 0
+    read = Anthropic.delta
+
+    def counted(self: Anthropic, event: dict[str, Any]) -> Any:
+        nonlocal count
+        count += 1
+        return read(self, event)
+
+    monkeypatch.setattr(Anthropic, "delta", counted)
+    people = [{"name": f"Jörg {n}", "age": n} for n in range(50)]
+    server = scripted_server([answer({"tasks": people})])
+    stream = client(colour, server).create_iterable(response_model=User, messages=HELLO)
+    assert await colour.items(stream) == [User(**each) for each in people]
+    assert count < 20

@@ -83,10 +83,11 @@ async def test_chat_messages_become_items(colour: Colour, scripted_server: Any) 
     server = scripted_server([answer(RIGHT)])
     call = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
     picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA", "detail": "low"}}
+    native = {"type": "input_image", "image_url": "data:image/png;base64,BBBB"}
     own = {"type": "function_call_output", "call_id": "c0", "output": "x"}
     messages = [
         {"role": "developer", "content": "Be exact."},
-        {"role": "user", "content": ["Look.", {"type": "text", "text": "Here."}, picture]},
+        {"role": "user", "content": ["Look.", {"type": "text", "text": "Here."}, picture, native]},
         {"role": "assistant", "content": None, "tool_calls": [call]},
         {"role": "tool", "tool_call_id": "c1", "content": "Jörg"},
         {"role": "assistant", "content": [{"type": "text", "text": "Seen."}]},
@@ -101,6 +102,7 @@ async def test_chat_messages_become_items(colour: Colour, scripted_server: Any) 
                 {"type": "input_text", "text": "Look."},
                 {"type": "input_text", "text": "Here."},
                 {"type": "input_image", "image_url": "data:image/png;base64,AAAA", "detail": "low"},
+                native,
             ],
         },
         {"type": "function_call", "call_id": "c1", "name": "look", "arguments": "{}"},

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from instructor.engine.call import Delta
 from instructor.engine.ports import Outcome, Sink
 
+_INSIDE = ("toolConfig", "config")
+"""Options that hold the tools on some wires."""
+
 
 def users_own(options: Mapping[str, Any]) -> frozenset[str]:
-    """Name the tools that the user gave with a call."""
-    tools = [tool for tool in options.get("tools") or () if isinstance(tool, Mapping)]
-    names = [tool.get("function", tool).get("name") for tool in tools]
-    return frozenset(name for name in names if isinstance(name, str))
+    """Name the tools that the user gave with a call, in whichever wire's form."""
+    held = [options.get(name) for name in _INSIDE]
+    inside = [each.get("tools") if isinstance(each, Mapping) else getattr(each, "tools", None) for each in held]
+    return frozenset(_named([options.get("tools"), *inside]))
+
+
+def _named(tool: Any) -> Iterator[str]:
+    if isinstance(tool, (list, tuple)):
+        for each in tool:
+            yield from _named(each)
+    elif isinstance(tool, Mapping):
+        name = tool.get("name")
+        yield from (name,) if isinstance(name, str) else _named(list(tool.values()))
+    elif hasattr(tool, "model_dump"):
+        yield from _named(tool.model_dump(exclude_none=True))
+    elif callable(tool):
+        yield getattr(tool, "__name__", "")
 
 
 class Bystanders:

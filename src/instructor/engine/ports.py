@@ -141,7 +141,10 @@ class Renaming(Protocol):
 
 
 class Counting(Protocol):
-    """A dialect whose events cannot be read each by itself: its reader, one for each stream, knows those before."""
+    """A dialect whose events cannot be read each by itself: its reader, one for each stream, knows those before.
+
+    Text alone must change nothing that it knows: it is not shown events that repeat the one before but for their text.
+    """
 
     def reader(self) -> Callable[[Json], Sequence[Delta]]: ...
 

@@ -33,8 +33,7 @@ class Reading:
         self._decode = reader_of(dialect)
         self._sink: Patient | None = fitting(sink, "awaits")
         self._joined = joined
-        # A reader that must see every event is shown every event.
-        self._tries = 0 if fitting(dialect, "reader") else _TRIES
+        self._tries = _TRIES
         self._last: tuple[bytes, Delta] | None = None  # an event that is text only
         self._channel = 0
         self._before = self._middle = self._after = b""  # what is around the text, and around padding after it

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -111,7 +111,7 @@ class ByteConnection:
         self._response = manager.__enter__()
         doors.kind = getattr(self._response, "_cast_to", None)
         self._reads: Iterator[bytes] = iter(_body(self._response))
-        self._split = EventStream().feed
+        self._split, self._rest = _splitter(self._response)
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -123,7 +123,7 @@ class ByteConnection:
             data = next(self._reads, None)
         except Exception as error:
             raise self._doors.sdk_error(error, self._response) from error
-        return None if data is None else self._split(data)
+        return self._rest() if data is None else self._split(data)
 
     def close(self) -> None:
         self._manager.__exit__(None, None, None)
@@ -136,7 +136,7 @@ class AsyncByteConnection:
         self._manager, self._response, self._doors = manager, response, doors
         doors.kind = getattr(response, "_cast_to", None)
         self._reads: AsyncIterator[bytes] = aiter(_body(response))
-        self._split = EventStream().feed
+        self._split, self._rest = _splitter(self._response)
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -148,7 +148,7 @@ class AsyncByteConnection:
             data = await anext(self._reads, None)
         except Exception as error:
             raise self._doors.sdk_error(error, self._response) from error
-        return None if data is None else self._split(data)
+        return self._rest() if data is None else self._split(data)
 
     async def close(self) -> None:
         await self._manager.__aexit__(None, None, None)
@@ -179,6 +179,24 @@ def _body(response: Any) -> Any:
     if http.headers.get("content-encoding") or http.is_stream_consumed:  # a hook of the user's may have read it
         return response.iter_bytes()
     return http.stream
+
+
+def _splitter(response: Any) -> tuple[Callable[[bytes], list[bytes]], Callable[[], list[bytes] | None]]:
+    """Give what cuts a body into events, and what gives the rest at its end: all of it, where it is no event stream."""
+    if not response.headers.get("content-type", "").startswith(("application/json", "text/html")):
+        return EventStream().feed, lambda: None
+    parts: list[bytes] = []
+
+    def kept(data: bytes) -> list[bytes]:
+        parts.append(data)
+        return []
+
+    def rest() -> list[bytes] | None:
+        body = b"".join(parts).strip()
+        parts.clear()
+        return [body] if body else None
+
+    return kept, rest
 
 
 def _has_event_streams(client: Any) -> bool:

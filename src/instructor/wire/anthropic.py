@@ -125,6 +125,8 @@ class Anthropic(Blocks):
                 return (Delta(usage=self.counts.read((event.get("message") or {}).get("usage"))),)
             case "message_delta":
                 return (self._ended(event.get("delta") or {}, "", event.get("usage")),)
+            case "message":  # a whole one, where a stream was asked for
+                return self.whole(event)
             case "error":
                 error = event.get("error") or {}
                 raise ProviderError(self.provider, str(error.get("message") or error), error)

@@ -101,7 +101,8 @@ class Language(abc.ABC):
         if mode is Mode.MD_JSON:
             messages = with_last_user(messages, prompts.CODE_BLOCK)
         if mode in self.prompted:
-            messages = self.told(messages, prompts.schema(call.output.schema))
+            about = {"title": call.output.name, "description": call.output.description}
+            messages = self.told(messages, prompts.schema({**about, **call.output.schema}))
         body = self.plain(messages, call.options)
         if mode.by_tool:
             taken = users_own(call.options) & {tool.name for tool in call.output.tools}
@@ -119,8 +120,9 @@ class Language(abc.ABC):
         return with_system(messages, text)
 
     def ask_by_tool(self, body: Json, call: Call, tools: Sequence[Json]) -> None:
-        """Put the answer's tools beside the user's own, and say that one is to be called."""
-        body.setdefault("tool_choice", self.choice(body, call))
+        """Put the answer's tools beside the user's own, and say that one of them is to be called."""
+        if body.get("tool_choice") is None:
+            body["tool_choice"] = self.choice(body, call)
         body["tools"] = [*(body.get("tools") or ()), *tools]
 
     def choice(self, body: Json, call: Call) -> Any:

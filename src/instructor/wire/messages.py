@@ -70,7 +70,7 @@ def _part(part: Any) -> Json:
         part = part.model_dump(mode="json", by_alias=True, exclude_none=True)
     if not isinstance(part, Mapping):
         raise ConfigurationError(f"{part!r} is no part of a message: a text or a dict is.")
-    if isinstance(part.get("image_url"), str):
+    if part.get("type") == "image_url" and isinstance(part["image_url"], str):
         return {**part, "image_url": {"url": part["image_url"]}}
     return dict(part)
 

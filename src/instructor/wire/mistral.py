@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from instructor.engine.call import TEXT, Call, Delta, Json, Message
-from instructor.exceptions import ProviderError
 from instructor.wire.openai_chat import OpenAIChat
 
 _NAMES = {"seed": "random_seed", "max_completion_tokens": "max_tokens"}
@@ -32,9 +31,6 @@ class Mistral(OpenAIChat):
         return "any"
 
     def delta(self, event: Json) -> Sequence[Delta]:
-        for choice in event.get("choices") or ():
-            if choice.get("finish_reason") == "error":
-                raise ProviderError(self.provider, "the reply ended with an error", event)
         deltas = list(super().delta(event))
         calls = [at for at, delta in enumerate(deltas) if delta.channel != TEXT]
         if len(calls) > 1 and not any(deltas[at].channel for at in calls):  # calls that came whole, without an index

@@ -14,7 +14,7 @@ from instructor.engine.ports import Tool
 from instructor.exceptions import ProviderError
 from instructor.mode import Mode
 from instructor.wire.language import Counts, Language, lacking, untaken
-from instructor.wire.messages import as_text, called
+from instructor.wire.messages import as_text, called, parts_of
 from instructor.wire.schemas import OPENAI, fit
 
 
@@ -64,8 +64,8 @@ class OpenAIChat(Language):
         return {**options, "messages": self.turns(messages)}
 
     def turns(self, messages: Sequence[Message], before: Sequence[Json] = ()) -> list[Any]:
-        """Write messages as they are: all other wires' are read in this form."""
-        return [*before, *messages]
+        """Write messages as they are, for this is the form that they have; a text among parts becomes one."""
+        return [*before, *map(_spelled, messages)]
 
     def tool(self, tool: Tool, mode: Mode) -> Json:
         function: Json = {"name": tool.name, "description": tool.description, "parameters": tool.schema}
@@ -100,21 +100,21 @@ class OpenAIChat(Language):
         choices = wire.get("choices")
         if not choices or not isinstance(choices[0].get("message"), Mapping):
             raise lacking("choices[0].message", wire)
-        return self.delta({**wire, "choices": [{**choices[0], "index": 0, "delta": choices[0]["message"]}]})
+        return self.delta({**wire, "choices": [{**choices[0], "index": 0}]})
 
     def delta(self, event: Json) -> Sequence[Delta]:
+        if error := event.get("error"):
+            told = error.get("message") if isinstance(error, Mapping) else None
+            raise ProviderError(self.provider, str(told or error), error)
         choices = event.get("choices")
         if not choices:
-            if error := event.get("error"):
-                told = error.get("message") if isinstance(error, Mapping) else None
-                raise ProviderError(self.provider, str(told or error), error)
             usage = event.get("usage")
             return (Delta(usage=self.counts.read(usage)),) if usage else ()
         choice = choices[0]
         if choice.get("index"):
             return ()
         deltas: list[Delta] = []
-        delta = choice.get("delta")
+        delta = choice.get("delta") or choice.get("message")  # which some servers send, asked for a stream
         if delta:
             older = delta.get("function_call")
             for at, call in enumerate(delta.get("tool_calls") or ([{"function": older}] if older else ())):
@@ -126,6 +126,8 @@ class OpenAIChat(Language):
             if delta.get("refusal"):
                 deltas.append(Delta(refusal=delta["refusal"]))
         finish, usage = choice.get("finish_reason"), event.get("usage")
+        if finish == "error":
+            raise ProviderError(self.provider, "the reply ended with an error", event)
         if finish or usage:
             deltas.append(Delta(finish=self.finish(finish), usage=self.counts.read(usage)))
         return deltas
@@ -153,6 +155,13 @@ def text_of(content: Any) -> str:
         return content
     parts = [content] if isinstance(content, Mapping) else content or ()
     return "".join(part.get("text") or "" for part in parts if isinstance(part, Mapping))
+
+
+def _spelled(message: Message) -> Message:
+    content = message.get("content")
+    if isinstance(content, (list, tuple)) and any(isinstance(part, str) for part in content):
+        return {**message, "content": parts_of(content)}
+    return message
 
 
 def _forced(name: str) -> Json:

@@ -83,6 +83,8 @@ class OpenAIResponses(Language):
                 return _called(event.get("output_index") or 0, event.get("item") or {})
             case kind if kind in _ENDS:
                 return (self._ended({"status": "failed" if kind == _ENDS[2] else "", **(event.get("response") or {})}),)
+            case None if "output" in event:  # a whole response, where a stream was asked for
+                return self.whole(event)
             case "error":
                 error = event.get("error") or event
                 raise ProviderError(self.provider, str(error.get("message") or error), error)
