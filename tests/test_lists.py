@@ -6,7 +6,8 @@ import asyncio
 import enum
 import json
 import typing
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Collection, Iterable, MutableSequence, Sequence
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -51,6 +52,10 @@ MODES = [Mode.TOOLS, Mode.TOOLS_STRICT, Mode.JSON, Mode.JSON_SCHEMA, Mode.MD_JSO
         typing.Iterable[User],
         list[User],
         typing.List[User],  # noqa: UP006 - the older spelling
+        Sequence[User],
+        typing.Sequence[User],
+        Collection[User],
+        MutableSequence[User],
         IterableModel(User, name="People", description="All of them."),
     ],
 )
@@ -62,6 +67,14 @@ async def test_every_spelling_of_a_list(colour: Colour, scripted_server: Any, mo
     assert isinstance(at_once, list)
     assert await colour.items(client.create(kind, **asking(stream=True))) == USERS
     assert await colour.items(client.create_iterable(response_model=kind, **asking())) == USERS
+
+
+async def test_a_container_of_a_class_of_its_own_is_one_value(colour: Colour, scripted_server: Any) -> None:
+    server = scripted_server([answer({"content": [A, B]}), answer({"tasks": [[A], [B]]})])
+    client = colour.client(server)
+    assert await colour.create(client, deque[User]) == deque(USERS)
+    got = await colour.items(client.create_iterable(response_model=deque[User], **asking()))
+    assert got == [deque([user]) for user in USERS]
 
 
 async def test_create_iterable_takes_an_items_type(colour: Colour, scripted_server: Any) -> None:

@@ -84,6 +84,7 @@ async def test_a_list_is_a_list(colour: Colour, scripted_server: Any) -> None:
     assert type(got.get_raw_response()) is openai.types.chat.ChatCompletion
     assert got.get_total_usage().total_tokens == got.report.usage.total_tokens > 0
     assert got[:1].get_raw_response() is got.get_raw_response()
+    assert got[:1].report is got.report
     again = pickle.loads(pickle.dumps(got))
     assert again == got
     assert again.report.good == 1

@@ -19,6 +19,7 @@ _NAMES = {
     "Hooks": "instructor.hooks",
     "Instructor": "instructor.client",
     "IterableModel": "instructor.output.many",
+    "ListResponse": "instructor.output.lists",
     "Mode": "instructor.mode",
     "Partial": "instructor.output.partial",
     "Report": "instructor.report",
@@ -44,6 +45,7 @@ if TYPE_CHECKING:  # the same names again, for editors; a test compares the two
     from instructor.hooks import HookName as HookName
     from instructor.hooks import Hooks as Hooks
     from instructor.mode import Mode as Mode
+    from instructor.output.lists import ListResponse as ListResponse
     from instructor.output.many import IterableModel as IterableModel
     from instructor.output.partial import Partial as Partial
     from instructor.patching import apatch as apatch

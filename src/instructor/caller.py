@@ -180,9 +180,7 @@ class Caller:
 def _finished(values: list[Any], plan: _Plan) -> Any:
     ledger = plan.ledger
     if plan.output.many:
-        values = ListResponse(values, ledger.raw, ledger.report.usage)
-        values.report = ledger.report
-        return values
+        return ListResponse(values, ledger.raw, ledger.report.usage, ledger.report)
     return attach(values[-1], raw_response=ledger.raw, total_usage=ledger.report.usage, report=ledger.report)
 
 

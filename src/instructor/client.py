@@ -6,7 +6,7 @@ How the overloads read, the first that fits deciding:
     None                   Any       Any            the SDK's own response
     Partial[T]             T         snapshots of T
     WholeT                 WholeT    snapshots      a model, a str, a dict ...: they can be iterated, yet are one value
-    Iterable[T], list[T]   list[T]   items T
+    Iterable[T], list[T]   a list    items T        a ListResponse[T], which has the report; Sequence[T] is the same
     any other type T       T         snapshots      int, A | B, Literal[...], a dataclass
     anything else          Any       Any            what a checker cannot read as a type
 
@@ -23,18 +23,26 @@ from typing_extensions import TypeForm
 from instructor.face import Face
 
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Set as AbstractSet
+    from ipaddress import IPv4Network, IPv6Network
 
     from pydantic import BaseModel
     from tenacity import AsyncRetrying, Retrying
 
     from instructor.engine.policy import OnInvalid
     from instructor.hooks import Hooks
+    from instructor.output.lists import ListResponse
     from instructor.output.partial import Partial
     from instructor.streams import AsyncStream, Stream
 
+    _Whole = (
+        BaseModel | str | bytes | Mapping[Any, Any] | tuple[Any, ...] | AbstractSet[Any] | deque[Any]
+        | IPv4Network | IPv6Network
+    )  # fmt: skip
+
 T = TypeVar("T")
-WholeT = TypeVar("WholeT", bound="BaseModel | str | bytes | Mapping[Any, Any] | tuple[Any, ...] | AbstractSet[Any]")
+WholeT = TypeVar("WholeT", bound="_Whole")
 
 
 class Instructor(Face):
@@ -74,7 +82,7 @@ class Instructor(Face):
         *,
         stream: Literal[False] = ...,
         **options: Any,
-    ) -> list[T]: ...
+    ) -> ListResponse[T]: ...
     @overload
     def create(
         self, response_model: TypeForm[T], messages: Any = ..., *, stream: Literal[False] = ..., **options: Any
@@ -122,14 +130,14 @@ class Instructor(Face):
 
     @overload
     def create_iterable(
-        self, messages: Any = ..., *, response_model: TypeForm[WholeT], **options: Any
+        self, messages: Any = ..., response_model: TypeForm[WholeT] = ..., **options: Any
     ) -> Stream[WholeT]: ...
     @overload
     def create_iterable(
-        self, messages: Any = ..., *, response_model: TypeForm[Iterable[T]], **options: Any
+        self, messages: Any = ..., response_model: TypeForm[Iterable[T]] = ..., **options: Any
     ) -> Stream[T]: ...
     @overload
-    def create_iterable(self, messages: Any = ..., *, response_model: TypeForm[T], **options: Any) -> Stream[T]: ...
+    def create_iterable(self, messages: Any = ..., response_model: TypeForm[T] = ..., **options: Any) -> Stream[T]: ...
     @overload
     def create_iterable(
         self,
@@ -150,23 +158,23 @@ class Instructor(Face):
 
     @overload
     def create_with_completion(
-        self, messages: Any = ..., *, response_model: None, **options: Any
+        self, messages: Any = ..., response_model: None = ..., **options: Any
     ) -> tuple[Any, Any]: ...
     @overload
-    def create_with_completion(
-        self, messages: Any = ..., *, response_model: type[Partial[T]], **options: Any
+    def create_with_completion(  # pyright: ignore[reportOverlappingOverload] - as in `create`
+        self, messages: Any = ..., response_model: type[Partial[T]] = ..., **options: Any
     ) -> tuple[T, Any]: ...
     @overload
     def create_with_completion(  # pyright: ignore[reportOverlappingOverload] - as in `create`
-        self, messages: Any = ..., *, response_model: TypeForm[WholeT], **options: Any
+        self, messages: Any = ..., response_model: TypeForm[WholeT] = ..., **options: Any
     ) -> tuple[WholeT, Any]: ...
     @overload
     def create_with_completion(
-        self, messages: Any = ..., *, response_model: TypeForm[Iterable[T]], **options: Any
-    ) -> tuple[list[T], Any]: ...
+        self, messages: Any = ..., response_model: TypeForm[Iterable[T]] = ..., **options: Any
+    ) -> tuple[ListResponse[T], Any]: ...
     @overload
     def create_with_completion(
-        self, messages: Any = ..., *, response_model: TypeForm[T], **options: Any
+        self, messages: Any = ..., response_model: TypeForm[T] = ..., **options: Any
     ) -> tuple[T, Any]: ...
     @overload
     def create_with_completion(
@@ -224,7 +232,7 @@ class AsyncInstructor(Face):
         *,
         stream: Literal[False] = ...,
         **options: Any,
-    ) -> list[T]: ...
+    ) -> ListResponse[T]: ...
     @overload
     async def create(
         self, response_model: TypeForm[T], messages: Any = ..., *, stream: Literal[False] = ..., **options: Any
@@ -274,15 +282,15 @@ class AsyncInstructor(Face):
 
     @overload
     def create_iterable(
-        self, messages: Any = ..., *, response_model: TypeForm[WholeT], **options: Any
+        self, messages: Any = ..., response_model: TypeForm[WholeT] = ..., **options: Any
     ) -> AsyncStream[WholeT]: ...
     @overload
     def create_iterable(
-        self, messages: Any = ..., *, response_model: TypeForm[Iterable[T]], **options: Any
+        self, messages: Any = ..., response_model: TypeForm[Iterable[T]] = ..., **options: Any
     ) -> AsyncStream[T]: ...
     @overload
     def create_iterable(
-        self, messages: Any = ..., *, response_model: TypeForm[T], **options: Any
+        self, messages: Any = ..., response_model: TypeForm[T] = ..., **options: Any
     ) -> AsyncStream[T]: ...
     @overload
     def create_iterable(
@@ -304,23 +312,23 @@ class AsyncInstructor(Face):
 
     @overload
     async def create_with_completion(
-        self, messages: Any = ..., *, response_model: None, **options: Any
+        self, messages: Any = ..., response_model: None = ..., **options: Any
     ) -> tuple[Any, Any]: ...
     @overload
     async def create_with_completion(
-        self, messages: Any = ..., *, response_model: type[Partial[T]], **options: Any
+        self, messages: Any = ..., response_model: type[Partial[T]] = ..., **options: Any
     ) -> tuple[T, Any]: ...
     @overload
     async def create_with_completion(  # pyright: ignore[reportOverlappingOverload] - as in `create`
-        self, messages: Any = ..., *, response_model: TypeForm[WholeT], **options: Any
+        self, messages: Any = ..., response_model: TypeForm[WholeT] = ..., **options: Any
     ) -> tuple[WholeT, Any]: ...
     @overload
     async def create_with_completion(
-        self, messages: Any = ..., *, response_model: TypeForm[Iterable[T]], **options: Any
-    ) -> tuple[list[T], Any]: ...
+        self, messages: Any = ..., response_model: TypeForm[Iterable[T]] = ..., **options: Any
+    ) -> tuple[ListResponse[T], Any]: ...
     @overload
     async def create_with_completion(
-        self, messages: Any = ..., *, response_model: TypeForm[T], **options: Any
+        self, messages: Any = ..., response_model: TypeForm[T] = ..., **options: Any
     ) -> tuple[T, Any]: ...
     @overload
     async def create_with_completion(

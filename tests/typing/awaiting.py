@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal, Optional, TypeVar
 
 from openai import AsyncAzureOpenAI, AsyncOpenAI
@@ -10,7 +11,7 @@ from pydantic import BaseModel, Field
 from typing_extensions import assert_type
 
 import instructor
-from instructor import AsyncInstructor, AsyncStream, Instructor, Partial, Report
+from instructor import AsyncInstructor, AsyncStream, Instructor, ListResponse, Partial, Report
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -45,12 +46,16 @@ async def one(client: AsyncInstructor) -> None:
 
 
 async def many(client: AsyncInstructor) -> None:
-    assert_type(await client.create(response_model=Iterable[User], messages=[]), list[User])
-    assert_type(await client.create(response_model=list[User | Admin], messages=[]), list[User | Admin])
+    assert_type(await client.create(response_model=Iterable[User], messages=[]), ListResponse[User])
+    assert_type(await client.create(response_model=list[User | Admin], messages=[]), ListResponse[User | Admin])
     assert_type(await client.create(response_model=Iterable[User], messages=[], stream=True), AsyncStream[User])
     assert_type(await client.create(response_model=list[User], messages=[], stream=True), AsyncStream[User])
     assert_type(client.create_iterable(response_model=User, messages=[]), AsyncStream[User])
     assert_type(client.create_iterable(response_model=Iterable[User], messages=[]), AsyncStream[User])
+    assert_type(client.create_iterable([], User), AsyncStream[User])
+    assert_type(client.create_iterable([], Sequence[User]), AsyncStream[User])
+    assert_type(client.create_iterable([], deque[User]), AsyncStream[deque[User]])
+    assert_type((await client.create(response_model=Sequence[User], messages=[])).report, Report)
     assert_type(client.create_iterable(response_model=list[int], messages=[]), AsyncStream[int])
     assert_type([user async for user in client.create_iterable(response_model=User, messages=[])], list[User])
 
@@ -64,7 +69,10 @@ async def growing(client: AsyncInstructor) -> None:
 
 async def with_completion(client: AsyncInstructor) -> None:
     assert_type(await client.create_with_completion(response_model=User, messages=[]), tuple[User, Any])
-    assert_type(await client.create_with_completion(response_model=list[User], messages=[]), tuple[list[User], Any])
+    assert_type(
+        await client.create_with_completion(response_model=list[User], messages=[]), tuple[ListResponse[User], Any]
+    )
+    assert_type(await client.create_with_completion([], User), tuple[User, Any])
     assert_type(await client.create_with_completion(response_model=None, messages=[]), tuple[Any, Any])
 
 

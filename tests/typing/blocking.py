@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import enum
 import typing
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Collection, Iterable, MutableSequence, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from typing import Annotated, Any, Literal, Optional, TypeVar, Union
 
 from openai import AzureOpenAI, OpenAI
@@ -13,7 +15,7 @@ from pydantic import BaseModel, Field
 from typing_extensions import TypedDict, assert_type
 
 import instructor
-from instructor import Instructor, Partial, Report, Stream
+from instructor import Instructor, ListResponse, Partial, Report, Stream, Usage
 
 T = TypeVar("T")
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -61,16 +63,43 @@ def a_model(client: Instructor) -> None:
 
 
 def many(client: Instructor) -> None:
-    assert_type(client.create(response_model=Iterable[User], messages=[]), list[User])
-    assert_type(client.create(response_model=typing.Iterable[User], messages=[]), list[User])
-    assert_type(client.create(response_model=list[User], messages=[], max_continuations=2), list[User])
-    assert_type(client.create(response_model=Iterable[User | Admin], messages=[]), list[User | Admin])
-    assert_type(client.create(response_model=list[Union[User, Admin]], messages=[]), list[User | Admin])  # noqa: UP007
-    assert_type(client.create(response_model=Iterable[int], messages=[]), list[int])
+    assert_type(client.create(response_model=Iterable[User], messages=[]), ListResponse[User])
+    assert_type(client.create(response_model=typing.Iterable[User], messages=[]), ListResponse[User])
+    assert_type(client.create(response_model=list[User], messages=[], max_continuations=2), ListResponse[User])
+    assert_type(client.create(response_model=Iterable[User | Admin], messages=[]), ListResponse[User | Admin])
+    assert_type(client.create(response_model=list[Union[User, Admin]], messages=[]), ListResponse[User | Admin])  # noqa: UP007
+    assert_type(client.create(response_model=Iterable[int], messages=[]), ListResponse[int])
     assert_type(client.create(response_model=Iterable[User], messages=[], stream=True), Stream[User])
     assert_type(client.create(response_model=list[User], messages=[], stream=True, on_invalid="skip"), Stream[User])
     assert_type(client.create(response_model=Iterable[User | Admin], messages=[], stream=True), Stream[User | Admin])
     assert_type(client.create(response_model=Iterable[Literal["a", "b"]], stream=True), Stream[Literal["a", "b"]])
+
+
+def a_list(client: Instructor) -> None:
+    users = client.create(response_model=list[User], messages=[])
+    assert_type(users.report, Report)
+    assert_type(users.get_raw_response(), Any)
+    assert_type(users.get_total_usage(), Usage | None)
+    assert_type(users[0], User)
+    assert_type(users[1:], ListResponse[User])
+    plain: list[User] = users
+    wider: list[User | Admin] = client.create(response_model=list[User], messages=[])
+    print(plain, wider)
+
+
+def promises_that_a_list_keeps(client: Instructor) -> None:
+    assert_type(client.create(response_model=Sequence[User], messages=[]), ListResponse[User])
+    assert_type(client.create(response_model=Collection[User], messages=[]), ListResponse[User])
+    assert_type(client.create(response_model=MutableSequence[int], messages=[], stream=True), Stream[int])
+    assert_type(client.create_iterable(response_model=Sequence[User], messages=[]), Stream[User])
+
+
+def containers_that_are_one_value(client: Instructor) -> None:
+    assert_type(client.create(response_model=deque[User], messages=[]), deque[User])
+    assert_type(client.create(response_model=deque[User], messages=[], stream=True), Stream[deque[User]])
+    assert_type(client.create_iterable(response_model=deque[User], messages=[]), Stream[deque[User]])
+    assert_type(client.create_iterable(response_model=frozenset[int], messages=[]), Stream[frozenset[int]])
+    assert_type(client.create(response_model=IPv4Network, messages=[]), IPv4Network)
 
 
 def growing(client: Instructor) -> None:
@@ -87,6 +116,10 @@ def items(client: Instructor) -> None:
     assert_type(client.create_iterable(response_model=User, messages=[], on_invalid="raise"), Stream[User])
     assert_type(client.create_iterable(messages=[], response_model=Iterable[User]), Stream[User])
     assert_type(client.chat.completions.create_iterable(messages=[], response_model=list[User]), Stream[User])
+    assert_type(client.create_iterable([], User), Stream[User])
+    assert_type(client.create_iterable([], list[User], model="m"), Stream[User])
+    assert_type(client.create_iterable([], User | Admin), Stream[User | Admin])
+    assert_type(client.create_iterable(response_model=User, input="text"), Stream[User])
     assert_type(client.create_iterable(messages=[], response_model=User | Admin), Stream[User | Admin])
     assert_type(client.create_iterable(messages=[], response_model=int), Stream[int])
     assert_type(client.create_iterable(messages=[], response_model=str), Stream[str])
@@ -95,7 +128,11 @@ def items(client: Instructor) -> None:
 
 def with_completion(client: Instructor) -> None:
     assert_type(client.create_with_completion(response_model=User, messages=[]), tuple[User, Any])
-    assert_type(client.create_with_completion(response_model=Iterable[User], messages=[]), tuple[list[User], Any])
+    assert_type(
+        client.create_with_completion(response_model=Iterable[User], messages=[]), tuple[ListResponse[User], Any]
+    )
+    assert_type(client.create_with_completion([], User), tuple[User, Any])
+    assert_type(client.create_with_completion([], list[User]), tuple[ListResponse[User], Any])
     assert_type(client.create_with_completion(response_model=Partial[User], messages=[]), tuple[User, Any])
     assert_type(client.create_with_completion(response_model=int, messages=[]), tuple[int, Any])
     assert_type(client.create_with_completion(response_model=None, messages=[]), tuple[Any, Any])
@@ -128,7 +165,7 @@ def not_known(client: Instructor, anything: Any, flag: bool) -> None:
     assert_type(client.create(response_model=anything, messages=[]), Any)
     assert_type(client.create(response_model=User, messages=[], stream=flag), Any)
     assert_type(client.create(response_model="what is not a type", messages=[]), Any)
-    assert_type(client.create_iterable([], User), Stream[Any])
+    assert_type(client.create_iterable([], anything), Stream[Any])
     assert_type(client.embeddings, Any)
 
 

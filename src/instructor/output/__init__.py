@@ -19,7 +19,14 @@ from instructor.output.one import One
 from instructor.output.parallel import Parallel
 from instructor.output.partial import Partial
 
-_LISTS = (list, collections.abc.Iterable)
+_LISTS = (
+    list,
+    collections.abc.Iterable,
+    collections.abc.Collection,
+    collections.abc.Sequence,
+    collections.abc.MutableSequence,
+)
+"""What a list of items may be called: `list`, and what is no more than a promise that a list keeps."""
 _KEPT = 512
 """Shapes kept: enough for a program's own models, and a bound for programs that make a model for each call."""
 
@@ -54,7 +61,7 @@ def parallel_for(response_model: Any) -> Output:
 def growing_for(response_model: Any) -> Output:
     """Give the shape of a value that is shown while it grows."""
     inner = get_args(response_model)[0] if get_origin(response_model) is Partial else response_model
-    if get_origin(inner) is collections.abc.Iterable:  # pydantic would give an iterator that validates nothing yet
+    if get_origin(inner) in _LISTS:  # of Iterable, pydantic would make an iterator that validates nothing yet
         inner = list[get_args(inner)[0]]  # type: ignore[misc]
     return _compiled("growing", inner)
 
