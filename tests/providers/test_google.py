@@ -334,3 +334,35 @@ def test_a_recorded_stream_is_read_without_an_sdk() -> None:
         read({"candidates": [{"content": {"parts": [call]}}]}),
     ]
     assert [delta.channel for several in deltas for delta in several] == [0, 1, 2]
+
+
+async def test_arguments_that_come_value_by_value(colour: Colour, make: Make) -> None:
+    def event(call: dict[str, Any], **more: Any) -> dict[str, Any]:
+        return {"candidates": [{"content": {"role": "model", "parts": [{"functionCall": call}]}, **more}]}
+
+    def piece(path: str, **value: Any) -> dict[str, Any]:
+        return {"partialArgs": [{"jsonPath": path, **value}], "willContinue": True}
+
+    stream = [
+        event({"name": "IterableUser", "willContinue": True}),
+        event(piece("$.tasks[0].name", stringValue="Jö", willContinue=True)),
+        event(piece("$.tasks[0].name", stringValue='r"g')),
+        event(piece("$.tasks[0].age", numberValue=10.0)),
+        event(piece("$.tasks[1].name", stringValue="Ann")),
+        event(piece("$.tasks[1].age", numberValue=3)),
+        event({}, finishReason="STOP"),
+    ]
+    with Scripted([events(stream)]) as server:
+        found = await colour.items(make(server).create_iterable("x", User))
+    assert found == [User(name='Jör"g', age=10), User(name="Ann", age=3)]
+    assert len(server.requests) == 1
+
+
+async def test_how_functions_are_called_is_the_users_too(colour: Colour, make: Make) -> None:
+    config = {"tool_config": {"function_calling_config": {"mode": "AUTO"}}}
+    body = await asked(colour, make, mode=Mode.TOOLS, config=config)
+    assert body["toolConfig"]["functionCallingConfig"] == {"mode": "AUTO"}
+    place = types.ToolConfig(retrieval_config=types.RetrievalConfig(language_code="de"))
+    body = await asked(colour, make, mode=Mode.TOOLS, tool_config=place)
+    assert body["toolConfig"]["functionCallingConfig"] == {"mode": "ANY", "allowedFunctionNames": ["User"]}
+    assert "de" in body["toolConfig"]["retrievalConfig"].values()

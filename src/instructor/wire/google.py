@@ -2,7 +2,7 @@
 
 A request here holds what the SDK's method takes: `model`, `contents` (the wire's JSON) and `config`, under whose names
 the SDK keeps everything else. A reply's text and function calls are parts of `candidates[0].content`; a streamed reply
-is a sequence of such replies. A function call comes whole, and no event says how many came before it.
+is a sequence of such replies.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from instructor.engine.ports import Tool
 from instructor.exceptions import ConfigurationError, ProviderError
 from instructor.mode import Mode
 from instructor.wire.blocks import Blocks
+from instructor.wire.google_calls import CALLED, SIGNED, Calls
 from instructor.wire.language import Counts, lacking, untaken
-from instructor.wire.messages import as_object, as_text, data_of, parts_of
+from instructor.wire.messages import as_object, data_of, parts_of
 from instructor.wire.schemas import GEMINI
 
 _BESIDE = ("model", "stream")
@@ -32,10 +33,6 @@ _CAPITAL = re.compile(r"(?<=[a-z0-9])[A-Z]")
 _FILTERED: dict[str, Finish] = dict.fromkeys(
     ("SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "LANGUAGE", "IMAGE_SAFETY"), "filter"
 )
-_SIGNED = "signature:"
-"""Before the signature in the id of a call: what a thinking model wants back with the call that it made."""
-_CALLED = "called"
-"""The id of a call without a signature. One of any other id was never made: it stands for an answer that is shown."""
 
 
 class Google(Blocks):
@@ -93,7 +90,7 @@ class Google(Blocks):
 
     def use(self, call: ToolCall) -> Json:
         part: Json = {"functionCall": {"name": call.name, "args": as_object(call.arguments)}}
-        signature = call.id.removeprefix(_SIGNED)
+        signature = call.id.removeprefix(SIGNED)
         return part if signature == call.id else {**part, "thoughtSignature": signature}
 
     def result(self, call: ToolCall, content: Any, is_error: bool) -> Json:
@@ -108,7 +105,10 @@ class Google(Blocks):
         """Declare the functions, and allow no others."""
         del call
         config, forced = body["config"], {"mode": "ANY", "allowed_function_names": [tool["name"] for tool in tools]}
-        config.setdefault("tool_config", {"function_calling_config": forced})
+        given = config.get("tool_config") or {}
+        given = given.model_dump(exclude_none=True) if hasattr(given, "model_dump") else given
+        calling = given.get("function_calling_config") or {}
+        config["tool_config"] = {**given, "function_calling_config": calling if "mode" in calling else forced | calling}
         config["tools"] = [*(config.get("tools") or ()), {"function_declarations": list(tools)}]
 
     def ask_for_json(self, body: Json, call: Call) -> None:
@@ -137,25 +137,18 @@ class Google(Blocks):
         return all(map(_is_made, reply.calls))
 
     def whole(self, wire: Json) -> Sequence[Delta]:
-        deltas = self._read(wire, 0)
+        deltas = self._read(wire, Calls())
         if not wire.get("candidates") and not any(delta.refusal for delta in deltas):
             raise lacking("candidates", wire)
         return deltas
 
     def delta(self, event: Json) -> Sequence[Delta]:
-        return self._read(event, 0)
+        return self._read(event, Calls())
 
     def reader(self) -> Callable[[Json], Sequence[Delta]]:
-        """Give what reads one stream: it counts the calls, which the events do not."""
-        count = 0
-
-        def read(event: Json) -> Sequence[Delta]:
-            nonlocal count
-            deltas = self._read(event, count)
-            count += sum(delta.channel != TEXT for delta in deltas)
-            return deltas
-
-        return read
+        """Give what reads one stream, and knows the calls that came before."""
+        calls = Calls()
+        return lambda event: self._read(event, calls)
 
     def assemble(self, reply: Reply, head: Json) -> Json:
         """Write a reply as the response that would have carried it whole; `head` is the stream's first event."""
@@ -168,19 +161,15 @@ class Google(Blocks):
         usage = self.counts.write(reply.usage)
         return {**wire, "usageMetadata": usage} if usage else wire
 
-    def _read(self, event: Json, count: int) -> list[Delta]:
-        """Read a reply or a piece of one, before which `count` calls came."""
+    def _read(self, event: Json, calls: Calls) -> list[Delta]:
+        """Read a reply or a piece of one."""
         if error := event.get("error"):
             raise ProviderError(self.provider, str(error.get("message") or error), error)
         deltas: list[Delta] = []
         candidate: Json = (event.get("candidates") or [{}])[0]
         for part in (candidate.get("content") or {}).get("parts") or ():
-            call = part.get("functionCall")
-            if call is not None:
-                signature = part.get("thoughtSignature")
-                name = f"{_SIGNED}{signature}" if signature else _CALLED
-                deltas.append(Delta(count, as_text(call.get("args")), name, call.get("name")))
-                count += 1
+            if part.get("functionCall") is not None:
+                deltas.append(calls.read(part))
             elif part.get("text") and not part.get("thought"):
                 deltas.append(Delta(TEXT, part["text"]))
         blocked = (event.get("promptFeedback") or {}).get("blockReason")
@@ -204,7 +193,7 @@ def _message(message: Any) -> Any:
 
 
 def _is_made(call: ToolCall) -> bool:
-    return call.id == _CALLED or call.id.startswith(_SIGNED)
+    return call.id == CALLED or call.id.startswith(SIGNED)
 
 
 def _flat(content: Any) -> list[Json]:
