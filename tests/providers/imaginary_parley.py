@@ -9,53 +9,54 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from instructor.engine.call import Call, Delta, Finish, Json, Message, Reply, Request, ToolCall
-from instructor.engine.ports import AsyncTransport, Transport
-from instructor.exceptions import ProviderError, ResponseParsingError
+from instructor.engine.call import Call, Delta, Finish, Json, Message, Reply
+from instructor.engine.ports import AsyncTransport, Tool, Transport
+from instructor.exceptions import ProviderError
 from instructor.mode import Mode
 from instructor.providers import Provider, Wire
 from instructor.transport.function import AsyncFunction, Function
-from instructor.usage import Usage
-
-_OVER: dict[str, Finish] = {"done": "tool", "full": "length", "refused": "filter"}
+from instructor.wire.language import Counts, Language, lacking
 
 
-class Parley:
+class Parley(Language):
     """The dialect: forms that are filled in."""
 
+    modes = (Mode.TOOLS,)
+    turns_key = "turns"
+    finishes: Mapping[str, Finish] = {"done": "tool", "full": "length", "refused": "filter"}
+    counts = Counts(("asked",), ("said",))
+
     def plain(self, messages: Sequence[Message], options: Mapping[str, Any]) -> Json:
-        turns = [{"speaker": message["role"], "words": message["content"]} for message in messages]
-        return {**options, "turns": turns}
+        return {**options, "turns": self.turns(messages)}
 
-    def encode(self, call: Call) -> Request:
-        body = self.plain(call.messages, call.options)
-        body["form"] = {"title": call.output.name, "help": call.output.description, "fields": call.output.schema}
-        return Request({**body, "piecemeal": call.stream}, call.stream)
+    def turns(self, messages: Sequence[Message], before: Sequence[Json] = ()) -> list[Json]:
+        filled = [call for message in messages for call in message.get("tool_calls") or ()]
+        forms = [{"speaker": "model", "words": call["function"]["arguments"]} for call in filled]
+        said = [{"speaker": "user", "words": message["content"]} for message in messages if message["content"]]
+        return [*before, *forms, *said]
 
-    def decode(self, wire: Json) -> Reply:
+    def tool(self, tool: Tool, mode: Mode) -> Json:
+        del mode  # there is one
+        return {"title": tool.name, "help": tool.description, "fields": tool.schema}
+
+    def ask_by_tool(self, body: Json, call: Call, tools: Sequence[Json]) -> None:
+        body["form"], body["piecemeal"] = tools[0], call.stream
+
+    def whole(self, wire: Json) -> Sequence[Delta]:
         if "over" not in wire:
-            raise ResponseParsingError(f"The response does not say how it ended: {wire!r}")
-        return Reply(calls=[ToolCall("form", "", wire["form"])], finish=_OVER[wire["over"]], usage=_usage(wire))
+            raise lacking("word about its end", wire)
+        return (Delta(0, wire["form"]), *self.delta(wire))
 
     def delta(self, event: Json) -> Sequence[Delta]:
         if "trouble" in event:
-            raise ProviderError("parley", event["trouble"], event)
+            raise ProviderError(self.provider, event["trouble"], event)
         if "piece" in event:
             return (Delta(0, event["piece"]),)
-        return (Delta(finish=_OVER[event["over"]], usage=_usage(event)),)
-
-    def correct(self, request: Request, reply: Reply, notes: str) -> Request:
-        said = [{"speaker": "model", "words": call.arguments} for call in reply.calls]
-        turns = [*request.body["turns"], *said, {"speaker": "user", "words": notes}]
-        return Request({**request.body, "turns": turns}, request.stream)
+        return (Delta(finish=self.finish(event["over"]), usage=self.counts.read(event.get("tokens"))),)
 
     def assemble(self, reply: Reply, head: Json) -> Json:
         del head  # its events have nothing in common
-        return {"form": reply.calls[0].arguments if reply.calls else "", "over": reply.finish}
-
-
-def _usage(wire: Json) -> Usage | None:
-    return Usage(*wire["tokens"]) if "tokens" in wire else None
+        return {"form": reply.calls[0].arguments if reply.calls else "", "over": self.reason(reply.finish)}
 
 
 def _blocking(client: Any) -> Transport:
@@ -71,7 +72,7 @@ PROVIDER = Provider(
     sdk="parley_sdk",
     clients=("Client",),
     async_clients=("AsyncClient",),
-    wire=Wire(Parley(), _blocking, _awaiting),
-    modes=(Mode.TOOLS,),
+    wire=Wire(Parley("parley"), _blocking, _awaiting),
+    modes=Parley.modes,
     key="PARLEY_KEY",
 )

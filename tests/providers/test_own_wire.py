@@ -29,7 +29,7 @@ def events(text: str, over: str) -> Iterator[dict[str, Any]]:
     """Stream an answer in the imaginary wire's events."""
     for at in range(0, len(text), 3):
         yield {"piece": text[at : at + 3]}
-    yield {"over": over, "tokens": [10, len(text)]}
+    yield {"over": over, "tokens": {"asked": 10, "said": len(text)}}
 
 
 @pytest.fixture
@@ -45,7 +45,11 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict
         def talk(self, **body: Any) -> Any:
             requests.append(body)
             text, over = next(answers)
-            return events(text, over) if body["piecemeal"] else {"form": text, "over": over, "tokens": [10, len(text)]}
+            return (
+                events(text, over)
+                if body["piecemeal"]
+                else {"form": text, "over": over, "tokens": {"asked": 10, "said": len(text)}}
+            )
 
     class AsyncClient(Client):
         async def talk(self, **body: Any) -> Any:
