@@ -259,6 +259,16 @@ async def test_the_schema_is_no_template(colour: Colour, scripted_server: Any) -
     assert "as in {{ name }}" in server.requests[0].messages[0]["content"]
 
 
+@pytest.mark.parametrize("text", ["{{ a + 1 }}", "{{ 1 / 0 }}"])
+async def test_a_template_that_raises(colour: Colour, scripted_server: Any, text: str) -> None:
+    server = scripted_server([answer({"content": 1})])
+    with pytest.raises(ConfigurationError, match="cannot be rendered"):
+        await colour.create(
+            colour.client(server), int, messages=[{"role": "user", "content": text}], context={"a": "z", 1: "one"}
+        )
+    assert server.requests == []
+
+
 async def test_templates_are_sandboxed(colour: Colour, scripted_server: Any) -> None:
     text = "{{ ''.__class__.__mro__ }}"
     with pytest.raises(ConfigurationError, match="cannot be rendered"):

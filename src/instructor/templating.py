@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
 from instructor.engine.call import Message
@@ -40,6 +39,6 @@ def _text(text: str, context: Mapping[str, Any]) -> str:
     if "{" not in text:
         return text
     try:
-        return _compiled(text).render(context)
-    except TemplateError as error:
+        return _compiled(text).render({str(name): value for name, value in context.items()})
+    except Exception as error:  # also what an expression in it raises: no request is made of half a prompt
         raise ConfigurationError(f"The template {text[:80]!r} cannot be rendered: {error}") from error

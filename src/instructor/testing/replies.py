@@ -65,9 +65,9 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """One tool call. Without a name it is the tool that the request forces, or its first."""
+    """One tool call; arguments that are no text are dumped as JSON. No name: the tool that is forced, or the first."""
 
-    arguments: str
+    arguments: Any
     name: str | None = None
     id: str | None = None
 
@@ -216,4 +216,6 @@ def _text(value: object) -> str:
 
 
 def _call(value: object, name: str | None) -> ToolCall:
-    return value if isinstance(value, ToolCall) else ToolCall(_text(value), name)
+    if isinstance(value, ToolCall):
+        return replace(value, arguments=_text(value.arguments))
+    return ToolCall(_text(value), name)
