@@ -24,6 +24,9 @@ TEXT = -1
 Finish = Literal["stop", "tool", "length", "filter"]
 """Why a reply ended, in one vocabulary for all wires. None while it has not: no terminal event was seen."""
 
+PROVEN = ("stop", "tool")
+"""The endings of a reply that are the model's own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -67,7 +70,7 @@ class Reply:
     def deltas(self) -> list[Delta]:
         """Give the reply as a stream of it would: all text of a channel at once."""
         return [
-            Delta(TEXT, self.text),
+            Delta(TEXT, self.text, finish=self.finish),
             *(Delta(at, call.arguments, call.id, call.name) for at, call in enumerate(self.calls)),
         ]
 

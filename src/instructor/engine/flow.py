@@ -20,7 +20,7 @@ from tenacity import DoAttempt, DoSleep, RetryCallState
 from instructor.engine import faults, prompts
 from instructor.engine.assembly import KEPT, Assembly, estimated
 from instructor.engine.bystanders import Bystanders, users_own
-from instructor.engine.call import Call, Delta, Reply
+from instructor.engine.call import PROVEN, Call, Delta, Reply
 from instructor.engine.ledger import Ledger, failed_items
 from instructor.engine.policy import RETRYABLE, Policy
 from instructor.engine.ports import Bad, Dialect, Good, Outcome, Sink
@@ -33,10 +33,6 @@ from instructor.hooks import HookName
 from instructor.report import Cause
 
 _OFF = Watchdog(0, 0)
-_PROVEN = ("stop", "tool")
-"""The endings of a reply that are the model's own."""
-
-
 _tuple = tuple.__new__  # a third of the price of Emit(...), for each snapshot
 
 
@@ -153,7 +149,7 @@ class Extraction:
         reply = self._dialect.decode(received.wire)
         self._pay(reply)
         yield from self._deliver(sink.feed(reply.deltas()))
-        yield from self._deliver(self._last(sink, proven=reply.finish in _PROVEN))
+        yield from self._deliver(self._last(sink, proven=reply.finish in PROVEN))
         return reply, None
 
     def _stream(self, sink: Sink) -> Steps:
@@ -186,7 +182,7 @@ class Extraction:
             broke = broke or watch.fault(deltas, outcomes)
         yield CLOSE
         self._pay()
-        yield from self._deliver(self._last(sink, proven=assembly.finish in _PROVEN))
+        yield from self._deliver(self._last(sink, proven=assembly.finish in PROVEN))
         return assembly.reply(), broke
 
     def _last(self, sink: Sink, *, proven: bool) -> Sequence[Outcome]:
@@ -282,7 +278,7 @@ class Extraction:
             self._hopeless = True
             said = f"The model declined: {reply.refusal}"
             return RefusalError(said, text=reply.refusal, raw_response=self.ledger.completion())
-        ended = reply.finish in _PROVEN  # whatever broke after that
+        ended = reply.finish in PROVEN  # whatever broke after that
         if ended and not sink.started:
             return (yield from self._nothing_came(reply))
         if not self._output.many:

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Union, get_args, get_origin
 
 from instructor.engine import prompts
-from instructor.engine.call import Call, Delta, Reply, ToolCall
+from instructor.engine.call import PROVEN, Call, Delta, Reply, ToolCall
 from instructor.engine.ports import Bad, Outcome, Tool
 from instructor.exceptions import ConfigurationError, ResponseParsingError
 from instructor.mode import Mode
 from instructor.output import schema as schemas
 from instructor.output.judging import judged
-from instructor.output.one import One
+from instructor.output.one import NO_ARGUMENTS, One
 from instructor.text.items import Items
 
 _NO_KEY = "\0"
@@ -62,24 +62,33 @@ class ParallelSink:
         self._members, self._call = output.members, call
         self._names: dict[int, str] = {}
         self._readers: dict[int, Items] = {}
+        self._ended = False  # by the model itself: a call without a text has no arguments, and is not cut
         self._count = 0
 
     def feed(self, deltas: Sequence[Delta]) -> list[Outcome]:
         outcomes: list[Outcome] = []
         for delta in deltas:
             if delta.channel < 0:
+                self._ended = self._ended or delta.finish in PROVEN
                 continue
             if delta.name:
                 self._names[delta.channel] = delta.name
             reader = self._readers.get(delta.channel)
             if reader is None:
                 reader = self._readers[delta.channel] = Items(key=_NO_KEY, opens="")
-            if delta.text:
-                outcomes += [self._judged(delta.channel, text) for text, _ in reader.feed(delta.text)]
+            text = delta.text
+            if not reader.looked and not text.strip():
+                text = NO_ARGUMENTS if self._ended else ""
+            if text:
+                outcomes += [self._judged(delta.channel, item) for item, _ in reader.feed(text)]
         return outcomes
 
     def close(self) -> list[Outcome]:
-        return [self._judged(at, text) for at, reader in self._readers.items() for text, _ in reader.close()]
+        outcomes: list[Outcome] = []
+        for at, reader in self._readers.items():
+            slices = reader.close() if reader.looked or not self._ended else reader.feed(NO_ARGUMENTS)
+            outcomes += [self._judged(at, item) for item, _ in slices]
+        return outcomes
 
     @property
     def started(self) -> bool:

@@ -124,7 +124,7 @@ class Anthropic(Wire):
 
 def _object(arguments: str) -> Json:
     """Read arguments as far as they go: whole, the wire has them as an object, even if they were cut."""
-    value = jiter.from_json(arguments.encode(), partial_mode="on")
+    value = jiter.from_json(arguments.strip().encode() or b"{}", partial_mode="on")
     return value if isinstance(value, dict) else {"value": value}
 
 

@@ -1,0 +1,88 @@
+"""Items that are tool calls of their own: without arguments, of tools that nobody gave, and when there is no more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import anthropic
+import pytest
+from persons import stream_of, taken
+from pydantic import BaseModel
+
+import instructor
+from colours import Colour, asking
+from instructor import Mode
+from instructor.exceptions import IncompleteOutputException
+from instructor.testing import Scripted, ToolCall, answer, tools
+
+
+class Ping(BaseModel):
+    note: str | None = None
+
+
+class Say(BaseModel):
+    text: str
+
+
+ASKED = Iterable[Ping | Say]
+SAY = ToolCall('{"text": "hi"}', "Say")
+
+
+async def found_in(colour: Colour, server: Scripted, *, streamed: bool, **options: Any) -> tuple[list[Any], Any]:
+    """Ask for all calls, streamed or not; give them, and the report."""
+    if streamed:
+        stream = stream_of(colour, server, ASKED, Mode.PARALLEL_TOOLS, **options)
+        return await colour.items(stream), stream.report
+    whole = await colour.create(colour.client(server, Mode.PARALLEL_TOOLS), ASKED, **options)
+    return whole, whole.report
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("nothing", ["", " \n"])
+async def test_a_call_without_arguments(colour: Colour, streamed: bool, nothing: str) -> None:
+    with Scripted([tools(ToolCall(nothing, "Ping"), SAY, ToolCall("", "Ping"))]) as server:
+        found, report = await found_in(colour, server, streamed=streamed, max_retries=0)
+    order = [Say(text="hi"), Ping(), Ping()] if streamed else [Ping(), Say(text="hi"), Ping()]
+    assert found == order  # a stream knows at its end only that no arguments come
+    assert (report.good, report.complete) == (3, True)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_call_without_arguments_is_wrong_where_they_are_needed(colour: Colour, streamed: bool) -> None:
+    with Scripted([tools(ToolCall("", "Say")), tools(SAY)]) as server:
+        found, report = await found_in(colour, server, streamed=streamed)
+    assert found == [Say(text="hi")]
+    assert (report.repaired, report.attempts) == (1, 2)
+    assert "text" in server.requests[1].messages[-1]["content"]
+    assert server.requests[1].messages[1]["tool_calls"][0]["function"]["arguments"] == "{}"
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_without_proof_it_may_have_been_cut(colour: Colour, streamed: bool) -> None:
+    with Scripted([tools(SAY, ToolCall("", "Ping"), finish="length"), answer(ToolCall("", "Ping"))]) as server:
+        found, report = await found_in(colour, server, streamed=streamed)
+    assert found == [Say(text="hi"), Ping()]
+    assert report.continuations == 1
+    with Scripted([tools(SAY, ToolCall("", "Ping"), chunk=99, cut_after=3)]) as server:
+        got, error = await taken(colour, stream_of(colour, server, ASKED, Mode.PARALLEL_TOOLS, max_retries=0))
+    assert got == [Say(text="hi")]
+    assert isinstance(error, IncompleteOutputException)
+
+
+@contextmanager
+def blocks(colour: Colour, server: Scripted) -> Iterator[Any]:
+    kind = anthropic.AsyncAnthropic if colour.awaiting else anthropic.Anthropic
+    sdk: Any = colour.kept(kind(base_url=server.base_url.removesuffix("/v1"), api_key="none", max_retries=0))
+    yield instructor.from_anthropic(sdk, mode=Mode.PARALLEL_TOOLS, model="claude", max_tokens=99)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_block_whose_input_comes_as_nothing(colour: Colour, streamed: bool) -> None:
+    with Scripted([tools(ToolCall("", "Ping"), SAY)]) as server, blocks(colour, server) as client:
+        if streamed:
+            found = await colour.items(client.create_iterable(response_model=ASKED, **asking(max_retries=0)))
+        else:
+            found = await colour.create(client, ASKED, max_retries=0)
+    assert sorted(found, key=repr) == [Ping(), Say(text="hi")]
