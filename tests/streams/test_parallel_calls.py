@@ -15,7 +15,7 @@ import instructor
 from colours import Colour, asking
 from instructor import Mode
 from instructor.exceptions import IncompleteOutputException
-from instructor.testing import Scripted, ToolCall, answer, tools
+from instructor.testing import Scripted, ToolCall, answer, content, tools
 
 
 class Ping(BaseModel):
@@ -86,3 +86,33 @@ async def test_a_block_whose_input_comes_as_nothing(colour: Colour, streamed: bo
         else:
             found = await colour.create(client, ASKED, max_retries=0)
     assert sorted(found, key=repr) == [Ping(), Say(text="hi")]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_continuation_without_a_call_ends_the_list(colour: Colour, streamed: bool) -> None:
+    with Scripted([tools(SAY, finish="length"), content("That was all.")]) as server:
+        found, report = await found_in(colour, server, streamed=streamed)
+    assert found == [Say(text="hi")]
+    assert (report.attempts, report.continuations, report.complete) == (2, 1, True)
+    asked = server.requests[1].messages[-1]["content"]
+    assert "call no tool" in asked
+    assert "empty list" not in asked
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_what_is_wrong_is_asked_for_still(colour: Colour, streamed: bool) -> None:
+    wrong = ToolCall('{"text": 5}', "Say")
+    with Scripted([tools(wrong, finish="length"), content("That was all."), tools(SAY)]) as server:
+        found, report = await found_in(colour, server, streamed=streamed)
+    assert found == [Say(text="hi")]
+    assert (report.repaired, report.attempts, report.complete) == (1, 3, True)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("first", [content("No."), tools('{"note": "a', name="Ping", finish="length")])
+async def test_before_the_first_item_no_call_ends_nothing(colour: Colour, streamed: bool, first: Any) -> None:
+    with Scripted([first, content("No."), tools(SAY)]) as server:
+        found, report = await found_in(colour, server, streamed=streamed)
+    assert found == [Say(text="hi")]
+    assert report.attempts == 3
+    assert "Call `Ping`, `Say`, once for each item" in server.requests[2].messages[-1]["content"]

@@ -109,7 +109,7 @@ class Script(RuleBasedStateMachine):
         self.answers: list[tuple[str, int | None]] = []
         self.fresh = True
         said, notes = ({}, *body["messages"])[-2:]
-        if notes["content"] in (prompts.MISSING_CALL, prompts.NO_JSON):
+        if notes["content"].startswith(("No tool of the answer was called", prompts.NO_JSON)):
             return  # the same again
         self.asked, self.shown = [], []
         if said.get("role") != "assistant":

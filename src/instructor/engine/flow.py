@@ -30,6 +30,7 @@ from instructor.engine.steps import CLOSE, Do, Emit, Open, Read, Send, Steps, Wa
 from instructor.engine.watchdog import Watch, Watchdog
 from instructor.exceptions import FailedAttempt, IncompleteOutputException, RefusalError, ResponseParsingError
 from instructor.hooks import HookName
+from instructor.mode import Mode
 from instructor.report import Cause
 
 _OFF = Watchdog(0, 0)
@@ -52,6 +53,7 @@ class Extraction:
         self._answers: list[Outcome] = []  # what came of them
         self._unpaid = False  # a stream is open whose tokens are not counted yet
         self._bystanders = users_own(call.options)
+        self._by_calls = call.mode is Mode.PARALLEL_TOOLS  # each item is a call of its own
         self._hopeless = False  # asking again cannot help
         self._sdk_error: Exception | None = None
 
@@ -279,13 +281,15 @@ class Extraction:
             said = f"The model declined: {reply.refusal}"
             return RefusalError(said, text=reply.refusal, raw_response=self.ledger.completion())
         ended = reply.finish in PROVEN  # whatever broke after that
-        if ended and not sink.started:
+        # A list of calls has no other way to say that nothing is left of it.
+        over = ended and self._by_calls and self._cause == "continuation" and bool(self._tail) and not reply.calls
+        if ended and not sink.started and not over:
             return (yield from self._nothing_came(reply))
         if not self._output.many:
             return self._judged_one(reply, broke, whole=ended or sink.closed)
         if self._asked:
             yield from self._match_answers(ended=ended)
-        elif not (ended and sink.closed):
+        elif not (over or (ended and sink.closed)):
             self._hopeless = reply.finish == "filter"
             self._plan_the_rest()
             return self._cut(reply, broke)
@@ -305,7 +309,7 @@ class Extraction:
             self._request = self._dialect.correct(self._first, shape.replay(wrong, mode), notes)
         elif self._tail:
             self._cause = "continuation"
-            notes = prompts.go_on(self._count, len(self._tail))
+            notes = prompts.go_on(self._count, len(self._tail), by_calls=self._by_calls)
             self._request = self._dialect.correct(self._first, shape.replay(self._tail, mode), notes)
         else:
             self._cause, self._request = "continuation", self._first
@@ -319,7 +323,8 @@ class Extraction:
             mode=self._call.mode.value,
             raw_response=self.ledger.completion(),
         )
-        notes = prompts.MISSING_CALL if by_tool else prompts.NO_JSON
+        names = [tool.name for tool in self._output.tools]
+        notes = prompts.missing_call(names, by_calls=self._by_calls) if by_tool else prompts.NO_JSON
         self._request = self._dialect.correct(self._sent, reply, notes)
         self._cause = "reask"
         yield from self.ledger.tell(HookName.PARSE_ERROR, problem, about=self._about())

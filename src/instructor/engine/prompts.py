@@ -36,6 +36,14 @@ def tasks(name: str) -> str:
 SIMPLE = "The one value that was asked for, under `content`."
 
 
+EXTRACT_MAYBE = "A `{name}`, if there is one to extract; otherwise why there is none."
+MAYBE_RESULT = "What was asked for, correctly extracted; null if it is not there."
+MAYBE_ERROR = "Whether it could not be extracted."
+MAYBE_MESSAGE = "Why it could not be extracted; null if it was."
+
+QUOTES = "Quotes from the text that show this, each word for word, and no longer than it must be."
+
+
 def wrong(lines: Iterable[str]) -> str:
     """Say what was wrong with an answer, and ask for it again."""
     return "\n".join(
@@ -55,18 +63,21 @@ def wrong_items(errors: Sequence[Sequence[str]]) -> str:
     ])  # fmt: skip
 
 
-def go_on(count: int, shown: int) -> str:
+def go_on(count: int, shown: int, *, by_calls: bool) -> str:
     """Ask for the rest of a list that broke off after `count` items, of which the last `shown` are on view."""
-    if not count:
-        return "The answer broke off before its first item. Begin again, and give all the items."
     last = "The last one is shown" if shown == 1 else f"The last {shown} are shown"
     return (
         f"The list broke off after {count} item{'s' if count > 1 else ''}. {last}. "
         "Go on with the item that follows, to the end, in the same form. Do not repeat an item that is there already. "
-        "If none is left, give an empty list."
+        f"If none is left, {'call no tool' if by_calls else 'give an empty list'}."
     )
 
 
-MISSING_CALL = "No tool was called. Call the tool, with the whole answer as its arguments."
+def missing_call(names: Sequence[str], *, by_calls: bool) -> str:
+    """Say that no tool of the answer was called; `by_calls`: each item is a call of its own."""
+    told = ", ".join(f"`{name}`" for name in names)
+    how = "once for each item, with the item" if by_calls else "with the whole answer"
+    return f"No tool of the answer was called. Call {told}, {how} as its arguments."
+
 
 NO_JSON = "There is no JSON in the answer. Answer with the JSON alone."
