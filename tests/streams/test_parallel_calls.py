@@ -14,7 +14,7 @@ from pydantic import BaseModel
 import instructor
 from colours import Colour, asking
 from instructor import Mode
-from instructor.exceptions import IncompleteOutputException
+from instructor.exceptions import IncompleteOutputException, InstructorRetryException
 from instructor.testing import Scripted, ToolCall, answer, content, tools
 
 
@@ -116,3 +116,35 @@ async def test_before_the_first_item_no_call_ends_nothing(colour: Colour, stream
     assert found == [Say(text="hi")]
     assert report.attempts == 3
     assert "Call `Ping`, `Say`, once for each item" in server.requests[2].messages[-1]["content"]
+
+
+STRANGE = ToolCall('{"q": "weather"}', "Search")
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_call_of_an_unknown_tool_is_passed_over_and_told_of(colour: Colour, streamed: bool) -> None:
+    with Scripted([tools(STRANGE, SAY, STRANGE, ToolCall('{"q": ', "Search"))]) as server:
+        client = colour.client(server, Mode.PARALLEL_TOOLS)
+        told: list[Any] = []
+        client.on("parse:error", told.append)
+        asked = await colour.result(client.create(response_model=ASKED, stream=streamed, **asking(max_retries=0)))
+        found = await colour.items(asked) if streamed else asked
+    assert found == [Say(text="hi")]
+    assert [str(each) for each in told] == ["No tool is called 'Search'; there are Ping, Say."] * 3
+    assert told[0].text == STRANGE.arguments
+    report = asked.report
+    assert (report.good, report.bad, report.unknown_calls, report.attempts) == (1, 0, 3, 1)
+    assert report.complete
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_nothing_but_unknown_tools_is_asked_again(colour: Colour, streamed: bool) -> None:
+    with Scripted([tools(STRANGE), tools(SAY)] * 2) as server:
+        found, report = await found_in(colour, server, streamed=streamed, max_retries=1)
+        assert found == [Say(text="hi")]
+        assert (report.unknown_calls, report.repaired, report.attempts) == (1, 0, 2)
+        _, said, result = server.requests[1].messages
+        assert said["tool_calls"][0]["id"] == result["tool_call_id"]
+        assert "Call `Ping`, `Say`" in result["content"]
+        with pytest.raises(InstructorRetryException, match="calls Search, and no tool of the answer"):
+            await found_in(colour, server, streamed=streamed, max_retries=0)

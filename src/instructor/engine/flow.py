@@ -138,6 +138,8 @@ class Extraction:
         yield from self._deliver_all(self._seam.close())
         report.dropped_repeats += self._seam.dropped
         report.finish_reason = reply.finish
+        if self._by_calls:
+            yield from self._tell_of_strangers(reply)
         yield from self.ledger.tell_response(self._about(), counted=reply.usage is not None)
         return (yield from self._judged(reply, sink, broke))
 
@@ -314,15 +316,28 @@ class Extraction:
         else:
             self._cause, self._request = "continuation", self._first
 
+    def _tell_of_strangers(self, reply: Reply) -> Steps:
+        """Count calls of tools that nobody gave: they are no items, and nothing else says that they came."""
+        tools = [tool.name for tool in self._output.tools]
+        for call in reply.calls:
+            if call.name not in tools and call.name not in self._bystanders:
+                self._report.unknown_calls += 1
+                problem = self._misread(
+                    f"No tool is called {call.name!r}; there are {', '.join(tools)}.", call.arguments
+                )
+                yield from self.ledger.tell(HookName.PARSE_ERROR, problem, about=self._about())
+
+    def _misread(self, said: str, text: str) -> ResponseParsingError:
+        mode = self._call.mode.value
+        return ResponseParsingError(said, text=text, mode=mode, raw_response=self.ledger.completion())
+
     def _nothing_came(self, reply: Reply) -> Steps:
         by_tool = self._call.mode.by_tool
-        missing = "tool call" if by_tool else "JSON"
-        problem = ResponseParsingError(
-            f"The reply holds no {missing}: {reply.text[:200]!r}",
-            text=reply.text,
-            mode=self._call.mode.value,
-            raw_response=self.ledger.completion(),
-        )
+        if by_tool and reply.calls:
+            said = f"The reply calls {', '.join(call.name for call in reply.calls)}, and no tool of the answer"
+        else:
+            said = f"The reply holds no {'tool call' if by_tool else 'JSON'}: {reply.text[:200]!r}"
+        problem = self._misread(said, reply.text)
         names = [tool.name for tool in self._output.tools]
         notes = prompts.missing_call(names, by_calls=self._by_calls) if by_tool else prompts.NO_JSON
         self._request = self._dialect.correct(self._sent, reply, notes)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Union, get_args, get_origin
 
 from instructor.engine import prompts
 from instructor.engine.call import PROVEN, Call, Delta, Reply, ToolCall
-from instructor.engine.ports import Bad, Outcome, Tool
-from instructor.exceptions import ConfigurationError, ResponseParsingError
+from instructor.engine.ports import Outcome, Tool
+from instructor.exceptions import ConfigurationError
 from instructor.mode import Mode
 from instructor.output import schema as schemas
 from instructor.output.judging import judged
 from instructor.output.one import NO_ARGUMENTS, One
-from instructor.text.items import Items
+from instructor.text.items import Items, Slice
 
 _NO_KEY = "\0"
 """No key holds a list here: the arguments are the item itself."""
@@ -80,35 +80,37 @@ class ParallelSink:
             if not reader.looked and not text.strip():
                 text = NO_ARGUMENTS if self._ended else ""
             if text:
-                outcomes += [self._judged(delta.channel, item) for item, _ in reader.feed(text)]
+                outcomes += self._judged(delta.channel, reader.feed(text))
         return outcomes
 
     def close(self) -> list[Outcome]:
         outcomes: list[Outcome] = []
         for at, reader in self._readers.items():
             slices = reader.close() if reader.looked or not self._ended else reader.feed(NO_ARGUMENTS)
-            outcomes += [self._judged(at, item) for item, _ in slices]
+            outcomes += self._judged(at, slices)
         return outcomes
 
     @property
     def started(self) -> bool:
-        return bool(self._names)
+        return any(self._asked_for())
 
     @property
     def closed(self) -> bool:
-        return bool(self._names) and all(reader.closed for reader in self._readers.values())
+        return self.started and all(reader.closed for reader in self._asked_for())
 
     @property
     def looked(self) -> int:
         return sum(reader.looked for reader in self._readers.values())
 
-    def _judged(self, channel: int, text: str) -> Outcome:
-        at, self._count = self._count, self._count + 1
+    def _asked_for(self) -> Iterator[Items]:
+        return (reader for at, reader in self._readers.items() if self._names.get(at) in self._members)
+
+    def _judged(self, channel: int, slices: Sequence[Slice]) -> Iterator[Outcome]:
+        """Judge what a call holds, if it is a call of a tool that was asked for; the engine tells of others."""
         name = self._names.get(channel, "")
         member = self._members.get(name)
         if member is None:
-            known = ", ".join(self._members)
-            return Bad(
-                at, text, ResponseParsingError(f"No tool is called {name!r}; there are {known}.", text=text), name
-            )
-        return judged(member.adapter.validator.validate_json, text, at, self._call, name)
+            return
+        for text, _ in slices:
+            at, self._count = self._count, self._count + 1
+            yield judged(member.adapter.validator.validate_json, text, at, self._call, name)
