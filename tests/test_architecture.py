@@ -17,10 +17,20 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "instructor"
 
 ROOMS = {
-    "values": {"exceptions", "hooks", "mode", "report", "usage", "_version"},
+    "values": {"exceptions", "hooks", "mode", "report", "usage", "_aliases", "_version"},
     "features": {"riders", "templating"},
-    "face": {"auto", "caller", "client", "face", "from_sdk", "patching", "streams"},
-    "door": {"__init__", "_aliases"},
+    "face": {
+        "auto",
+        "caller",
+        "client",
+        "face",
+        "from_sdk",
+        "patching",
+        "provider_names",
+        "streams",
+        "tool_schemas",
+    },
+    "door": {"__init__"},
 }
 """The rooms that modules at the top belong to. A folder is a room of its own."""
 
@@ -54,9 +64,11 @@ MAY_WAIT = (
 )
 MAY_NAME_A_PROVIDER = (
     "__init__.py",
+    "_aliases.py",
     "from_sdk.py",
     "mode.py",
     "patching.py",
+    "tool_schemas.py",
     "bulk/",
     "cli/",
     "local/",

@@ -15,21 +15,31 @@ from instructor._version import __version__ as __version__
 _NAMES = {
     "AsyncInstructor": "instructor.client",
     "AsyncStream": "instructor.streams",
+    "CitationMixin": "instructor.output.citation",
     "HookName": "instructor.hooks",
     "Hooks": "instructor.hooks",
     "Instructor": "instructor.client",
     "IterableModel": "instructor.output.many",
     "ListResponse": "instructor.output.lists",
+    "Maybe": "instructor.output.maybe",
     "Mode": "instructor.mode",
+    "OpenAISchema": "instructor.tool_schemas",
     "Partial": "instructor.output.partial",
+    "Provider": "instructor.provider_names",
     "Report": "instructor.report",
+    "ResponseSchema": "instructor.tool_schemas",
     "Stream": "instructor.streams",
     "Usage": "instructor.usage",
     "Watchdog": "instructor.engine.watchdog",
     "apatch": "instructor.patching",
     "from_openai": "instructor.from_sdk",
     "from_provider": "instructor.auto",
+    "generate_anthropic_schema": "instructor.tool_schemas",
+    "generate_gemini_schema": "instructor.tool_schemas",
+    "generate_openai_schema": "instructor.tool_schemas",
+    "openai_schema": "instructor.tool_schemas",
     "patch": "instructor.patching",
+    "response_schema": "instructor.tool_schemas",
 }
 
 __all__ = list(_NAMES)  # pyright: ignore[reportUnsupportedDunderAll]  # checkers read the imports below
@@ -45,14 +55,24 @@ if TYPE_CHECKING:  # the same names again, for editors; a test compares the two
     from instructor.hooks import HookName as HookName
     from instructor.hooks import Hooks as Hooks
     from instructor.mode import Mode as Mode
+    from instructor.output.citation import CitationMixin as CitationMixin
     from instructor.output.lists import ListResponse as ListResponse
     from instructor.output.many import IterableModel as IterableModel
+    from instructor.output.maybe import Maybe as Maybe
     from instructor.output.partial import Partial as Partial
     from instructor.patching import apatch as apatch
     from instructor.patching import patch as patch
+    from instructor.provider_names import Provider as Provider
     from instructor.report import Report as Report
     from instructor.streams import AsyncStream as AsyncStream
     from instructor.streams import Stream as Stream
+    from instructor.tool_schemas import OpenAISchema as OpenAISchema
+    from instructor.tool_schemas import ResponseSchema as ResponseSchema
+    from instructor.tool_schemas import generate_anthropic_schema as generate_anthropic_schema
+    from instructor.tool_schemas import generate_gemini_schema as generate_gemini_schema
+    from instructor.tool_schemas import generate_openai_schema as generate_openai_schema
+    from instructor.tool_schemas import openai_schema as openai_schema
+    from instructor.tool_schemas import response_schema as response_schema
     from instructor.usage import Usage as Usage
 
 _aliases.install()

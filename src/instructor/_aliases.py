@@ -1,6 +1,8 @@
-"""Module paths of older versions: one table, and the import hook that serves it.
+"""Names and module paths of older versions: tables of what became of them, and the import hook that serves the paths.
 
 An old path becomes a module that holds nothing and looks each name up where it lives now, so the objects are the same.
+What is no more, or not there yet, is an ImportError that says what to use. This file knows names only, and imports
+nothing of this library before one is asked for.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ else:  # that module costs more than all of `import instructor`, and the import 
 
 ALIASES: dict[str, tuple[str, ...]] = {
     "instructor.auto_client": ("instructor.auto",),
+    "instructor.cli.cli": ("instructor.cli.app",),
     "instructor.core": (
         "instructor.client",
         "instructor.exceptions",
@@ -30,12 +33,106 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "instructor.core.exceptions": ("instructor.exceptions",),
     "instructor.core.hooks": ("instructor.hooks",),
     "instructor.core.patch": ("instructor.patching",),
-    "instructor.dsl": ("instructor.output.partial", "instructor.output.many"),
+    "instructor.dsl": (
+        "instructor.output.citation",
+        "instructor.output.lists",
+        "instructor.output.many",
+        "instructor.output.maybe",
+        "instructor.output.partial",
+    ),
+    "instructor.dsl.citation": ("instructor.output.citation",),
     "instructor.dsl.iterable": ("instructor.output.many",),
+    "instructor.dsl.maybe": ("instructor.output.maybe",),
+    "instructor.dsl.parallel": (),
     "instructor.dsl.partial": ("instructor.output.partial",),
-    "instructor.function_calls": ("instructor.mode",),
+    "instructor.dsl.response_list": ("instructor.output.lists",),
+    "instructor.dsl.simple_type": (),
+    "instructor.function_calls": ("instructor.mode", "instructor.tool_schemas"),
+    "instructor.processing": ("instructor.tool_schemas",),
+    "instructor.processing.function_calls": ("instructor.tool_schemas",),
+    "instructor.processing.schema": ("instructor.tool_schemas",),
+    "instructor.v2": ("instructor.mode", "instructor.provider_names"),
 }
-"""Old path: the modules that have its names now, the first that has a name giving it."""
+"""Old path: the modules that have its names now, the first that has a name giving it. `from_...` is everywhere."""
+
+RENAMED = {
+    "IterableBase": "instructor.output.many:Segmentation",
+    "MaybeBase": "instructor.output.maybe:Possible",
+    "RegistryError": "instructor.exceptions:ConfigurationError",
+    "ValidationError": "pydantic:ValidationError",
+}
+"""Old name: what it is called now."""
+
+_MEDIA = "multimodal objects are not there yet. Give parts of messages as your provider documents them."
+_BATCHES = "batches are not there yet."
+_CACHES = "caches are not there yet."
+_DISTILLATION = "distillation is not there yet."
+_JUDGES = "validators by a model are not there yet. Ask the model in a pydantic validator of your own."
+_ASYNC = "asynchronous validators are not there yet. Await them on what a call gave."
+_BUDGETS = "token budgets are not there yet. max_retries bounds the requests, and `report.usage` has the tokens."
+_ROWS = (
+    "a provider is one file with a row of facts, instructor/providers/<name>.py, and a dialect (docs/architecture.md)."
+)
+_FLOW = "a client does it. patch(create=function) teaches any function; OpenAISchema.from_response reads a response."
+_ANY_TYPE = "every type that pydantic.TypeAdapter takes is a response model as it is."
+_CALLS = "ask for Iterable[A | B] in Mode.PARALLEL_TOOLS."
+_GROWS = "ask for Partial[Model], or by create_partial(Model): each snapshot is a Model."
+_HOOKS = "a hook is any function; its name is a HookName or a str."
+_MODES = "a provider's row says what older modes mean to it, and warns of each once."
+_TEMPLATES = "a call renders its messages with its `context`."
+_INTERNAL = "it was an internal of older versions, and nothing needs it here."
+
+_GONE = {
+    "Image Audio PDF MultimodalError": _MEDIA,
+    "BatchProcessor BatchRequest BatchJob": _BATCHES,
+    "FinetuneFormat Instructions": _DISTILLATION,
+    "llm_validator openai_moderation Validator": _JUDGES,
+    "AsyncValidationError": _ASYNC,
+    "TokenBudgetError TokenBudgetExceeded TokenUsageUnavailableError": _BUDGETS,
+    "Response AsyncResponse": "in Mode.RESPONSES_TOOLS `client.responses` is the client itself.",
+    "retry_sync retry_async": _FLOW,
+    "patch_v2": "use instructor.patch.",
+    "HookNameType HandlerType CompletionKwargsHandler CompletionResponseHandler CompletionErrorHandler "
+    "CompletionUsageHandler ParseErrorHandler": _HOOKS,
+    "DEPRECATED_TO_CORE reset_deprecated_mode_warnings": _MODES,
+    "is_simple_type ModelAdapter AdapterBase": _ANY_TYPE,
+    "PartialBase": _GROWS,
+    "MakeFieldsOptional": "ask for Partial[Model]; a field that may be missing in the end has a default.",
+    "ParallelBase ParallelModel get_types_array handle_parallel_model is_union_type handle_anthropic_parallel_model "
+    "AnthropicParallelModel VertexAIParallelModel": _CALLS,
+    "convert_messages handle_response_model process_response process_response_async handle_reask_kwargs": _FLOW,
+    "handle_templating apply_template process_message": _TEMPLATES,
+    "supported_providers": "instructor.providers.names() lists them.",
+    "ModeHandler ModeHandlers ModeRegistry mode_registry normalize_mode register_mode_handler ReaskHandler "
+    "RequestHandler ResponseParser": _ROWS,
+}
+GONE = {name: why for names, why in _GONE.items() for name in names.split()}
+"""Name of an older version, or of one to come: what to use instead."""
+
+GONE_PATHS = {
+    "instructor.batch": _BATCHES,
+    "instructor.cache": _CACHES,
+    "instructor.core.retry": _FLOW,
+    "instructor.distil": _DISTILLATION,
+    "instructor.dsl.json_tracker": _INTERNAL,
+    "instructor.models": 'a model is any str: from_provider("provider/model").',
+    "instructor.processing.multimodal": _MEDIA,
+    "instructor.processing.response": _FLOW,
+    "instructor.processing.validators": _JUDGES,
+    "instructor.utils": f"{_INTERNAL} Provider is instructor.Provider.",
+    "instructor.validation": _JUDGES,
+}
+"""Path of an older version, or of one to come: what to use instead."""
+
+
+def older(module: str, name: str) -> Any:
+    """Give what a name means now that a module had once; an ImportError says what to use where it means nothing."""
+    if name in RENAMED:
+        path, _, now = RENAMED[name].partition(":")
+        return getattr(import_module(path), now)
+    if name in GONE:
+        raise ImportError(f"{module} has no {name}: {GONE[name]}", name=module)
+    raise AttributeError(f"module {module!r} has no attribute {name!r}")
 
 
 class _OldPath(ModuleType):
@@ -45,6 +142,8 @@ class _OldPath(ModuleType):
         for home in map(import_module, ALIASES[self.__name__]):
             if name in vars(home):
                 return vars(home)[name]
+        if name.startswith("from_"):
+            return getattr(import_module("instructor"), name)
         return submodule(self.__name__, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -62,6 +161,8 @@ class _OldPaths(Loader):
         path: Sequence[str] | None = None,  # noqa: ARG002 - the import system's signature
         target: ModuleType | None = None,  # noqa: ARG002 - the same
     ) -> ModuleSpec | None:
+        if fullname in GONE_PATHS:
+            raise ModuleNotFoundError(f"There is no {fullname}: {GONE_PATHS[fullname]}", name=fullname)
         return ModuleSpec(fullname, self, is_package=True) if fullname in ALIASES else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
@@ -71,16 +172,16 @@ class _OldPaths(Loader):
         """Do nothing: the module is as it should be."""
 
 
-def submodule(package: str, name: str) -> ModuleType:
-    """Import `package.name` because it was asked for as an attribute; AttributeError where there is none."""
+def submodule(package: str, name: str) -> Any:
+    """Import `package.name` because it was asked for as an attribute; where there is none it may be an older name."""
     path = f"{package}.{name}"
     try:
         if not name.startswith("_"):
             return import_module(path)
     except ModuleNotFoundError as error:
-        if error.name != path:
+        if error.name != path or path in GONE_PATHS:
             raise
-    raise AttributeError(f"module {package!r} has no attribute {name!r}")
+    return older(package, name)
 
 
 def install() -> None:

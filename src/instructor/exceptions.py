@@ -19,6 +19,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from instructor import _aliases
+
 if TYPE_CHECKING:
     from instructor.report import FailedItem, Report
     from instructor.usage import Usage
@@ -136,3 +138,9 @@ def joined_failure(cause: Exception, **known: Any) -> InstructorRetryException:
             wrapped.__dict__[name] = value
     wrapped.__cause__ = cause
     return wrapped
+
+
+if not TYPE_CHECKING:  # a checker would take every name for one of this module
+
+    def __getattr__(name: str) -> Any:
+        return _aliases.older(__name__, name)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import enum
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from instructor import _aliases
 from instructor.exceptions import ConfigurationError
 
 Hook = Callable[..., Any]
@@ -100,3 +101,9 @@ def accepted(hook: Hook, arguments: tuple[Any, ...], about: dict[str, Any]) -> d
     except (TypeError, ValueError):
         return {}
     return about
+
+
+if not TYPE_CHECKING:  # a checker would take every name for one of this module
+
+    def __getattr__(name: str) -> Any:
+        return _aliases.older(__name__, name)

@@ -6,6 +6,9 @@ The names that older versions gave to modes are members too: clients take them w
 from __future__ import annotations
 
 import enum
+from typing import TYPE_CHECKING, Any
+
+from instructor import _aliases
 
 
 class Mode(enum.Enum):
@@ -76,3 +79,9 @@ class Mode(enum.Enum):
     def parallel_modes(cls) -> set[Mode]:
         """List the modes whose answers are several tool calls at once."""
         return {mode for mode in cls if "PARALLEL" in mode.name}
+
+
+if not TYPE_CHECKING:  # a checker would take every name for one of this module
+
+    def __getattr__(name: str) -> Any:
+        return _aliases.older(__name__, name)

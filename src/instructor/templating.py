@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2.sandbox import SandboxedEnvironment
 
+from instructor import _aliases
 from instructor.engine.call import Message
 from instructor.exceptions import ConfigurationError
 
@@ -42,3 +43,9 @@ def _text(text: str, context: Mapping[str, Any]) -> str:
         return _compiled(text).render({str(name): value for name, value in context.items()})
     except Exception as error:  # also what an expression in it raises: no request is made of half a prompt
         raise ConfigurationError(f"The template {text[:80]!r} cannot be rendered: {error}") from error
+
+
+if not TYPE_CHECKING:  # a checker would take every name for one of this module
+
+    def __getattr__(name: str) -> Any:
+        return _aliases.older(__name__, name)

@@ -18,3 +18,7 @@ class Partial(Generic[T]):
 
     def __init_subclass__(cls, **_: Any) -> None:
         raise TypeError("Partial cannot be subclassed; pass Partial[YourModel] as response_model.")
+
+
+class PartialLiteralMixin:
+    """Nothing is needed of a model whose literals grow: this base of older programs changes nothing."""

@@ -182,7 +182,7 @@ def _warn_of(old: Mode, new: Mode) -> None:
     warnings.warn(f"Mode.{old.name} is now Mode.{new.name}.", DeprecationWarning, stacklevel=5)
 
 
-_OTHER_NAMES = {"genai": "google", "generative-ai": "google"}
+OTHER_NAMES = {"genai": "google", "generative-ai": "google"}
 """Names that older versions had."""
 _RETIRED = {
     "gemini": "google-generativeai, the SDK of 'gemini', is at its end of life. Use google-genai: "
@@ -193,7 +193,7 @@ _RETIRED = {
 
 def is_known(name: str) -> bool:
     """Whether there is, or was, a provider of this name."""
-    return name in names() or name in _OTHER_NAMES or name in _RETIRED
+    return name in names() or name in OTHER_NAMES or name in _RETIRED
 
 
 def names() -> list[str]:
@@ -205,7 +205,7 @@ def load(name: str) -> Provider:
     """Give a provider's row."""
     if name in _RETIRED:
         raise ConfigurationError(_RETIRED[name])
-    name = _OTHER_NAMES.get(name, name)
+    name = OTHER_NAMES.get(name, name)
     if name not in names():
         raise ConfigurationError(f"Unknown provider {name!r}; there are {', '.join(names())}.")
     provider: Provider = importlib.import_module(f"{__name__}.{name}").PROVIDER

@@ -1,0 +1,102 @@
+"""Answers that may not be there, and answers with quotes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, ConfigDict
+
+from colours import Colour, asking
+from instructor import CitationMixin, Maybe, Mode
+from instructor.testing import answer
+
+
+class User(BaseModel):
+    name: str
+
+
+class Fact(CitationMixin):
+    fact: str
+
+
+class Strict(CitationMixin):
+    model_config = ConfigDict(frozen=True, validate_assignment=True)
+
+
+TEXT = "Jason is ten years old, and lives in Toronto. Jason\u2019s dog is two."
+
+
+@pytest.mark.parametrize("mode", [Mode.TOOLS, Mode.TOOLS_STRICT, Mode.JSON_SCHEMA, Mode.MD_JSON])
+async def test_there_is_one(colour: Colour, scripted_server: Any, mode: Mode) -> None:
+    reply = {"result": {"name": "Jason"}, "error": False, "message": None}
+    got = await colour.create(colour.client(scripted_server([answer(reply)]), mode), Maybe(User))
+    assert got
+    assert (got.result, got.error, got.message) == (User(name="Jason"), False, None)
+    assert isinstance(got, Maybe(User))
+
+
+async def test_there_is_none(colour: Colour, scripted_server: Any) -> None:
+    server = scripted_server([answer({"error": True, "message": "Nobody is named."})])
+    got = await colour.create(colour.client(server), Maybe(User))
+    assert not got
+    assert (got.result, got.error, got.message) == (None, True, "Nobody is named.")
+    function = server.requests[0].body["tools"][0]["function"]
+    assert (function["name"], function["parameters"]["required"]) == ("MaybeUser", [])
+    assert all(field["description"] for field in function["parameters"]["properties"].values())
+
+
+async def test_it_grows(colour: Colour, scripted_server: Any) -> None:
+    client = colour.client(scripted_server([answer({"result": {"name": "Jason"}}, chunk=1)]))
+    shown = await colour.items(client.create_partial(response_model=Maybe(User), **asking()))
+    assert not shown[0]
+    assert shown[-1] == Maybe(User)(result=User(name="Jason"))
+
+
+def test_of_anything() -> None:
+    assert Maybe(int)(result=0)
+    assert Maybe(int).__name__ == "Maybeint"
+
+
+async def test_quotes_become_the_places_they_are_from(colour: Colour, scripted_server: Any) -> None:
+    quotes = ["ten years old", "lives in Torronto", "Jason's dog is  two", "he is eleven years of age"]
+    server = scripted_server([answer({"fact": "?", "substring_quotes": quotes})] * 2)
+    client = colour.client(server)
+    told = await colour.create(client, Fact, context={"context": TEXT})
+    assert told.substring_quotes == ["ten years old", "lives in Toronto", "Jason\u2019s dog is two"]
+    assert [TEXT[start:end] for start, end in told.get_spans(TEXT)] == told.substring_quotes
+    assert (await colour.create(client, Fact)).substring_quotes == quotes
+
+
+@pytest.mark.parametrize("quote", ["", "xyz", "dog dog dog dog", "J" * 1000])
+def test_a_quote_from_nowhere_is_left_out(quote: str) -> None:
+    given = {"substring_quotes": [quote, "dog"]}
+    assert Strict.model_validate(given, context={"context": TEXT}).substring_quotes == ["dog"]
+
+
+@pytest.mark.parametrize("context", [None, {}, {"context": None}, {"context": ["not", "a", "text"]}])
+def test_without_a_text_quotes_stay(context: Any) -> None:
+    assert Strict.model_validate({"substring_quotes": ["xyz"]}, context=context).substring_quotes == ["xyz"]
+
+
+def edits(one: str, other: str) -> int:
+    """Count by the book the edits from one text to another."""
+    row = list(range(len(other) + 1))
+    for at, left in enumerate(one, 1):
+        before, row = row, [at]
+        for to, right in enumerate(other, 1):
+            row.append(min(before[to] + 1, row[-1] + 1, before[to - 1] + (left != right)))
+    return row[-1]
+
+
+@given(st.text("ab ", min_size=1, max_size=30), st.text("ab ", min_size=1, max_size=24))
+def test_the_place_found_is_the_most_like_one(text: str, quote: str) -> None:
+    fewest = min(edits(quote, text[i:j]) for i in range(len(text)) for j in range(i + 1, len(text) + 1))
+    spans = list(CitationMixin(substring_quotes=[quote]).get_spans(text))
+    if fewest > min(5, len(quote) // 4):
+        assert spans == []
+    else:
+        ((start, end),) = spans
+        assert edits(quote, text[start:end]) == fewest
