@@ -27,3 +27,7 @@ def run(document: str) -> None:
 @pytest.mark.model
 def test_readme() -> None:
     run("README.md")
+
+
+def test_models() -> None:
+    run("docs/models.md")
