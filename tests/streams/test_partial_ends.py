@@ -105,6 +105,21 @@ async def test_a_whole_value_needs_no_terminal_event(colour: Colour) -> None:
     assert (stream.report.good, stream.report.complete, stream.report.finish_reason) == (1, True, None)
 
 
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("finish", ["length", "content_filter"])
+async def test_a_whole_value_that_is_said_to_be_cut_is_cut(colour: Colour, mode: Mode, finish: str) -> None:
+    with Scripted([said(GOOD, mode, finish=finish)] * 3) as server:
+        stream = growing(colour, server, mode)
+        found, error = await taken(colour, stream)
+        assert BOOK in found  # as a snapshot, which may be anything
+        assert isinstance(error, IncompleteOutputException)
+        assert (stream.report.good, stream.report.complete, stream.report.attempts) == (0, False, 1)
+        for kind in (Book, Partial[Book]):
+            with pytest.raises(IncompleteOutputException):
+                await colour.create(colour.client(server, mode), response_model=kind)
+    assert len(server.requests) == 3
+
+
 async def test_a_part_of_a_cut_value_is_not_taken_for_it(colour: Colour) -> None:
     text = '{"name": "outer", "inside": {"name": "inner"}, "x": [1'
     for mode in MODES:

@@ -18,9 +18,10 @@ from typing import Any
 from tenacity import DoAttempt, DoSleep, RetryCallState
 
 from instructor.engine import faults, prompts
+from instructor.engine.answers import matched
 from instructor.engine.assembly import KEPT, Assembly, estimated
 from instructor.engine.bystanders import Bystanders, users_own
-from instructor.engine.call import PROVEN, Call, Delta, Reply
+from instructor.engine.call import PROVEN, Call, Delta, Finish, Reply
 from instructor.engine.ledger import Ledger, failed_items
 from instructor.engine.policy import RETRYABLE, Policy
 from instructor.engine.ports import Bad, Dialect, Good, Outcome, Sink
@@ -153,7 +154,7 @@ class Extraction:
         reply = self._dialect.decode(received.wire)
         self._pay(reply)
         yield from self._deliver(sink.feed(reply.deltas()))
-        yield from self._deliver(self._last(sink, proven=reply.finish in PROVEN))
+        yield from self._deliver(self._last(sink, reply.finish))
         return reply, None
 
     def _stream(self, sink: Sink) -> Steps:
@@ -186,14 +187,18 @@ class Extraction:
             broke = broke or watch.fault(deltas, outcomes)
         yield CLOSE
         self._pay()
-        yield from self._deliver(self._last(sink, proven=assembly.finish in PROVEN))
+        yield from self._deliver(self._last(sink, assembly.finish))
         return assembly.reply(), broke
 
-    def _last(self, sink: Sink, *, proven: bool) -> Sequence[Outcome]:
+    def _last(self, sink: Sink, finish: Finish | None) -> Sequence[Outcome]:
         """Close the sink; where the reply broke off, what is half there is neither right nor wrong."""
-        if proven or (sink.closed and not self._output.many):
+        if self._is_whole(sink, finish):
             return sink.close()
         return [outcome for outcome in sink.close() if isinstance(outcome, Good)] if self._output.many else ()
+
+    def _is_whole(self, sink: Sink, finish: Finish | None) -> bool:
+        """Whether a reply came to its end: one value also by its last bracket, unless it is said that it was cut."""
+        return finish in PROVEN or (finish is None and sink.closed and not self._output.many)
 
     def _pay(self, reply: Reply | None = None) -> None:
         """Count the tokens of a reply that came whole, or of the stream that is open, for as long as it was."""
@@ -288,9 +293,10 @@ class Extraction:
         if ended and not sink.started and not over:
             return (yield from self._nothing_came(reply))
         if not self._output.many:
-            return self._judged_one(reply, broke, whole=ended or sink.closed)
+            return self._judged_one(reply, broke, whole=self._is_whole(sink, reply.finish))
         if self._asked:
-            yield from self._match_answers(ended=ended)
+            for place, outcome in matched(self._asked, self._answers, self._count, self._tail, ended=ended):
+                yield from self._deliver_at(place, outcome)
         elif not (over or (ended and sink.closed)):
             self._hopeless = reply.finish == "filter"
             self._plan_the_rest()
@@ -364,26 +370,6 @@ class Extraction:
         problem = IncompleteOutputException(f"The answer was cut {how.rstrip('.')}.", text=reply.text)
         problem.__cause__ = broke
         return problem
-
-    def _match_answers(self, *, ended: bool) -> Steps:
-        """Find out which asked item each answer corrects; without certainty none, and all stay asked for."""
-        asked, answers = self._asked, self._answers
-        if ended and self._is_whole_list(answers):
-            matched = [(place, answers[place]) for place in asked]
-        elif len(answers) == len(asked) or (not ended and len(answers) < len(asked)):
-            matched = list(zip(asked, answers, strict=False))
-        else:
-            matched = []
-        for place, outcome in matched:
-            yield from self._deliver_at(place, outcome)
-
-    def _is_whole_list(self, answers: Sequence[Outcome]) -> bool:
-        """Whether all was given again: as many items, and the last good ones, which are known still, the same."""
-        if len(answers) != self._count:
-            return False
-        last = list(zip(answers[-len(self._tail) :], self._tail, strict=True))
-        known = [(now, was) for now, was in last if isinstance(was, Good)]
-        return bool(known) and all(isinstance(now, Good) and now.value == was.value for now, was in known)
 
     def _give_up(self, error: Exception) -> Steps:
         self._hopeless = True
