@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import threading
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,6 +18,7 @@ from tenacity import (
     Retrying,
     retry_if_exception_type,
     retry_if_not_exception_type,
+    sleep_using_event,
     stop_after_attempt,
     wait_fixed,
 )
@@ -186,17 +188,65 @@ async def test_a_policy_is_told_and_waits(colour: Colour, scripted_server: Any) 
     assert slept == [0.001] * 4
 
 
+async def test_a_policy_sleeps_in_its_own_way(colour: Colour, scripted_server: Any) -> None:
+    slept: list[float] = []
+    ours = Retrying(stop=stop_after_attempt(2), wait=wait_fixed(600), sleep=slept.append)
+    server = scripted_server([answer(WRONG), answer(USER)] * 2)
+    assert await colour.create(colour.client(server), User, max_retries=ours) == User(**USER)
+    stopping = threading.Event()
+    stopping.set()
+    ours = Retrying(stop=stop_after_attempt(2), wait=wait_fixed(600), sleep=sleep_using_event(stopping))
+    assert await colour.create(colour.client(server), User, max_retries=ours) == User(**USER)
+    assert slept == [600]
+
+
+async def test_a_sleep_that_fails_ends_it(colour: Colour, scripted_server: Any) -> None:
+    def stop(seconds: float) -> None:
+        raise TimeoutError(f"{seconds} seconds are too long")
+
+    with pytest.raises(InstructorRetryException, match=r"60\.0 seconds are too long") as failed:
+        await colour.create(
+            colour.client(scripted_server([answer(WRONG)])), User, max_retries=Retrying(wait=wait_fixed(60), sleep=stop)
+        )
+    assert isinstance(failed.value.__cause__, TimeoutError)
+
+
+async def test_what_a_policy_gives_instead_is_the_result(colour: Colour, scripted_server: Any) -> None:
+    policy = Retrying(stop=stop_after_attempt(1), retry_error_callback=lambda _: "nothing")
+    for kind, wrong in ((User, WRONG), (list[User], {"tasks": [USER, WRONG]})):
+        client = colour.client(scripted_server([answer(wrong)]))
+        assert await colour.create(client, kind, max_retries=policy) == "nothing"
+
+
+async def test_nothing_replaces_what_a_stream_lacks(colour: Colour, scripted_server: Any) -> None:
+    asked: list[RetryCallState] = []
+    policy = Retrying(stop=stop_after_attempt(1), retry_error_callback=asked.append)
+    client = colour.client(scripted_server([tools({"tasks": [USER, WRONG]})]))
+    found: list[Any] = []
+    with pytest.raises(InstructorRetryException, match="valid integer") as failed:
+        await colour.collect(client.create_iterable(response_model=User, **asking(max_retries=policy)), found)
+    assert found == [User(**USER)]
+    assert len(asked) == 1
+    assert [item.index for item in failed.value.failed_items] == [1]
+
+
 async def test_an_awaiting_policy(scripted_server: Any) -> None:
     slept: list[str] = []
 
     async def before_sleep(state: RetryCallState) -> None:
         slept.append(type(state.outcome.exception()).__name__)  # type: ignore[union-attr]
 
+    async def sleep(seconds: float) -> None:
+        slept.append(f"{seconds} seconds")
+
     async with Colour("awaiting") as colour:
         server = scripted_server([answer(WRONG), answer(USER)])
-        policy = AsyncRetrying(stop=stop_after_attempt(2), before_sleep=before_sleep)
+        policy = AsyncRetrying(stop=stop_after_attempt(2), wait=wait_fixed(600), before_sleep=before_sleep, sleep=sleep)
         assert await colour.create(colour.client(server), User, max_retries=policy) == User(**USER)
-    assert slept == ["ValidationError"]
+        server = scripted_server([answer(WRONG), answer(USER)])
+        policy = AsyncRetrying(stop=stop_after_attempt(2), wait=wait_fixed(0.001))
+        assert await colour.create(colour.client(server), User, max_retries=policy) == User(**USER)
+    assert slept == ["ValidationError", "600.0 seconds"]
 
 
 async def test_an_unforeseen_error_of_a_validator(colour: Colour, scripted_server: Any) -> None:

@@ -179,7 +179,7 @@ class Caller:
 
 def _finished(values: list[Any], plan: _Plan) -> Any:
     ledger = plan.ledger
-    if plan.output.many:
+    if plan.output.many and not plan.extraction.replaced:
         return ListResponse(values, ledger.raw, ledger.report.usage, ledger.report)
     return attach(values[-1], raw_response=ledger.raw, total_usage=ledger.report.usage, report=ledger.report)
 

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from tenacity import DoAttempt, DoSleep, RetryCallState
+from tenacity import DoAttempt, DoSleep, RetryCallState, nap
 
 from instructor.engine import faults, prompts
 from instructor.engine.answers import matched
@@ -57,6 +57,8 @@ class Extraction:
         self._by_calls = call.mode is Mode.PARALLEL_TOOLS  # each item is a call of its own
         self._hopeless = False  # asking again cannot help
         self._sdk_error: Exception | None = None
+        self.replaced = False
+        """Whether the last value is not the answer, but what the policy gives instead."""
 
     def run(self) -> Steps:
         """Ask until the answer is whole, or the policy says that it is enough."""
@@ -82,15 +84,19 @@ class Extraction:
         while True:
             try:
                 verdict = yield Do(retrying.iter, (state,))
+                if isinstance(verdict, DoSleep):
+                    state.prepare_for_next_attempt()
+                    plain = retrying.sleep is nap.sleep  # it would hold up an event loop
+                    yield Wait(float(verdict)) if plain else Do(retrying.sleep, (verdict,))
+                    continue
             except Exception as error:
                 yield from self._give_up(error)
                 raise  # it has raised; a type checker cannot see that
-            if isinstance(verdict, DoSleep):
-                state.prepare_for_next_attempt()
-                yield Wait(float(verdict))
-                continue
             if not isinstance(verdict, DoAttempt):  # a policy's own idea of a last result
-                yield Emit(() if self._output.many else (verdict,))
+                if self._output.many and self._call.stream:  # nothing takes back the items that were handed out
+                    yield from self._give_up(self.ledger.failed[-1].exception)
+                self.replaced = True
+                yield Emit((verdict,))
                 return
             problem = yield from self._attempt()
             if problem is None:
