@@ -106,6 +106,35 @@ def test_any_text_gives_the_same_items_for_any_cutting(data: st.DataObject, text
     assert (other.closed, other.rest, other.listed) == (one.closed, one.rest, one.listed)
 
 
+PARTS = [
+    '{"tasks":',
+    '{"t": 1, "tasks":',
+    '"t"',
+    "1",
+    "2",
+    "[",
+    "]",
+    "{",
+    "}",
+    ",",
+    ":",
+    "\n",
+    " see ",
+    "<think>",
+    "</think>",
+]
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data(), parts=st.lists(st.sampled_from(PARTS), max_size=14), own=st.booleans())
+def test_lists_in_doubt_give_the_same_items_for_any_cutting(data: st.DataObject, parts: list[str], own: bool) -> None:
+    rivals = frozenset({"t", "tasks"} if own else ())
+    whole, one = read(["".join(parts)], rivals=rivals)
+    found, other = read(data.draw(cuts("".join(parts))), rivals=rivals)
+    assert found == whole
+    assert (other.closed, other.rest, other.listed) == (one.closed, one.rest, one.listed)
+
+
 def test_an_item_is_handed_out_at_the_very_character_that_closes_it() -> None:
     text = '{"tasks": [{"a": [1]}, "x", 12, null]}'
     items = Items()
@@ -163,6 +192,11 @@ def test_oddities_of_lists_of_objects(text: str, found: list[str], closed: bool,
         ("The numbers are [1, -2.5].", ["1", "-2.5"]),
         ("see [1 of 3] and [not] or [nullable, x]: [4]", ["4"]),
         ('list ["x" is, not] then ["y", "z"]', ['"y"', '"z"']),
+        ("neither [1, 2] nor [3], but [4, 5]", ["4", "5"]),
+        ("[1] and [2] say:\n[3, 4]", ["3", "4"]),
+        ("[3, 4] as in [1, 2]", ["3", "4"]),
+        ("[5]", ["5"]),
+        ("so [1, [2], 3]", ["1", "[2]", "3"]),
         ('["y" "z"]', ['"y"', '"z"']),
         ('{"tasks": ["a]", "b\\"]"]}', ['"a]"', '"b\\"]"']),
         ('{"tasks": [1, ...]}', ["1", "..."]),

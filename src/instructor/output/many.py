@@ -9,12 +9,15 @@ from pydantic import BaseModel, Field, TypeAdapter, create_model
 
 from instructor.engine import prompts
 from instructor.engine.call import Call, Delta, Reply, ToolCall
-from instructor.engine.ports import Bad, Outcome, Tool
+from instructor.engine.ports import Good, Outcome, Tool
 from instructor.mode import Mode
 from instructor.output import schema as schemas
 from instructor.output.choice import choice_for
 from instructor.output.judging import judged
-from instructor.text.items import Items, Slice
+from instructor.output.lone import KEY, Lone
+from instructor.text.items import Items
+from instructor.text.last import LastList
+from instructor.text.waiting import Slice
 
 
 class Segmentation(BaseModel):
@@ -44,15 +47,17 @@ class Many:
     def __init__(self, kind: Any, wrapper: type[Segmentation] | None = None) -> None:
         self.kind = kind
         self.adapter: TypeAdapter[Any] = schemas.adapter_for(kind)
-        self.opens = schemas.starts(schemas.schema_of(self.adapter))
+        item = schemas.schema_of(self.adapter)
+        self.opens = schemas.starts(item)
         wrapper = wrapper or IterableModel(kind)
         self.name = schemas.legal(wrapper.__name__)
         self.description = wrapper.__doc__ or prompts.segmentation(schemas.name_of(kind))
         choice = choice_for(kind)
         self.validate = choice.validate_json if choice else self.adapter.validator.validate_json
+        self.lone = Lone(schemas.name_of(kind), item, *((choice.tag,) if choice else ()))
         whole = schemas.schema_of(schemas.adapter_for(wrapper))
         if choice:
-            whole = schemas.with_part(whole, ("properties", "tasks", "items"), choice.tagged)
+            whole = schemas.with_part(whole, ("properties", KEY, "items"), choice.tagged)
         self.schema = schemas.parameters(whole)
         self.tools = (Tool(self.name, self.description, self.schema),)
 
@@ -60,7 +65,7 @@ class Many:
         return ManySink(self, call)
 
     def replay(self, parts: Iterable[Outcome], mode: Mode) -> Reply:
-        text = f'{{"tasks": [{", ".join(part.text for part in parts)}]}}'
+        text = f'{{"{KEY}": [{", ".join(part.text for part in parts)}]}}'
         return Reply(calls=(ToolCall("call_1", self.name, text),)) if mode.by_tool else Reply(text=text)
 
 
@@ -68,10 +73,10 @@ class ManySink:
     """Cuts a reply into items, one reader a channel, and judges each as its last bracket arrives."""
 
     def __init__(self, output: Many, call: Call) -> None:
-        self._opens, self._call = output.opens, call
-        self._validate = output.validate
+        self._output, self._call = output, call
+        self._lone, self._validate = output.lone, output.validate
         self._readers: dict[int, Items] = {}
-        self._loose: list[Bad] = []  # objects by themselves, which may be items or a part of the prose
+        self._held: list[Outcome] = []  # objects by themselves, which may be items, a list or a part of the prose
         self._by_lines = False  # such an object was an item: so is every other
         self._count = 0
         self.awaits = ""
@@ -93,7 +98,7 @@ class ManySink:
         for reader in self._readers.values():
             outcomes += self._judge(reader.close())
         if not any(reader.listed for reader in self._readers.values()):  # else they stood in the prose around the list
-            outcomes += self._believed()
+            outcomes += self._settled()
         return outcomes
 
     @property
@@ -111,7 +116,10 @@ class ManySink:
     def _read(self, channel: int, text: str) -> list[Outcome]:
         reader = self._readers.get(channel)
         if reader is None:
-            reader = self._readers[channel] = Items(opens=self._opens)
+            opens, rivals = self._output.opens, self._lone.rivals
+            last = not (self._call.stream or self._call.mode.by_tool)
+            reader = LastList(opens, rivals) if last else Items(opens=opens, rivals=rivals)
+            self._readers[channel] = reader
         slices = reader.feed(text)
         self.awaits = reader.awaits if len(self._readers) == 1 else ""
         return self._judge(slices) if slices else []
@@ -120,23 +128,39 @@ class ManySink:
         outcomes: list[Outcome] = []
         for text, is_loose in slices:
             outcome = judged(self._validate, text, self._count, self._call)
-            if is_loose and not self._by_lines:
-                if isinstance(outcome, Bad):
-                    self._loose.append(outcome)
+            if is_loose and not (self._by_lines and self._lone.certain):
+                if not self._by_lines and not (isinstance(outcome, Good) and self._lone.owns(outcome)):
+                    self._held.append(outcome)
                     continue
                 self._by_lines = True
-                outcomes += self._believed()
+                outcomes += self._lines()
+                outcome = self._lone.line(outcome)
             outcomes.append(outcome if outcome.at == self._count else outcome._replace(at=self._count))
             self._count += 1
         return outcomes
 
-    def _believed(self) -> list[Outcome]:
+    def _lines(self) -> list[Outcome]:
+        """Take all that was held for items, right or wrong."""
+        held, self._held = self._held, []
+        return self._numbered(map(self._lone.line, held))
+
+    def _settled(self) -> list[Outcome]:
+        """Take what is held for what it is, now that no list came: items, or the list by another name."""
+        if any(map(self._lone.owns, self._held)):
+            return self._lines()
         found: list[Outcome] = []
-        for bad in self._loose:
-            found.append(bad._replace(at=self._count))
-            self._count += 1
-        self._loose = []
-        return found
+        for outcome in self._held:
+            inner = [judged(self._validate, text, 0, self._call) for text in self._lone.inside(outcome)]
+            if any(map(self._lone.counts, inner)):
+                found += map(self._lone.line, inner)
+            elif self._lone.may_be(outcome):
+                found.append(outcome)
+        return self._numbered(found)
+
+    def _numbered(self, outcomes: Iterable[Outcome]) -> list[Outcome]:
+        numbered = [outcome._replace(at=at) for at, outcome in enumerate(outcomes, self._count)]
+        self._count += len(numbered)
+        return numbered
 
 
 def _runs(deltas: Sequence[Delta], by_tool: bool) -> Iterator[tuple[int, str]]:

@@ -4,56 +4,46 @@ What is read is one of: a wrapper object that holds the list under a key, a bare
 a line; with prose and fences around. Of prose only brackets are looked at. A bracket with which JSON may begin is a
 *candidate*: its own level is then read as JSON (deeper levels only for brackets and strings), and it is dropped, where
 the reader stands, at the first character that cannot be. A list is believed, and hence everything in it an item, as
-soon as it is the value of the wrapper's key, is opened by `[{` or `["` at the start of a line, or has given an item.
+soon as it is the value of the wrapper's key, is opened by `[{` or `["` at the start of a line, holds an object or list
+or, at the start of a line, two scalars. Other lists of scalars, `[1]` in a sentence, wait: the last of them is believed
+if the text ends without a better one.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable
 
-from instructor.text.scan import OBJECT, SCALAR, SPACE, Key, Nest, Prose, Quoted
+from instructor.text.scan import OBJECT, SCALAR, SPACE, Key, Nest, Prose, Quoted, Remark
+from instructor.text.waiting import Slice as Slice
+from instructor.text.waiting import Waiting
 
 _BETWEEN = re.compile(r"[\s,\ufeff]*")
 _LITERAL = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null")
 _BEGINS_SCALAR = frozenset("-0123456789tfnTFNI")
 
 
-class Slice(NamedTuple):
-    """The text of one item. `loose`: it is an object that stood by itself, in no list."""
-
-    text: str
-    loose: bool
-
-
-class Items:
+class Items(Waiting):
     """Cuts the items out of a list as it comes.
 
     `key` is the wrapper's key that holds the list, `opens` the characters that an item may begin with: `[` in prose
-    begins a list only if one of them or `]` follows. Numbers and literals end at the delimiter after them; in a list
-    that is not believed yet, scalars are handed out when a comma or `]` has followed.
+    begins a list only if one of them or `]` follows. `rivals`: the keys of an item, if `key` is one of them. Numbers
+    and literals end at the delimiter after them.
     """
 
     __slots__ = (
-        "_broken", "_doubted", "_ended", "_fresh", "_from", "_held", "_hold", "_key", "_key_read", "_listed",
-        "_loose", "_nest", "_opener", "_opens", "_out", "_phase", "_pieces", "_prose", "_quoted", "_remark",
-        "_stray", "_sure", "_wrapped", "awaits", "looked",
+        "_aside", "_broken", "_doubted", "_ended", "_fresh", "_key", "_key_read", "_listed", "_loose", "_nest",
+        "_opener", "_opens", "_out", "_own", "_phase", "_prose", "_quoted", "_remark", "_rivals", "_stray", "_sure",
+        "_wrapped",
     )  # fmt: skip
 
-    def __init__(self, key: str = "tasks", opens: str = '{["-0123456789tfn') -> None:
-        self._key, self._opens = key, frozenset(opens)
-        self.looked = 0
-        """Characters looked at: read by the scanner, and copied into slices."""
+    def __init__(
+        self, key: str = "tasks", opens: str = '{["-0123456789tfn', rivals: frozenset[str] = frozenset()
+    ) -> None:
+        super().__init__()
+        self._key, self._opens, self._rivals = key, frozenset(opens), rivals
         self._phase: _Phase = Items._in_prose
         self._prose, self._nest, self._quoted = Prose(), Nest(), Quoted()
-        # Inside brackets nothing is decided before the closing one comes, inside a string nothing before a quote.
-        # Chunks without it are kept unread: to start the scanner for four characters costs ten times as much.
-        self.awaits = ""
-        self._held: list[str] = []
-        self._hold = self._held.append
-        self._pieces: list[str] = []  # the unfinished item, as far as it lies in texts already read
-        self._from = -1  # where it goes on in the text being read, or -1: nothing is being kept
         self._out: list[Slice]
         self._opener = ""
         self._key_read = Key()
@@ -62,27 +52,19 @@ class Items:
         self._listed = False  # a list is open
         self._sure = False  # the list is believed
         self._stray = False  # a closing brace came that the list cannot hold: perhaps the list's end was forgotten
-        self._remark = ""  # a comment between items, as far as it decides where the comment ends
-        self._doubted: Slice | None = None  # first item of a list that is not believed
+        self._remark = Remark()  # a comment between items
+        self._doubted: list[Slice] = []  # the scalars of a list that is not believed
+        self._aside: list[Slice] | None = None  # those of such a list that came to its end
+        self._own = False  # a key came that a wrapper has not, but an item
         self._ended = self._broken = False  # a list came to its end; a list was left without an end
         self._loose = False  # a loose object was handed out
 
-    def feed(self, text: str) -> Sequence[Slice]:
-        """Take text; give the items that it closes."""
-        if self.awaits not in text:
-            self._hold(text)
-            return ()
-        if self._held:
-            self._hold(text)
-            text = "".join(self._held)
-            self._held.clear()
-        return self._read(text)
-
     def close(self) -> list[Slice]:
-        """Read what is left; give the items that the end of the text decides."""
-        held = "".join(self._held)
-        self._held.clear()
-        return self._read(held)
+        out = super().close()
+        if self._aside is not None and not (self._listed or self.listed or self._loose):
+            out += self._aside
+            self._ended = True
+        return out
 
     @property
     def closed(self) -> bool:
@@ -130,29 +112,20 @@ class Items:
             self.awaits = '"' if phase is _IN_STRING else "}" if self._held else ""
         return out
 
-    # What is kept: the text of an item, or of an object that may be one.
-
-    def _keep(self, place: int) -> None:
-        self._from, self._pieces = place, []
-
-    def _cut(self, text: str, end: int) -> str:
-        """Give what was kept, up to `end`."""
-        cut = text[self._from : end]
-        if self._pieces:
-            self._pieces.append(cut)
-            cut = "".join(self._pieces)
-            self._pieces = []
-        self._from = -1
-        self.looked += len(cut)
-        return cut
-
     def _hand_out(self, text: str, end: int) -> None:
         item = Slice(self._cut(text, end), False)
-        if self._sure or item.text[0] == "{" or item.text[0] == "[":
-            self._sure = True
-            self._out.append(item)
-        else:
-            self._doubted = item
+        if not self._sure:
+            if item.text[0] != "{" and item.text[0] != "[":
+                self._doubted.append(item)
+                return
+            self._believe()
+        self._out.append(item)
+
+    def _believe(self) -> None:
+        """Believe the list that is open."""
+        self._sure = True
+        self._out += self._doubted
+        self._doubted = []
 
     # Prose, and what may begin there.
 
@@ -160,7 +133,7 @@ class Items:
         place = self._prose.find(text, place)
         if place == len(text):
             return place
-        self._opener, self._fresh = text[place], self._prose.fresh
+        self._opener, self._fresh, self._own = text[place], self._prose.fresh, False
         if self._opener == "{" and self._fresh:
             self._keep(place)
         self._phase = Items._after_opener
@@ -183,7 +156,7 @@ class Items:
     def _drop(self, place: int) -> int:
         """Go back to prose, right here: what was a candidate cannot be JSON."""
         self._prose.fresh = self._listed = False
-        self._from, self._pieces, self._doubted = -1, [], None
+        self._from, self._pieces, self._doubted = -1, [], []
         self._phase = Items._in_prose
         return place
 
@@ -206,10 +179,13 @@ class Items:
         if mark != "}":
             return self._drop(place)
         if self._from >= 0:
-            self._out.append(Slice(self._cut(text, place + 1), True))
-            self._loose = True
+            self._stood_alone(text, place + 1)
         self._to_prose()
         return place + 1
+
+    def _stood_alone(self, text: str, end: int) -> None:
+        self._out.append(Slice(self._cut(text, end), True))
+        self._loose = True
 
     def _in_key(self, text: str, place: int) -> int:
         end = self._key_read.follow(text, place)
@@ -234,9 +210,13 @@ class Items:
         if place == len(text):
             return place
         mark = text[place]
-        if mark == "[" and self._key_read.name == self._key:
-            self._from, self._pieces = -1, []
-            self._open_list(sure=True, wrapped=True)
+        if self._rivals and (name := self._key_read.name) in self._rivals and name != self._key:
+            self._own = True
+        if mark == "[" and not self._own and self._key_read.name == self._key:
+            if self._rivals:
+                self._phase = Items._after_rival
+            else:
+                self._open_list(sure=True, wrapped=True)
             return place + 1
         if mark == "{" or mark == "[":
             self._nest.start(mark)
@@ -253,18 +233,49 @@ class Items:
     # The level of a list.
 
     def _open_list(self, *, sure: bool, wrapped: bool) -> None:
-        self._listed, self._sure, self._wrapped = True, sure, wrapped
-        self._stray, self._doubted = False, None
+        self._listed, self._sure, self._wrapped = True, False, wrapped
+        self._stray, self._doubted, self._from, self._pieces = False, [], -1, []
         self._phase = Items._in_list
+        if sure:
+            self._believe()
+
+    def _after_rival(self, text: str, place: int) -> int:
+        """Doubt a list under a key that items have, too: it is the wrapper's if what it holds may be items."""
+        place = _end(SPACE, text, place)
+        if place == len(text):
+            return place
+        if text[place] == "]":
+            self._phase = Items._after_empty
+            return place + 1
+        if text[place] in self._opens:
+            self._open_list(sure=True, wrapped=True)
+        else:
+            self._nest.start("[")
+            self._phase = Items._in_nest
+        return place
+
+    def _after_empty(self, text: str, place: int) -> int:
+        """Doubt an empty list under such a key: an object that has no other is the wrapper."""
+        place = _end(SPACE, text, place)
+        if place < len(text):
+            self._phase = Items._before_key
+            if text[place] == "}":
+                self._open_list(sure=True, wrapped=True)
+                self._leave_list()
+        return place
+
+    def _after_doubted(self, text: str, place: int) -> int:
+        """Go on in a list that is not believed: if neither comma nor end follows a value, it is prose."""
+        place = _end(SPACE, text, place)
+        if place < len(text):
+            if text[place] not in ",]":
+                return self._drop(place)
+            if self._fresh and text[place] == ",":
+                self._believe()
+            self._phase = Items._in_list
+        return place
 
     def _in_list(self, text: str, place: int) -> int:
-        if self._doubted:
-            place = _end(SPACE, text, place)
-            if place < len(text):
-                if text[place] not in ",]":
-                    return self._drop(place)
-                self._out.append(self._doubted)
-                self._sure, self._doubted = True, None
         place = self._objects(text, place) if self._sure else _end(_BETWEEN, text, place)
         if place == len(text) or self._phase is _IN_NEST:
             return place
@@ -277,7 +288,6 @@ class Items:
             self._nest.start(mark)
             self._phase = Items._in_nest
         elif mark == "]":
-            self._listed, self._ended = False, True
             self._leave_list()
         elif mark == "}":
             self._stray = self._wrapped
@@ -285,7 +295,7 @@ class Items:
             self._keep(place)
             self._phase = Items._in_string
         elif mark == "/":
-            self._remark = ""
+            self._remark = Remark()
             self._phase = Items._in_remark
         elif self._stray:
             self._listed, self._broken = False, True
@@ -322,21 +332,19 @@ class Items:
         return place
 
     def _in_remark(self, text: str, place: int) -> int:
-        """Pass over a comment, after its first slash."""
-        if not self._remark:
-            self._remark = text[place]
-            return place + 1
-        line = self._remark[0] == "/"
-        end = text.find("\n" if line else "/", place)
+        end = self._remark.follow(text, place)
         if end < 0:
-            self._remark = self._remark[0] + text[-1]
             return len(text)
-        if line or (text[end - 1] if end > place else self._remark[1:]) == "*":
-            self._phase = Items._in_list
-        self._remark = self._remark[0]
-        return end + 1
+        self._phase = Items._in_list
+        return end
 
     def _leave_list(self) -> None:
+        """Leave a list whose end came."""
+        self._listed = False
+        if self._sure:
+            self._ended = True
+        else:
+            self._aside, self._doubted = self._doubted, []
         if self._wrapped:
             self._phase = Items._before_key
         else:
@@ -365,7 +373,7 @@ class Items:
         if end == len(text):
             return end
         place = self._value_ends(text, end)
-        if self._doubted and not _LITERAL.fullmatch(self._doubted.text):
+        if self._doubted and not _LITERAL.fullmatch(self._doubted[-1].text):
             return self._drop(place)
         return place
 
@@ -374,7 +382,7 @@ class Items:
             return len(text)
         if self._listed:
             self._hand_out(text, end)
-            self._phase = Items._in_list
+            self._phase = Items._in_list if self._sure else Items._after_doubted
         else:
             self._phase = Items._before_key
         return end

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 import jiter
 
-from instructor.text.scan import Nest, paired, unescaped
+from instructor.text.scan import THOUGHT, Nest, paired, unescaped
 
 _LANGUAGE = re.compile(r"[\w-]*\s")
 _TOKEN = re.compile(
@@ -72,13 +72,16 @@ def _bare(text: str) -> str:
 def values(text: str, opens: str = "{[") -> list[str]:
     """Give the complete objects and arrays in a text, in order, those in fences last: they are the likelier answers.
 
-    `opens` says which of the two kinds count. A text that is one JSON value, whatever its kind, is given as it is. A
-    bracket that is never closed is prose; only a few of them are forgiven, for each costs a look at the whole rest. But
-    if the text or a fence begins with it, the answer is not whole, and none is given: a part of it is another value.
+    `opens` says which of the two kinds count. A text that is one JSON value, whatever its kind, is given as it is. What
+    a reasoning model thinks first is no part of the answer. A bracket that is never closed is prose; only a few of them
+    are forgiven, for each costs a look at the whole rest. But if the text or a fence begins with it, the answer is not
+    whole, and none is given: a part of it is another value.
     """
     if is_json(text):
         return [text]
-    nest, place, fence, unclosed = Nest(), 0, False, 0
+    thought = THOUGHT.match(text)
+    start = thought.end() if thought else 0
+    nest, place, fence, unclosed = Nest(), start, False, 0
     bare: list[str] = []
     fenced: list[str] = []
     while unclosed < _UNCLOSED and (begin := _BEGIN.search(text, place)):
@@ -89,7 +92,7 @@ def values(text: str, opens: str = "{[") -> list[str]:
             nest.start(begin[0])
             end = nest.follow(text, place)
             if end < 0:
-                if fence or not text[: begin.start()].strip():
+                if fence or not text[start : begin.start()].strip():
                     return []  # this is the answer, and not whole: a part of it is not to be taken for it
                 unclosed += 1
             else:

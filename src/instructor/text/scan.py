@@ -33,6 +33,11 @@ _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _ESCAPED = {'"': '"', "'": "'", "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _decode = json.JSONDecoder(strict=False).decode
 _OPENER = re.compile(r"[{\[]")
+_THOUGHT = "<think"
+THOUGHT = re.compile(r"\s*<think.*?</think(?:ing)?>", re.DOTALL)
+"""What a reasoning model says to itself before its answer."""
+_THOUGHTS_END = re.compile(r"</think(?:ing)?>")
+_LONGEST_END = len("</thinking>")
 _BLANK = re.compile(r"[\s,\ufeff]*")
 
 
@@ -173,17 +178,49 @@ class Nest:
         return not still
 
 
-class Prose:
-    """Finds the brackets in prose with which JSON may begin. Quotes mean nothing in prose."""
+class Remark:
+    """Follows a comment to its end."""
 
-    __slots__ = ("fresh",)
+    __slots__ = ("_seen",)
+
+    def __init__(self) -> None:
+        self._seen = ""  # as far as it decides where the comment ends
+
+    def follow(self, text: str, place: int) -> int:
+        """Go on at `place`, after the first slash; give the place after the end, or -1 if it has not come."""
+        if not self._seen:
+            if place == len(text):
+                return -1
+            self._seen = text[place]
+            place += 1
+        line = self._seen[0] == "/"
+        while (end := text.find("\n" if line else "/", place)) >= 0:
+            if line or (text[end - 1] if end > place else self._seen[1:]) == "*":
+                return end + 1
+            self._seen, place = self._seen[0], end + 1
+        if place < len(text):
+            self._seen = self._seen[0] + text[-1]
+        return -1
+
+
+class Prose:
+    """Finds the brackets in prose with which JSON may begin. Quotes mean nothing in prose.
+
+    What a model thinks at its beginning, between `<think>` and `</think>`, is passed over.
+    """
+
+    __slots__ = ("_begun", "_seen", "_thinks", "fresh")
 
     def __init__(self) -> None:
         self.fresh = True
         """Whether only white space, commas and values stand between the start of the line and here."""
+        self._begun = self._thinks = False  # what comes is no thought any more; it is one
+        self._seen = ""  # the end of the text so far, where a thought may begin or end
 
     def find(self, text: str, place: int) -> int:
         """Give the place of the next opening bracket, or the length of the text."""
+        if not self._begun:
+            place = self._after_thought(text, place)
         found = _OPENER.search(text, place)
         end = found.start() if found else len(text)
         line = text.rfind("\n", place, end) + 1
@@ -192,3 +229,20 @@ class Prose:
         if self.fresh and _BLANK.match(text, line or place, end).end() < end:  # type: ignore[union-attr]
             self.fresh = False
         return end
+
+    def _after_thought(self, text: str, place: int) -> int:
+        if not self._thinks:
+            begin = place if self._seen else SPACE.match(text, place).end()  # type: ignore[union-attr]  # as above
+            self._seen += text[begin : begin + len(_THOUGHT)]
+            self._thinks = self._seen.startswith(_THOUGHT)
+            if not self._thinks:
+                self._begun = not _THOUGHT.startswith(self._seen)
+                return place if self._begun else len(text)
+            self._seen = ""
+        seen = self._seen + text[place:]
+        end = _THOUGHTS_END.search(seen)
+        if end is None:
+            self._seen = seen[-_LONGEST_END:]
+            return len(text)
+        self._begun = self.fresh = True
+        return place + end.end() - len(self._seen)

@@ -1,0 +1,56 @@
+"""One list out of a text that came whole and may hold several: drafts, examples, and the answer."""
+
+from __future__ import annotations
+
+from instructor.text.items import Items
+from instructor.text.scan import Prose
+
+
+class _Fences(Prose):
+    """Tells whether the prose before a bracket opened a fence."""
+
+    __slots__ = ("fenced",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fenced = False
+
+    def find(self, text: str, place: int) -> int:
+        found = super().find(text, place)
+        if text.count("```", place, found) % 2:
+            self.fenced = not self.fenced
+        return found
+
+
+class LastList(Items):
+    """Cuts the items out of the likeliest list: in a fence before others, in a wrapper before others, then the last.
+
+    The text comes in one piece. Objects that stand by themselves count if there is no list.
+    """
+
+    __slots__ = ("_rank", "_worse")
+
+    def __init__(self, opens: str, rivals: frozenset[str]) -> None:
+        super().__init__(opens=opens, rivals=rivals)
+        self._prose: _Fences = _Fences()
+        self._rank = self._worse = -1  # the best list so far; where the items of one that is worse begin
+
+    def _believe(self) -> None:
+        rank = 2 * self._prose.fenced + self._wrapped
+        if rank >= self._rank:
+            self._rank = rank
+            self._out.clear()
+        else:
+            self._worse = len(self._out)
+        super()._believe()
+
+    def _leave_list(self) -> None:
+        super()._leave_list()
+        if self._worse >= 0:
+            del self._out[self._worse :]
+            self._worse = -1
+
+    def _stood_alone(self, text: str, end: int) -> None:
+        super()._stood_alone(text, end)
+        if self.listed:
+            del self._out[-1]
