@@ -24,6 +24,7 @@ def attach(value: Any, *, raw_response: Any, total_usage: Any, report: Any) -> A
     if isinstance(value, BaseModel):  # TypedDicts, scalars and slotted classes have no room
         riders = vars(value)
         riders["_raw_response"], riders["_total_usage"] = raw_response, total_usage
-        if not hasattr(type(value), "report") and "report" not in type(value).model_fields:
+        cls, extra = type(value), value.model_extra or ()
+        if not (hasattr(cls, "report") or "report" in cls.model_fields or "report" in extra):
             riders[_REPORT] = report
     return value
