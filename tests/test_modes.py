@@ -33,6 +33,7 @@ PARAMETERS = {
     "properties": {"name": {"title": "Name", "type": "string"}, "age": {"title": "Age", "type": "integer"}},
     "required": ["age", "name"],
 }
+TOLD = {"title": "User", "description": "Somebody who is mentioned."}
 
 OWN = {"type": "function", "function": {"name": "search", "parameters": {"type": "object"}}}
 SEARCH = ToolCall('{"tasks": [{"q": 1}]}', "search")
@@ -82,7 +83,7 @@ async def test_json(colour: Colour, scripted_server: Any) -> None:
     assert body["response_format"] == {"type": "json_object"}
     system, user = body["messages"]
     assert system["role"] == "system"
-    assert json.loads(system["content"].split("\n\n")[1]) == PARAMETERS
+    assert json.loads(system["content"].split("\n\n")[1]) == {**TOLD, **PARAMETERS}
     assert user == asking()["messages"][0]
 
 
@@ -90,7 +91,7 @@ async def test_md_json(colour: Colour, scripted_server: Any) -> None:
     body = await asked(colour, scripted_server, Mode.MD_JSON, User, USER)
     assert set(body) == {"model", "messages"}
     system, user = body["messages"]
-    assert json.loads(system["content"].split("\n\n")[1]) == PARAMETERS
+    assert json.loads(system["content"].split("\n\n")[1]) == {**TOLD, **PARAMETERS}
     assert user["role"] == "user"
     assert user["content"].startswith("Extract.\n\n")
     assert "```json" in user["content"]

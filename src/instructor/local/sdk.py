@@ -1,4 +1,4 @@
-"""The embedded model as an SDK of its own: two clients, and the transports that call them."""
+"""The embedded model as an SDK of its own: two clients, and how they are called."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from instructor.engine.call import Json
 from instructor.local.chat import LocalModel
-from instructor.transport.function import AsyncFunction, Function
+from instructor.transport.function import AsyncFunction, Forms, Function
 
 _models: dict[str, LocalModel] = {}
 _finding = threading.Lock()
@@ -42,24 +42,12 @@ class AsyncLocal:
         return _astreamed(chosen.astream(body)) if body.get("stream") else _shaped(await chosen.achat(body))
 
 
-class LocalTransport(Function):
-    """Calls a `Local`."""
-
-    def __init__(self, client: Local) -> None:
-        super().__init__(client.create)
-
-    def response(self, wire: Json) -> Any:
-        return _shaped(wire)
+def blocking(client: Local) -> Function:
+    return Function(client.create, forms=_FORMS)
 
 
-class AsyncLocalTransport(AsyncFunction):
-    """Calls an `AsyncLocal`."""
-
-    def __init__(self, client: AsyncLocal) -> None:
-        super().__init__(client.create)
-
-    def response(self, wire: Json) -> Any:
-        return _shaped(wire)
+def awaiting(client: AsyncLocal) -> AsyncFunction:
+    return AsyncFunction(client.create, forms=_FORMS)
 
 
 def _streamed(chunks: Generator[Json, None, None]) -> Generator[Any, None, None]:
@@ -83,3 +71,6 @@ def _shaped(value: Any) -> Any:
     if isinstance(value, dict):
         return SimpleNamespace(**{key: _shaped(part) for key, part in value.items()})
     return [_shaped(part) for part in value] if isinstance(value, list) else value
+
+
+_FORMS = Forms(build=_shaped)

@@ -3,7 +3,7 @@ from typing import Any
 
 from instructor.mode import Mode
 from instructor.providers import Provider, Wire
-from instructor.transport.litellm import AsyncLiteLLM, LiteLLM
+from instructor.transport import litellm
 from instructor.wire.openai_chat import OpenAIChat
 
 
@@ -24,7 +24,7 @@ PROVIDER = Provider(
     sdk="litellm",
     clients=("completion",),
     async_clients=("acompletion",),
-    wire=Wire(OpenAIChat("litellm"), LiteLLM, AsyncLiteLLM),
+    wire=Wire(OpenAIChat("litellm"), litellm.blocking, litellm.awaiting),
     modes=OpenAIChat.modes,
     legacy={Mode.FUNCTIONS: Mode.TOOLS, Mode.JSON_O1: Mode.JSON_SCHEMA},
     make=_make,

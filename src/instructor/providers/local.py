@@ -1,4 +1,4 @@
-from instructor.local.sdk import AsyncLocalTransport, LocalTransport
+from instructor.local import sdk
 from instructor.local.weights import NAMES, check
 from instructor.providers import Provider, Wire
 from instructor.wire.openai_chat import OpenAIChat
@@ -8,7 +8,7 @@ PROVIDER = Provider(
     sdk="instructor.local.sdk",
     clients=("Local",),
     async_clients=("AsyncLocal",),
-    wire=Wire(OpenAIChat("local"), LocalTransport, AsyncLocalTransport),
+    wire=Wire(OpenAIChat("local"), sdk.blocking, sdk.awaiting),
     modes=OpenAIChat.modes,
     model=NAMES[0],
     check=check,

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from instructor.engine.call import Json
-from instructor.transport.paired import AsyncPaired, Forms, Paired
+from instructor.transport.function import AsyncFunction, Forms, Function
 
 
-def blocking(client: Any) -> Paired:
+def blocking(client: Any) -> Function:
     chat = _second(client)
-    return Paired(chat.chat, chat.chat_stream, _FORMS)
+    return Function(chat.chat, chat.chat_stream, _FORMS)
 
 
-def awaiting(client: Any) -> AsyncPaired:
+def awaiting(client: Any) -> AsyncFunction:
     chat = _second(client)
-    return AsyncPaired(chat.chat, chat.chat_stream, _FORMS)
+    return AsyncFunction(chat.chat, chat.chat_stream, _FORMS)
 
 
 def _second(client: Any) -> Any:

@@ -1,86 +1,146 @@
-"""Calling a function that gives an SDK's objects: a mock, a wrapped `create`, litellm's `completion`."""
+"""Calling functions that give an SDK's objects: a mock, a wrapped `create`, an SDK that has no door to its bytes.
+
+Some SDKs have one function for whole responses and one for streams, and often ask for a stream only when its first
+chunk is wanted. So that one is taken as the stream is opened: a request that fails then fails as one.
+"""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from instructor.engine.call import Json, Request
-from instructor.engine.ports import Received
+from instructor.engine.ports import AsyncConnection, Connection, Received
 from instructor.transport.wirejson import as_wire
 
 
-class Function:
-    """A blocking function."""
+def _same(value: Any) -> Any:
+    return value
 
-    def __init__(self, create: Callable[..., Any]) -> None:
-        self.create = create
+
+def _no_headers(response: Any) -> Mapping[str, str]:
+    del response
+    return {}
+
+
+def _close(stream: Any) -> Any:
+    """Close a stream of either colour, whichever name it has for that."""
+    close = getattr(stream, "aclose", None) or getattr(stream, "close", None)
+    return close() if close is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Forms:
+    """How an SDK's objects and wire JSON become each other, and how its streams are closed."""
+
+    ask: Callable[[dict[str, Any]], dict[str, Any]] = _same
+    """Makes the SDK's arguments of a request's body."""
+    read: Callable[[Any], Json] = as_wire
+    """Reads a response or a chunk."""
+    build: Callable[[Json], Any] = _same
+    """Makes the SDK's response of a whole reply's JSON."""
+    headers: Callable[[Any], Mapping[str, str]] = _no_headers
+    close: Callable[[Any], Any] = _close
+
+
+class Function:
+    """A blocking function, or two: the other one for streams, which then takes no `stream`."""
+
+    def __init__(
+        self, whole: Callable[..., Any], streamed: Callable[..., Any] | None = None, forms: Forms | None = None
+    ) -> None:
+        self._whole, self._streamed, self._forms = whole, streamed, forms or Forms()
+        self.create: Callable[..., Any] = whole if streamed is None else self._either
 
     def send(self, request: Request) -> Received:
         response = self.create(**request.body)
-        return Received(as_wire(response), response, {})
+        return Received(self._forms.read(response), response, self._forms.headers(response))
 
-    def open(self, request: Request) -> ObjectConnection:
-        return ObjectConnection(self.create(**request.body))
+    def open(self, request: Request) -> Connection:
+        body = {**request.body, "stream": True} if self._streamed is not None else request.body
+        return ChunkConnection(self.create(**body), self._forms)
 
     def response(self, wire: Json) -> Any:
-        return wire
+        return self._forms.build(wire)
+
+    def _either(self, *, stream: bool = False, **body: Any) -> Any:
+        function = self._streamed if stream and self._streamed is not None else self._whole
+        return function(**self._forms.ask(body))
 
 
 class AsyncFunction:
-    """An awaiting function."""
+    """The same, awaiting; the one for streams may also give its stream at once."""
 
-    def __init__(self, create: Callable[..., Awaitable[Any]]) -> None:
-        self.create = create
+    def __init__(
+        self, whole: Callable[..., Any], streamed: Callable[..., Any] | None = None, forms: Forms | None = None
+    ) -> None:
+        self._whole, self._streamed, self._forms = whole, streamed, forms or Forms()
+        self.create: Callable[..., Any] = whole if streamed is None else self._either
 
     async def send(self, request: Request) -> Received:
         response = await self.create(**request.body)
-        return Received(as_wire(response), response, {})
+        return Received(self._forms.read(response), response, self._forms.headers(response))
 
-    async def open(self, request: Request) -> AsyncObjectConnection:
-        return AsyncObjectConnection(await self.create(**request.body))
+    async def open(self, request: Request) -> AsyncConnection:
+        body = {**request.body, "stream": True} if self._streamed is not None else request.body
+        connection = AsyncChunkConnection(await self.create(**body), self._forms)
+        await connection.begin()
+        return connection
 
     def response(self, wire: Json) -> Any:
-        return wire
+        return self._forms.build(wire)
+
+    async def _either(self, *, stream: bool = False, **body: Any) -> Any:
+        function = self._streamed if stream and self._streamed is not None else self._whole
+        made = function(**self._forms.ask(body))
+        return await made if isinstance(made, Awaitable) else made
 
 
-class ObjectConnection:
-    """A stream of the SDK's chunk objects, or of whatever a mock yields."""
+_END, _NONE = object(), object()
+
+
+class ChunkConnection:
+    """A stream of the SDK's objects, of which one is taken ahead."""
 
     headers: Mapping[str, str] = {}
 
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
+    def __init__(self, stream: Any, forms: Forms) -> None:
+        self._stream, self._forms = stream, forms
         self._chunks: Iterator[Any] = iter(stream)
+        self._ahead = next(self._chunks, _END)
 
     def read(self) -> list[Json] | None:
-        for chunk in self._chunks:
-            return [as_wire(chunk)]
-        return None
+        chunk, self._ahead = self._ahead, _NONE
+        if chunk is _NONE:
+            chunk = next(self._chunks, _END)
+        return None if chunk is _END else [self._forms.read(chunk)]
 
     def close(self) -> None:
-        close = getattr(self._stream, "close", None)
-        if close is not None:
-            close()
+        self._forms.close(self._stream)
 
 
-class AsyncObjectConnection:
+class AsyncChunkConnection:
     """The same, awaiting."""
 
     headers: Mapping[str, str] = {}
 
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
+    def __init__(self, stream: Any, forms: Forms) -> None:
+        self._stream, self._forms = stream, forms
         self._chunks: AsyncIterator[Any] = aiter(stream)
+        self._ahead: Any = _NONE
+
+    async def begin(self) -> None:
+        self._ahead = await anext(self._chunks, _END)
 
     async def read(self) -> list[Json] | None:
-        async for chunk in self._chunks:
-            return [as_wire(chunk)]
-        return None
+        chunk, self._ahead = self._ahead, _NONE
+        if chunk is _NONE:
+            chunk = await anext(self._chunks, _END)
+        return None if chunk is _END else [self._forms.read(chunk)]
 
     async def close(self) -> None:
-        close = getattr(self._stream, "close", None) or getattr(self._stream, "aclose", None)
-        closing = close() if close is not None else None
+        closing = self._forms.close(self._stream)
         if inspect.isawaitable(closing):
             await closing

@@ -6,23 +6,25 @@ import base64
 import inspect
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
 
 from instructor.engine.call import Json
 from instructor.exceptions import ConfigurationError
-from instructor.transport.paired import AsyncPaired, Forms, Paired
+from instructor.transport.function import AsyncFunction, Forms, Function
 
 
-def blocking(client: Any) -> Paired:
+def blocking(client: Any) -> Function:
     models = client.models
-    return Paired(models.generate_content, models.generate_content_stream, _FORMS)
+    return Function(models.generate_content, models.generate_content_stream, _FORMS)
 
 
-def awaiting(client: Any) -> AsyncPaired:
+def awaiting(client: Any) -> AsyncFunction:
     models = getattr(client, "aio", client).models
-    return AsyncPaired(models.generate_content, models.generate_content_stream, _FORMS)
+    forms = replace(_FORMS, close=_aclosed)
+    return AsyncFunction(models.generate_content, models.generate_content_stream, forms)
 
 
 def _asked(body: dict[str, Any]) -> dict[str, Any]:
@@ -80,7 +82,7 @@ def _headers(response: Any) -> Mapping[str, str]:
     return dict(http.headers or {}) if http is not None else {}
 
 
-async def _aclose(stream: Any) -> None:
+async def _aclosed(stream: Any) -> None:
     """Close a stream and what it reads from, which the SDK leaves to the garbage collector."""
     found = [stream]  # an asynchronous generator
     for each in found:  # which grows meanwhile: each holds what it stands in the middle of reading
@@ -92,4 +94,4 @@ async def _aclose(stream: Any) -> None:
         await each.aclose()
 
 
-_FORMS = Forms(_asked, _read, _built, _headers, _aclose)
+_FORMS = Forms(_asked, _read, _built, _headers)

@@ -5,60 +5,43 @@ It moves a refusal to a place of its own, from where it is fetched. Of a streame
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from instructor.engine.call import Json, Request
-from instructor.engine.ports import Received
-from instructor.transport.function import AsyncFunction, Function, ObjectConnection
+from instructor.engine.call import Json
+from instructor.transport.function import AsyncFunction, Forms, Function
+from instructor.transport.wirejson import as_wire
 
 
-class LiteLLM(Function):
-    """The blocking function."""
-
-    def __init__(self, client: Any) -> None:
-        super().__init__(getattr(client, "completion", client))
-
-    def send(self, request: Request) -> Received:
-        return _with_refusal(super().send(request))
-
-    def open(self, request: Request) -> ObjectConnection:
-        return _Connection(self.create(**request.body))
-
-    def response(self, wire: Json) -> Any:
-        return _response(wire)
+def blocking(client: Any) -> Function:
+    return Function(getattr(client, "completion", client), forms=replace(_FORMS, close=_close))
 
 
-class AsyncLiteLLM(AsyncFunction):
-    """The awaiting function."""
-
-    def __init__(self, client: Any) -> None:
-        super().__init__(getattr(client, "acompletion", client))
-
-    async def send(self, request: Request) -> Received:
-        return _with_refusal(await super().send(request))
-
-    def response(self, wire: Json) -> Any:
-        return _response(wire)
+def awaiting(client: Any) -> AsyncFunction:
+    return AsyncFunction(getattr(client, "acompletion", client), forms=_FORMS)
 
 
-class _Connection(ObjectConnection):
-    """A blocking stream: litellm's own cannot be closed, but the provider's SDK's inside can."""
-
-    def close(self) -> None:
-        super().close()
-        close = getattr(getattr(self._stream, "completion_stream", None), "close", None)
+def _close(stream: Any) -> None:
+    """Close a blocking stream: litellm's own cannot be, but the provider's SDK's inside can."""
+    for each in (stream, getattr(stream, "completion_stream", None)):
+        close = getattr(each, "close", None)
         if close is not None:
             close()
 
 
-def _with_refusal(received: Received) -> Received:
-    for choice in received.wire.get("choices") or ():
-        message = choice.get("message") or {}
-        message.setdefault("refusal", (message.get("provider_specific_fields") or {}).get("refusal"))
-    return received
+def _read(response: Any) -> Json:
+    wire = as_wire(response)
+    for choice in wire.get("choices") or ():
+        message = choice.get("message")
+        if message:
+            message.setdefault("refusal", (message.get("provider_specific_fields") or {}).get("refusal"))
+    return wire
 
 
-def _response(wire: Json) -> Any:
+def _built(wire: Json) -> Any:
     from litellm import ModelResponse  # pyright: ignore[reportMissingImports] - it has an environment of its own
 
     return ModelResponse(**wire)
+
+
+_FORMS = Forms(read=_read, build=_built)

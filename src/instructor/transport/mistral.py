@@ -9,15 +9,15 @@ from typing import Any
 from pydantic import ValidationError
 
 from instructor.engine.call import Json
-from instructor.transport.paired import AsyncPaired, Forms, Paired
+from instructor.transport.function import AsyncFunction, Forms, Function
 from instructor.transport.wirejson import as_wire
 
 
-def blocking(client: Any) -> Paired:
-    return Paired(client.chat.complete, client.chat.stream, _FORMS)
+def blocking(client: Any) -> Function:
+    return Function(client.chat.complete, client.chat.stream, _FORMS)
 
 
-def awaiting(client: Any) -> AsyncPaired:
+def awaiting(client: Any) -> AsyncFunction:
     open_stream = client.chat.stream_async
 
     async def stream(**body: Any) -> Any:
@@ -27,7 +27,7 @@ def awaiting(client: Any) -> AsyncPaired:
             await _release(error)
             raise
 
-    return AsyncPaired(client.chat.complete_async, stream, _FORMS)
+    return AsyncFunction(client.chat.complete_async, stream, _FORMS)
 
 
 async def _release(error: BaseException) -> None:

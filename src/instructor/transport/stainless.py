@@ -20,10 +20,10 @@ import jiter
 from pydantic import BaseModel, ValidationError
 
 from instructor.engine.call import Json, Request
-from instructor.engine.ports import Received
+from instructor.engine.ports import AsyncConnection, Connection, Received
 from instructor.exceptions import ResponseParsingError
 from instructor.text.sse import EventStream
-from instructor.transport.function import AsyncFunction, AsyncObjectConnection, Function, ObjectConnection
+from instructor.transport.function import AsyncFunction, Function
 
 _PLAIN = ("messages", "tools", "tool_choice", "response_format")
 _SCALARS = (str, int, float, bool, type(None))
@@ -72,7 +72,7 @@ class Stainless(Function):
     def send(self, request: Request) -> Received:
         return _received(self._doors.raw(**_keywords(request.body))) if self._doors.plain else super().send(request)
 
-    def open(self, request: Request) -> ByteConnection | ObjectConnection:  # type: ignore[override]
+    def open(self, request: Request) -> Connection:
         if not self._doors.by_bytes:
             return super().open(request)
         return ByteConnection(self._doors.streaming(**_keywords(request.body)), self._doors)
@@ -93,7 +93,7 @@ class AsyncStainless(AsyncFunction):
             return await super().send(request)
         return _received(await self._doors.raw(**_keywords(request.body)))
 
-    async def open(self, request: Request) -> AsyncByteConnection | AsyncObjectConnection:  # type: ignore[override]
+    async def open(self, request: Request) -> AsyncConnection:
         if not self._doors.by_bytes:
             return await super().open(request)
         manager = self._doors.streaming(**_keywords(request.body))

@@ -12,7 +12,7 @@ from typing import Any
 
 from instructor.engine.call import Json, Request
 from instructor.engine.ports import Received
-from instructor.transport.paired import AsyncChunkConnection, ChunkConnection, Forms
+from instructor.transport.function import AsyncChunkConnection, ChunkConnection, Forms
 
 
 class XAI:
@@ -32,7 +32,7 @@ class XAI:
 
     def open(self, request: Request) -> ChunkConnection:
         chat = _chat(self._client, request.body)
-        return ChunkConnection(_chunks(chat._stub.GetCompletionChunk(_asked(chat))), _as_wire)
+        return ChunkConnection(_chunks(chat._stub.GetCompletionChunk(_asked(chat))), _FORMS)
 
     def response(self, wire: Json) -> Any:
         return _response(wire)
@@ -55,7 +55,7 @@ class AsyncXAI:
 
     async def open(self, request: Request) -> AsyncChunkConnection:
         chat = _chat(self._client, request.body)
-        connection = AsyncChunkConnection(_achunks(chat._stub.GetCompletionChunk(_asked(chat))), Forms(read=_as_wire))
+        connection = AsyncChunkConnection(_achunks(chat._stub.GetCompletionChunk(_asked(chat))), _FORMS)
         await connection.begin()
         return connection
 
@@ -125,3 +125,6 @@ def _response(wire: Json) -> Any:
     from xai_sdk.proto import chat_pb2
 
     return _wrapped(ParseDict(wire, chat_pb2.GetChatCompletionResponse()))
+
+
+_FORMS = Forms(read=_as_wire)

@@ -105,7 +105,7 @@ class Google(Blocks):
         """Declare the functions, and allow no others."""
         del call
         config, forced = body["config"], {"mode": "ANY", "allowed_function_names": [tool["name"] for tool in tools]}
-        given = config.get("tool_config") or {}
+        given: Any = config.get("tool_config") or {}
         given = given.model_dump(exclude_none=True) if hasattr(given, "model_dump") else given
         calling = given.get("function_calling_config") or {}
         config["tool_config"] = {**given, "function_calling_config": calling if "mode" in calling else forced | calling}
