@@ -100,6 +100,20 @@ async def test_arguments_that_cannot_work(colour: Colour, scripted_server: Any, 
     assert server.requests == []
 
 
+@pytest.mark.parametrize("given", [{"on_invalid": "skip"}, {"max_continuations": 2}])
+async def test_what_only_a_list_can_obey(colour: Colour, scripted_server: Any, given: Any) -> None:
+    server = scripted_server([answer(USER)] * 2 + [tools({"tasks": [USER]})])
+    client = colour.client(server)
+    for ask in (client.create, client.create_partial, client.create_with_completion):
+        with pytest.raises(ConfigurationError, match=f"{next(iter(given))}=.* list"):
+            await colour.result(ask(response_model=User, **asking(**given)))
+    assert server.requests == []
+    client = instructor.from_openai(client.client, **given)  # a default serves those calls that can obey it
+    assert await colour.create(client, User) == User(**USER)
+    assert (await colour.items(client.create_partial(User, **asking())))[-1] == User(**USER)
+    assert await colour.items(client.create_iterable(response_model=User, **asking())) == [User(**USER)]
+
+
 async def test_an_awaiting_policy_for_a_blocking_client(scripted_server: Any) -> None:
     server = scripted_server()
     async with Colour("blocking") as colour:

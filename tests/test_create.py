@@ -168,10 +168,10 @@ async def test_strict_is_the_default(colour: Colour, scripted_server: Any) -> No
 
 
 async def test_options_go_to_the_provider_and_ours_do_not(colour: Colour, scripted_server: Any) -> None:
-    server = scripted_server([answer({"content": 5})])
+    server = scripted_server([answer({"tasks": [5]})])
     await colour.create(
         colour.client(server),
-        int,
+        list[int],
         max_retries=1,
         context={"a": 1},
         strict=False,

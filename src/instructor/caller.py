@@ -24,7 +24,7 @@ from instructor.engine.watchdog import Watchdog
 from instructor.exceptions import ConfigurationError
 from instructor.hooks import Hooks
 from instructor.mode import Mode
-from instructor.output import growing_for, item_of, list_for, output_for, parallel_for
+from instructor.output import growing_for, item_of, list_for, output_for, parallel_for, streamed_for
 from instructor.output.lists import ListResponse
 from instructor.riders import attach
 from instructor.streams import AsyncStream, Stream
@@ -136,6 +136,8 @@ class Caller:
         every = self.hooks + hooks if hooks is not None else self.hooks
         ledger = Ledger(self.dialect, self.transport.response, every)
         policy = _policy(given, awaiting=self.awaiting)
+        if not output.many:
+            _check_for_one(arguments)
         return _Plan(output, Extraction(call, self.dialect, policy, ledger), ledger)
 
     def _whole(self, response_model: Any) -> Output:
@@ -149,8 +151,7 @@ class Caller:
         return (parallel_for if self.mode is Mode.PARALLEL_TOOLS else list_for)(_typed(response_model))
 
     def _streamed(self, response_model: Any) -> Output:
-        output = self._whole(response_model)
-        return output if output.many else growing_for(response_model)
+        return self._whole(response_model) if self.mode is Mode.PARALLEL_TOOLS else streamed_for(response_model)
 
     def _messages(self, messages: Any, given: dict[str, Any]) -> Sequence[Mapping[str, Any]]:
         if messages is None:
@@ -251,6 +252,14 @@ def _policy(given: Mapping[str, Any], *, awaiting: bool) -> Policy:
         raise ConfigurationError(f"watchdog={watchdog!r} is neither an instructor.Watchdog nor None, which is off.")
     retrying = _counted(max_retries) if isinstance(max_retries, int) else max_retries
     return Policy(retrying, continuations, on_invalid, watchdog)
+
+
+def _check_for_one(arguments: Mapping[str, Any]) -> None:
+    """Refuse what only a list can obey; a client's defaults may hold it for the lists among its calls."""
+    if arguments.get("on_invalid") == "skip":
+        raise ConfigurationError("on_invalid='skip' leaves items of a list out: for one value take 'reask' or 'raise'.")
+    if (most := arguments.get("max_continuations")) is not None:
+        raise ConfigurationError(f"max_continuations={most!r} is for lists: one value is asked for by max_retries.")
 
 
 @lru_cache(maxsize=32)
