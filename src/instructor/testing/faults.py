@@ -78,16 +78,16 @@ def _whole(reply: Reply, body: bytes) -> Plan:
 def _answer(reply: Reply, asked: Asked) -> Answer | None:
     """Give what the model says; raw events and bodies are read only where a fault needs them written anew."""
     faults, answer = reply.faults, reply.answer
+    if answer is None and not faults.keys() & {"chunk", "interleave", "corrupt_item", "finish"}:
+        return None
+    wire = wire_of(asked.path)
     if answer is None:
-        if not faults.keys() & {"chunk", "interleave", "corrupt_item", "finish"}:
-            return None
-        wire = wire_of(asked.path)
         answer = wire.read(wire.payloads([wire.frame(each) for each in reply.events or [reply.body or b""]]))
-    elif answer.by_request and not wire_of(asked.path).takes_tools(asked):
+    elif answer.by_request and not wire.tools(asked):
         answer = replace(answer, text="\n".join(call.arguments for call in answer.calls), calls=())
     if "corrupt_item" in faults:
         answer = answer.corrupted(faults["corrupt_item"])
-    return replace(answer, finish=faults.get("finish", answer.finish))
+    return wire.complete(asked, replace(answer, finish=faults.get("finish", answer.finish)))
 
 
 def _frames(asked: Asked, answer: Answer, wire: Wire, faults: Faults) -> tuple[list[bytes], Faults]:

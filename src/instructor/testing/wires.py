@@ -9,8 +9,9 @@ import abc
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
-from typing import Any, NamedTuple
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, NamedTuple
 
 from instructor.testing.replies import Answer, Asked, Json, Payload, ToolCall
 from instructor.usage import Usage
@@ -22,14 +23,60 @@ Cut = Callable[[str], list[str]]
 class Streamed(NamedTuple):
     """The events of an answer: those of each channel (which may be interleaved), then the terminal ones."""
 
-    channels: list[list[Payload]]
-    closing: list[Payload]
+    channels: Sequence[Sequence[Payload]]
+    closing: Sequence[Payload]
+
+
+class Finishes(NamedTuple):
+    """A wire's words for how an answer ends."""
+
+    stop: str = "stop"
+    tool_calls: str = "tool_calls"
+    length: str = "length"
+    refusal: str = "stop"
+
+
+@dataclass
+class Heard:
+    """An answer while it is read, event by event."""
+
+    text: str = ""
+    refusal: str = ""
+    finish: str | None = None
+    usage: Usage | None = None
+    calls: dict[int, ToolCall] = field(default_factory=dict)
+
+    def call(self, at: int | None, arguments: str, name: str | None = None, call_id: str | None = None) -> None:
+        """Add a piece to the call at this place (None: to a new one); its first piece names it."""
+        at = len(self.calls) if at is None else at
+        begun = self.calls.get(at, ToolCall("", name, call_id))
+        self.calls[at] = replace(begun, arguments=begun.arguments + arguments)
+
+    def function(self, at: int | None, piece: Json) -> None:
+        """The same of a piece that is written as by `function_call`."""
+        function = piece.get("function", {})
+        self.call(at, function.get("arguments") or "", function.get("name"), piece.get("id"))
 
 
 class Wire(abc.ABC):
-    """One wire format. What is written here is the event stream (SSE) that most of them share."""
+    """One wire format: its own words as facts, its own shapes as methods. What most of them share is written here.
+
+    `stream` and `whole` get an answer that `complete` has gone over; `hear` is the way back from both.
+    """
 
     content_type = "text/event-stream"
+    streaming = ""
+    """How the paths end whose replies are streamed; empty: a request's body says so."""
+    call_id = "call_{}_{}"
+    """The id of a call, from its request's number and its own."""
+    finishes = Finishes()
+    errors: ClassVar[dict[int, str]] = {
+        400: "invalid_request_error",
+        401: "authentication_error",
+        429: "rate_limit_error",
+        500: "server_error",
+    }
+    """The kinds of errors by status; those of 400 and 500 go for all that have none."""
 
     @abc.abstractmethod
     def stream(self, asked: Asked, answer: Answer, cut: Cut) -> Streamed: ...
@@ -38,131 +85,116 @@ class Wire(abc.ABC):
     def whole(self, asked: Asked, answer: Answer) -> Json: ...
 
     @abc.abstractmethod
+    def hear(self, heard: Heard, payload: Json) -> None:
+        """Add what this event, or this one whole reply, carries."""
+
+    @abc.abstractmethod
+    def counts(self, usage: Usage) -> Json: ...
+
+    def tools(self, asked: Asked) -> list[str]:
+        """Name the tools of a request, first the one that it forces."""
+        choice = asked.body.get("tool_choice")
+        choice = choice.get("value", choice) if isinstance(choice, dict) else choice  # as one provider writes it
+        told = [choice, *(asked.body.get("tools") or ())]
+        names = (each.get("function", each).get("name") for each in told if isinstance(each, dict))
+        return [name for name in names if name]
+
+    def complete(self, asked: Asked, answer: Answer) -> Answer:
+        """Say what a script leaves open: names and ids of calls, the finish in the wire's word, the tokens."""
+        name = next(iter(self.tools(asked)), "answer")
+        calls = [
+            ToolCall(call.arguments, call.name or name, call.id or self.call_id.format(asked.number, n))
+            for n, call in enumerate(answer.calls)
+        ]
+        finish = answer.finish or ("refusal" if answer.refusal is not None else "tool_calls" if calls else "stop")
+        usage = counted(asked, answer) if answer.usage is None else answer.usage
+        return replace(answer, calls=calls, finish=self.finishes._asdict().get(finish, finish), usage=usage)
+
     def read(self, payloads: Iterable[Json]) -> Answer:
         """Give the answer that these events, or this one whole reply, carry."""
+        heard = Heard()
+        for payload in payloads:
+            self.hear(heard, payload)
+        calls = [heard.calls[at] for at in sorted(heard.calls)]
+        return Answer(heard.text, calls, heard.refusal or None, heard.finish, heard.usage)
 
-    @abc.abstractmethod
-    def error(self, status: int, message: str) -> Json: ...
+    def usage(self, answer: Answer) -> Json:
+        """Give the field that tells an answer's tokens, or none."""
+        return {"usage": self.counts(answer.usage)} if answer.usage else {}
 
-    @abc.abstractmethod
-    def takes_tools(self, asked: Asked) -> bool: ...
+    def error(self, status: int, message: str) -> Json:
+        return {"error": {"message": message, "type": self.kind(status), "param": None, "code": None}}
+
+    def kind(self, status: int) -> str:
+        return self.errors.get(status) or self.errors[500 if status >= 500 else 400]
 
     def streams(self, asked: Asked) -> bool:
-        return bool(asked.body.get("stream"))
+        return asked.path.endswith(self.streaming) if self.streaming else bool(asked.body.get("stream"))
 
     def frame(self, payload: Payload) -> bytes:
+        return payload if isinstance(payload, bytes) else self.event(payload)
+
+    def event(self, payload: Json | str) -> bytes:
         """Write one event."""
-        if isinstance(payload, bytes):
-            return payload
-        return f"data: {payload if isinstance(payload, str) else dump(payload)}\n\n".encode()
+        return f"data: {data(payload)}\n\n".encode()
 
     def payloads(self, frames: Iterable[bytes]) -> list[Json]:
-        """Read events; those that are no JSON objects are left out."""
+        """Read events, or one whole reply; what is no JSON object is left out."""
         found = []
         for frame in frames:
-            lines = [
-                line[5:].strip() for line in frame.decode("utf-8", "replace").split("\n") if line.startswith("data:")
-            ]
-            try:
-                found.append(json.loads("\n".join(lines)))
-            except ValueError:
-                continue
+            text = frame.decode("utf-8", "replace")
+            lines = [line[5:].strip() for line in text.split("\n") if line.startswith("data:")]
+            with suppress(ValueError):
+                found.append(json.loads("\n".join(lines) or text))
         return [each for each in found if isinstance(each, dict)]
 
 
 class OpenAIChat(Wire):
     """OpenAI's chat completions, and everything that speaks like them."""
 
+    counts_unasked = False
+
     def stream(self, asked: Asked, answer: Answer, cut: Cut) -> Streamed:
         def event(delta: Json, finish: str | None = None) -> Json:
             choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
-            return {**common, "choices": [choice], **({"usage": None} if with_usage else {})}
+            return {**common, "choices": [choice], **({"usage": None} if usage else {})}
 
-        with_usage = self.counts(asked) and answer.usage is not False
         common = self._common(asked, "chat.completion.chunk")
+        counts = self.counts_unasked or (asked.body.get("stream_options") or {}).get("include_usage")
+        usage = self.usage(answer) if counts else {}
         channels: list[list[Json]] = []
         if answer.text or not (answer.calls or answer.refusal):
-            channels.append([{"content": ""}, *({"content": piece} for piece in cut(answer.text))])
+            channels.append([{"content": piece} for piece in ("", *cut(answer.text))])
         if answer.refusal is not None:
-            channels.append([{"refusal": ""}, *({"refusal": piece} for piece in cut(answer.refusal))])
-        for index, call in enumerate(self._calls(asked, answer)):
-            parts = [{"function": {"arguments": piece}} for piece in cut(call["function"]["arguments"])]
-            head = {**call, "function": {**call["function"], "arguments": ""}}
-            channels.append([{"tool_calls": [{"index": index, **part}]} for part in (head, *parts)])
+            channels.append([{"refusal": piece} for piece in ("", *cut(answer.refusal))])
+        for index, call in enumerate(answer.calls):
+            parts = [function_call(replace(call, arguments="")), *(self.piece(each) for each in cut(call.arguments))]
+            channels.append([{"tool_calls": [{"index": index, **part}]} for part in parts])
         channels[0][0] = {"role": "assistant", "content": None, **channels[0][0]}
-        closing: list[Payload] = [event({}, self._finish(answer))]
-        if with_usage:
-            closing.append({**common, "choices": [], "usage": self._usage(asked, answer)})
+        closing = self.closing(event({}, answer.finish), usage)
         return Streamed([[event(delta) for delta in channel] for channel in channels], [*closing, "[DONE]"])
 
     def whole(self, asked: Asked, answer: Answer) -> Json:
         message: Json = {"role": "assistant", "content": answer.text or None, "refusal": answer.refusal}
         if answer.calls:
-            message["tool_calls"] = self._calls(asked, answer)
+            message["tool_calls"] = [function_call(call) for call in answer.calls]
         elif answer.refusal is None:
             message["content"] = answer.text
-        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": self._finish(answer)}
-        usage = {} if answer.usage is False else {"usage": self._usage(asked, answer)}
-        return {**self._common(asked, "chat.completion"), "choices": [choice], **usage}
+        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": answer.finish}
+        return {**self._common(asked, "chat.completion"), "choices": [choice], **self.usage(answer)}
 
-    def read(self, payloads: Iterable[Json]) -> Answer:
-        text, refused, finish, usage = "", "", None, None
-        calls: dict[int, ToolCall] = {}
-        for payload in payloads:
-            if counts := payload.get("usage"):
-                usage = Usage(counts["prompt_tokens"], counts["completion_tokens"])
-            for choice in payload.get("choices", ()):
-                part = choice.get("delta") or choice.get("message") or {}
-                text += part.get("content") or ""
-                refused += part.get("refusal") or ""
-                finish = choice.get("finish_reason") or finish
-                for place, piece in enumerate(part.get("tool_calls") or ()):
-                    index, function = piece.get("index", place), piece.get("function", {})
-                    call = calls.get(index, ToolCall("", function.get("name"), piece.get("id")))
-                    calls[index] = replace(call, arguments=call.arguments + (function.get("arguments") or ""))
-        return Answer(text, [calls[index] for index in sorted(calls)], refused or None, finish, usage)
+    def hear(self, heard: Heard, payload: Json) -> None:
+        if counts := payload.get("usage"):
+            heard.usage = Usage(counts["prompt_tokens"], counts["completion_tokens"])
+        for choice in payload.get("choices", ()):
+            part = choice.get("delta") or choice.get("message") or {}
+            heard.text += part.get("content") or ""
+            heard.refusal += part.get("refusal") or ""
+            heard.finish = choice.get("finish_reason") or heard.finish
+            for piece in part.get("tool_calls") or ():
+                heard.function(piece.get("index"), piece)
 
-    def error(self, status: int, message: str) -> Json:
-        kinds = {400: "invalid_request_error", 401: "authentication_error", 429: "rate_limit_error"}
-        kind = kinds.get(status, "server_error" if status >= 500 else "invalid_request_error")
-        return {"error": {"message": message, "type": kind, "param": None, "code": None}}
-
-    def takes_tools(self, asked: Asked) -> bool:
-        return bool(asked.body.get("tools"))
-
-    def counts(self, asked: Asked) -> bool:
-        """Say whether a stream ends with its tokens."""
-        return bool((asked.body.get("stream_options") or {}).get("include_usage"))
-
-    def _common(self, asked: Asked, kind: str) -> Json:
-        model = asked.body.get("model", "scripted")
-        return {
-            "id": f"chatcmpl-{asked.number}",
-            "object": kind,
-            "created": 1_700_000_000,
-            "model": model,
-            "system_fingerprint": "fp_scripted",
-        }
-
-    def _calls(self, asked: Asked, answer: Answer) -> list[Json]:
-        choice, offered = asked.body.get("tool_choice"), asked.body.get("tools") or [{}]
-        if isinstance(choice, dict):
-            choice = choice.get("value", choice)  # as one provider writes it
-        wanted = (choice if isinstance(choice, dict) else offered[0]).get("function", {}).get("name", "answer")
-        return [
-            {
-                "id": call.id or f"call_{asked.number}_{index}",
-                "type": "function",
-                "function": {"name": call.name or wanted, "arguments": call.arguments},
-            }
-            for index, call in enumerate(answer.calls)
-        ]
-
-    def _finish(self, answer: Answer) -> str:
-        return answer.finish or ("tool_calls" if answer.calls else "stop")
-
-    def _usage(self, asked: Asked, answer: Answer) -> Json:
-        usage = answer.usage or counted(asked.raw.decode("utf-8", "replace"), answer)
+    def counts(self, usage: Usage) -> Json:
         return {
             "prompt_tokens": usage.input_tokens,
             "completion_tokens": usage.output_tokens,
@@ -171,27 +203,33 @@ class OpenAIChat(Wire):
             "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
         }
 
+    def piece(self, arguments: str) -> Json:
+        """Write what a call goes on with."""
+        return {"function": {"arguments": arguments}}
+
+    def closing(self, last: Json, usage: Json) -> list[Json]:
+        """Give the last chunk, and the one that tells the tokens if they are to be told."""
+        return [last, {**last, "choices": [], **usage}] if usage else [last]
+
+    def _common(self, asked: Asked, kind: str) -> Json:
+        made = {"id": f"chatcmpl-{asked.number}", "object": kind, "created": 1_700_000_000}
+        return {**made, "model": asked.body.get("model", "scripted"), "system_fingerprint": "fp_scripted"}
+
 
 class Counting(OpenAIChat):
-    """The same of those that tell of tokens unasked."""
+    """The same of those that tell of tokens at the end of every stream."""
 
-    def counts(self, asked: Asked) -> bool:
-        del asked  # whatever it says
-        return True
+    counts_unasked = True
 
 
 class Groq(Counting):
     """The same of one that does so under a key of its own."""
 
-    def stream(self, asked: Asked, answer: Answer, cut: Cut) -> Streamed:
-        channels, closing = super().stream(asked, answer, cut)
-        told: list[Payload] = [
-            {**event, "usage": None, "x_groq": {"usage": event["usage"]}}
-            if isinstance(event, dict) and event.get("usage")
-            else event
-            for event in closing
-        ]
-        return Streamed(channels, told)
+    def closing(self, last: Json, usage: Json) -> list[Json]:
+        return super().closing(last, {"x_groq": usage} if usage else {})
+
+    def hear(self, heard: Heard, payload: Json) -> None:
+        super().hear(heard, {**payload, **payload.get("x_groq", {})})
 
 
 WIRES: dict[str, Wire] = {
@@ -211,10 +249,20 @@ def wire_of(path: str, otherwise: Wire | None = None) -> Wire:
     raise LookupError(f"no wire is known for {path!r}; known are {', '.join(WIRES)}")
 
 
-def counted(prompt: str, answer: Answer) -> Usage:
+def counted(asked: Asked, answer: Answer) -> Usage:
     """Count four characters as a token: no provider does, but the numbers are the same in every run."""
+    prompt = asked.raw.decode("utf-8", "replace")
     said = answer.text + (answer.refusal or "") + "".join(call.arguments for call in answer.calls)
     return Usage(1 + len(prompt) // 4, 1 + len(said) // 4)
+
+
+def function_call(call: ToolCall) -> Json:
+    """Write a call as OpenAI does, and others after it."""
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+
+
+def data(payload: Json | str) -> str:
+    return payload if isinstance(payload, str) else dump(payload)
 
 
 def dump(value: Any) -> str:

@@ -2,94 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
-from instructor.testing.replies import Answer, Asked, Json, Payload, ToolCall
-from instructor.testing.wires import WIRES, Cut, Streamed, Wire, counted
+from instructor.testing.replies import Answer, Asked, Json
+from instructor.testing.wires import WIRES, Cut, Finishes, Heard, Streamed, Wire, function_call
 from instructor.usage import Usage
 
 
 class Cohere(Wire):
     """Cohere's second version of chat."""
 
+    finishes = Finishes(stop="COMPLETE", tool_calls="TOOL_CALL", refusal="COMPLETE")
+
     def stream(self, asked: Asked, answer: Answer, cut: Cut) -> Streamed:
-        channels: list[list[Payload]] = []
+        def event(kind: str, at: int, **message: Any) -> Json:
+            return {"type": kind, "index": at, **({"delta": {"message": message}} if message else {})}
+
+        channels: list[list[Json]] = []
         if answer.text or not answer.calls:
-            start = _event("content-start", 0, {"content": {"type": "text", "text": ""}})
-            pieces = [_event("content-delta", 0, {"content": {"text": piece}}) for piece in cut(answer.text)]
-            channels.append([start, *pieces, {"type": "content-end", "index": 0}])
-        for at, call in enumerate(self._calls(asked, answer)):
-            head = {**call, "function": {**call["function"], "arguments": ""}}
-            parts = [{"function": {"arguments": piece}} for piece in cut(call["function"]["arguments"])]
-            deltas = [_event("tool-call-delta", at, {"tool_calls": part}) for part in parts]
-            start = _event("tool-call-start", at, {"tool_calls": head})
-            channels.append([start, *deltas, {"type": "tool-call-end", "index": at}])
-        begin: Json = {"type": "message-start", "id": f"message-{asked.number}", "delta": {"message": _NOTHING}}
-        channels[0].insert(0, begin)
-        delta: Json = {"finish_reason": self._finish(answer)}
-        if answer.usage is not False:
-            delta["usage"] = self._usage(asked, answer)
-        return Streamed(channels, [{"type": "message-end", "delta": delta}])
+            pieces = (event("content-delta", 0, content={"text": piece}) for piece in cut(answer.text))
+            start = event("content-start", 0, content={"type": "text", "text": ""})
+            channels.append([start, *pieces, event("content-end", 0)])
+        for at, call in enumerate(answer.calls):
+            parts = ({"function": {"arguments": piece}} for piece in cut(call.arguments))
+            pieces = (event("tool-call-delta", at, tool_calls=part) for part in parts)
+            start = event("tool-call-start", at, tool_calls=function_call(replace(call, arguments="")))
+            channels.append([start, *pieces, event("tool-call-end", at)])
+        nothing = {"role": "assistant", "content": [], "tool_plan": "", "tool_calls": [], "citations": []}
+        channels[0].insert(0, {"type": "message-start", "id": f"message-{asked.number}", "delta": {"message": nothing}})
+        ended = {"finish_reason": answer.finish, **self.usage(answer)}
+        return Streamed(channels, [{"type": "message-end", "delta": ended}])
 
     def whole(self, asked: Asked, answer: Answer) -> Json:
         message: Json = {"role": "assistant"}
         if answer.calls:
-            message["tool_calls"] = self._calls(asked, answer)
+            message["tool_calls"] = [function_call(call) for call in answer.calls]
         if answer.text or not answer.calls:
             message["content"] = [{"type": "text", "text": answer.text}]
-        usage = {} if answer.usage is False else {"usage": self._usage(asked, answer)}
-        return {"id": f"message-{asked.number}", "finish_reason": self._finish(answer), "message": message, **usage}
+        ended = {"finish_reason": answer.finish, "message": message, **self.usage(answer)}
+        return {"id": f"message-{asked.number}", **ended}
 
-    def read(self, payloads: Iterable[Json]) -> Answer:
-        text, finish, usage = "", None, None
-        calls: dict[int, ToolCall] = {}
-        for payload in payloads:
-            delta = payload.get("delta") or payload
-            if counts := (delta.get("usage") or {}).get("tokens"):
-                usage = Usage(counts["input_tokens"], counts["output_tokens"])
-            finish = delta.get("finish_reason", finish)
-            message = delta.get("message") or {}
-            content = message.get("content") or ()
-            text += "".join(part.get("text", "") for part in ([content] if isinstance(content, dict) else content))
-            found = message.get("tool_calls") or ()
-            for place, piece in enumerate([found] if isinstance(found, dict) else found):
-                at, function = payload.get("index", place), piece["function"]
-                call = calls.get(at, ToolCall("", function.get("name"), piece.get("id")))
-                calls[at] = replace(call, arguments=call.arguments + function.get("arguments", ""))
-        return Answer(text, [calls[at] for at in sorted(calls)], None, finish, usage)
+    def hear(self, heard: Heard, payload: Json) -> None:
+        delta = payload.get("delta") or payload
+        if counts := (delta.get("usage") or {}).get("tokens"):
+            heard.usage = Usage(counts["input_tokens"], counts["output_tokens"])
+        heard.finish = delta.get("finish_reason", heard.finish)
+        message = delta.get("message") or {}
+        for part in _listed(message.get("content")):
+            heard.text += part.get("text", "")
+        for piece in _listed(message.get("tool_calls")):
+            heard.function(payload.get("index"), piece)
+
+    def counts(self, usage: Usage) -> Json:
+        tokens = {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens}
+        return {"billed_units": tokens, "tokens": tokens, "cached_tokens": usage.cached_tokens}
 
     def error(self, status: int, message: str) -> Json:
         return {"id": "error", "message": message, "status": status}
 
-    def takes_tools(self, asked: Asked) -> bool:
-        return bool(asked.body.get("tools"))
 
-    def _calls(self, asked: Asked, answer: Answer) -> list[Json]:
-        offered = (asked.body.get("tools") or [{"function": {"name": "answer"}}])[-1]["function"]["name"]
-        return [
-            {
-                "id": call.id or f"call_{asked.number}_{at}",
-                "type": "function",
-                "function": {"name": call.name or offered, "arguments": call.arguments},
-            }
-            for at, call in enumerate(answer.calls)
-        ]
-
-    def _finish(self, answer: Answer) -> str:
-        return answer.finish or ("TOOL_CALL" if answer.calls else "COMPLETE")
-
-    def _usage(self, asked: Asked, answer: Answer) -> Json:
-        usage = answer.usage or counted(asked.raw.decode("utf-8", "replace"), answer)
-        counts = {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens}
-        return {"billed_units": counts, "tokens": counts, "cached_tokens": usage.cached_tokens}
-
-
-_NOTHING: Json = {"role": "assistant", "content": [], "tool_plan": "", "tool_calls": [], "citations": []}
-
-
-def _event(kind: str, at: int, message: Json) -> Json:
-    return {"type": kind, "index": at, "delta": {"message": message}}
+def _listed(value: Json | list[Json] | None) -> list[Json]:
+    return [value] if isinstance(value, dict) else value or []
 
 
 WIRES[r"/v2/chat$"] = Cohere()

@@ -3,81 +3,50 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from contextlib import suppress
+from typing import ClassVar
 
-from instructor.testing.replies import Answer, Asked, Json, Payload, ToolCall
-from instructor.testing.wires import WIRES, Cut, Streamed, Wire, counted, dump
+from instructor.testing.replies import Answer, Asked, Json
+from instructor.testing.wires import WIRES, Cut, Finishes, Heard, Streamed, Wire, dump
 from instructor.usage import Usage
-
-_STATUS = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 429: "RESOURCE_EXHAUSTED"}
 
 
 class Google(Wire):
     """`generateContent` and `streamGenerateContent`, of the Gemini API and of Vertex AI."""
 
-    def streams(self, asked: Asked) -> bool:
-        return asked.path.endswith(":streamGenerateContent")
+    streaming = ":streamGenerateContent"
+    call_id = ""
+    finishes = Finishes(stop="STOP", tool_calls="STOP", refusal="STOP")
+    errors: ClassVar[dict[int, str]] = {
+        400: "INVALID_ARGUMENT",
+        401: "UNAUTHENTICATED",
+        403: "PERMISSION_DENIED",
+        429: "RESOURCE_EXHAUSTED",
+        500: "INTERNAL",
+    }
 
     def stream(self, asked: Asked, answer: Answer, cut: Cut) -> Streamed:
-        channels: list[list[Payload]] = []
-        if answer.text:
-            channels.append([self._event(asked, [{"text": piece}]) for piece in cut(answer.text)])
-        calls: list[list[Payload]] = [[self._event(asked, [part])] for part in self._calls(asked, answer)]
-        channels += calls
-        return Streamed(channels or [[]], [self._event(asked, [{"text": ""}], answer)])
+        parts = [[{"text": piece} for piece in cut(answer.text)], *([part] for part in _calls(answer))]
+        channels = [[self._event(asked, [part]) for part in channel] for channel in parts]
+        return Streamed(channels, [self._event(asked, [{"text": ""}], answer)])
 
     def whole(self, asked: Asked, answer: Answer) -> Json:
         text = [{"text": answer.text}] if answer.text else []
-        return self._event(asked, [*text, *self._calls(asked, answer)], answer)
+        return self._event(asked, [*text, *_calls(answer)], answer)
 
-    def read(self, payloads: Iterable[Json]) -> Answer:
-        text, calls, refused, finish, usage = "", list[ToolCall](), None, None, None
-        for payload in payloads:
-            if counts := payload.get("usageMetadata"):
-                thoughts = counts.get("thoughtsTokenCount", 0)
-                usage = Usage(counts["promptTokenCount"], counts["candidatesTokenCount"] + thoughts)
-            refused = payload.get("promptFeedback", {}).get("blockReasonMessage", refused)
-            for candidate in payload.get("candidates", ()):
-                finish = candidate.get("finishReason", finish)
-                for part in candidate.get("content", {}).get("parts", ()):
-                    text += part.get("text", "")
-                    if call := part.get("functionCall"):
-                        calls.append(ToolCall(dump(call["args"]), call["name"]))
-        return Answer(text, calls, refused, finish, usage)
+    def hear(self, heard: Heard, payload: Json) -> None:
+        if counts := payload.get("usageMetadata"):
+            thoughts = counts.get("thoughtsTokenCount", 0)
+            heard.usage = Usage(counts["promptTokenCount"], counts["candidatesTokenCount"] + thoughts)
+        heard.refusal += payload.get("promptFeedback", {}).get("blockReasonMessage", "")
+        for candidate in payload.get("candidates", ()):
+            heard.finish = candidate.get("finishReason", heard.finish)
+            for part in candidate.get("content", {}).get("parts", ()):
+                heard.text += part.get("text", "")
+                if call := part.get("functionCall"):
+                    heard.call(None, dump(call["args"]), call["name"], part.get("thoughtSignature"))
 
-    def error(self, status: int, message: str) -> Json:
-        named = _STATUS.get(status, "INTERNAL" if status >= 500 else "INVALID_ARGUMENT")
-        return {"error": {"code": status, "message": message, "status": named}}
-
-    def takes_tools(self, asked: Asked) -> bool:
-        return bool(asked.body.get("tools"))
-
-    def _event(self, asked: Asked, parts: list[Json], last: Answer | None = None) -> Json:
-        """Write one event; `last` is the answer that it ends."""
-        event: Json = {"responseId": f"response-{asked.number}", "modelVersion": "scripted"}
-        if last is not None and last.usage is not False:
-            event["usageMetadata"] = self._usage(asked, last)
-        if last is not None and last.refusal is not None:
-            return {**event, "promptFeedback": {"blockReason": "SAFETY", "blockReasonMessage": last.refusal}}
-        candidate: Json = {"content": {"role": "model", "parts": parts}, "index": 0}
-        return {**event, "candidates": [{**candidate, **({"finishReason": last.finish or "STOP"} if last else {})}]}
-
-    def _calls(self, asked: Asked, answer: Answer) -> list[Json]:
-        tools = [each for tool in asked.body.get("tools") or () for each in tool.get("functionDeclarations", ())]
-        config = (asked.body.get("toolConfig") or {}).get("functionCallingConfig", {})
-        wanted = [*config.get("allowedFunctionNames", ()), *(tool["name"] for tool in tools), "answer"][0]
-        parts: list[Json] = []
-        for call in answer.calls:
-            try:
-                arguments = json.loads(call.arguments)
-            except ValueError:  # a call that was cut never comes
-                continue
-            part: Json = {"functionCall": {"name": call.name or wanted, "args": arguments}}
-            parts.append({**part, "thoughtSignature": call.id} if call.id else part)
-        return parts
-
-    def _usage(self, asked: Asked, answer: Answer) -> Json:
-        usage = answer.usage or counted(asked.raw.decode("utf-8", "replace"), answer)
+    def counts(self, usage: Usage) -> Json:
         return {
             "promptTokenCount": usage.input_tokens,
             "candidatesTokenCount": usage.output_tokens - usage.reasoning_tokens,
@@ -85,6 +54,36 @@ class Google(Wire):
             "cachedContentTokenCount": usage.cached_tokens,
             "totalTokenCount": usage.total_tokens,
         }
+
+    def error(self, status: int, message: str) -> Json:
+        return {"error": {"code": status, "message": message, "status": self.kind(status)}}
+
+    def tools(self, asked: Asked) -> list[str]:
+        forced = (asked.body.get("toolConfig") or {}).get("functionCallingConfig", {}).get("allowedFunctionNames", ())
+        offered = [each for tool in asked.body.get("tools") or () for each in tool.get("functionDeclarations", ())]
+        return [*forced, *(each["name"] for each in offered)]
+
+    def _event(self, asked: Asked, parts: list[Json], last: Answer | None = None) -> Json:
+        """Write one event; `last` is the answer that it ends."""
+        event: Json = {"responseId": f"response-{asked.number}", "modelVersion": "scripted"}
+        candidate: Json = {"content": {"role": "model", "parts": parts}, "index": 0}
+        if last is not None:
+            candidate["finishReason"] = last.finish
+            if last.usage:
+                event["usageMetadata"] = self.counts(last.usage)
+            if last.refusal is not None:
+                return {**event, "promptFeedback": {"blockReason": "SAFETY", "blockReasonMessage": last.refusal}}
+        return {**event, "candidates": [candidate]}
+
+
+def _calls(answer: Answer) -> list[Json]:
+    """Write calls; one that was cut never comes."""
+    parts: list[Json] = []
+    for call in answer.calls:
+        with suppress(ValueError):
+            part = {"functionCall": {"name": call.name, "args": json.loads(call.arguments)}}
+            parts.append({**part, "thoughtSignature": call.id} if call.id else part)
+    return parts
 
 
 WIRES[r":(streamG|g)enerateContent$"] = Google()

@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from instructor.testing.replies import Answer, Asked, Json
-from instructor.testing.wires import WIRES, Cut, OpenAIChat, Streamed
+from instructor.testing.replies import Json
+from instructor.testing.wires import WIRES, Counting
 
 
-class Mistral(OpenAIChat):
+class Mistral(Counting):
     """Mistral's chat completions, on a server whose address ends in `/mistral`."""
 
-    def stream(self, asked: Asked, answer: Answer, cut: Cut) -> Streamed:
-        counting = replace(asked, body={**asked.body, "stream_options": {"include_usage": True}})
-        streamed = super().stream(counting, answer, cut)
-        for channel in streamed.channels:
-            for event in channel:
-                _name_calls(event)
-        closing = [event for event in streamed.closing if isinstance(event, dict)]
-        last = {**closing[0], "usage": closing[-1].get("usage")}  # its last chunk ends the reply and counts it
-        return Streamed(streamed.channels, [last, "[DONE]"])
+    def piece(self, arguments: str) -> Json:
+        return {"function": {"arguments": arguments, "name": ""}}
 
-
-def _name_calls(event: object) -> None:
-    calls: list[Json] = event["choices"][0]["delta"].get("tool_calls", []) if isinstance(event, dict) else []
-    for call in calls:
-        call["function"].setdefault("name", "")
+    def closing(self, last: Json, usage: Json) -> list[Json]:
+        return [{**last, **usage}]
 
 
 WIRES[r"^/mistral/v1/chat/completions$"] = Mistral()
