@@ -35,8 +35,8 @@ class Parley(Language):
         said = [{"speaker": "user", "words": message["content"]} for message in messages if message["content"]]
         return [*before, *forms, *said]
 
-    def tool(self, tool: Tool, mode: Mode) -> Json:
-        del mode  # there is one
+    def tool(self, tool: Tool, strict: bool) -> Json:
+        del strict  # no form is
         return {"title": tool.name, "help": tool.description, "fields": tool.schema}
 
     def ask_by_tool(self, body: Json, call: Call, tools: Sequence[Json]) -> None:

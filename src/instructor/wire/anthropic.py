@@ -66,11 +66,9 @@ class Anthropic(Blocks):
         told = {"type": "tool_result", "tool_use_id": call.id, "content": content}
         return {**told, "is_error": True} if is_error else told
 
-    def tool(self, tool: Tool, mode: Mode) -> Json:
+    def tool(self, tool: Tool, strict: bool) -> Json:
         told: Json = {"name": tool.name, "description": tool.description, "input_schema": tool.schema}
-        if mode is not Mode.TOOLS_STRICT:
-            return told
-        return {**told, "input_schema": self.strict(tool, mode), "strict": True}
+        return {**told, "strict": True} if strict else told
 
     def choice(self, body: Json, call: Call) -> Json:
         """Force the tool, but where the model is to think first: the wire refuses both at once."""

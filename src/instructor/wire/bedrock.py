@@ -82,11 +82,9 @@ class Bedrock(Blocks):
         told = {"toolUseId": call.id, "content": self.blocks(content)}
         return {"toolResult": {**told, "status": "error"} if is_error else told}
 
-    def tool(self, tool: Tool, mode: Mode) -> Json:
+    def tool(self, tool: Tool, strict: bool) -> Json:
         spec: Json = {"name": tool.name, "description": tool.description, "inputSchema": {"json": tool.schema}}
-        if mode is Mode.TOOLS_STRICT:
-            spec |= {"inputSchema": {"json": self.strict(tool, mode)}, "strict": True}
-        return {"toolSpec": spec}
+        return {"toolSpec": {**spec, "strict": True} if strict else spec}
 
     def ask_by_tool(self, body: Json, call: Call, tools: Sequence[Json]) -> None:
         """Force the tool, but where the model is to think first: models refuse both at once."""

@@ -96,8 +96,8 @@ class Google(Blocks):
     def result(self, call: ToolCall, content: Any, is_error: bool) -> Json:
         return {"functionResponse": {"name": call.name, "response": {"error" if is_error else "result": content}}}
 
-    def tool(self, tool: Tool, mode: Mode) -> Json:
-        del mode
+    def tool(self, tool: Tool, strict: bool) -> Json:
+        del strict
         told = {"name": tool.name, "description": tool.description}
         return {**told, "parameters_json_schema": self.fitted(tool.schema)}
 

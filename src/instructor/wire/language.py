@@ -83,7 +83,8 @@ class Language(abc.ABC):
         """Write messages after those that are written already."""
 
     @abc.abstractmethod
-    def tool(self, tool: Tool, mode: Mode) -> Json: ...
+    def tool(self, tool: Tool, strict: bool) -> Json:
+        """Write a tool; its schema is in its strict form already where it is to be held to it."""
 
     @abc.abstractmethod
     def whole(self, wire: Json) -> Sequence[Delta]:
@@ -110,7 +111,9 @@ class Language(abc.ABC):
                 raise ConfigurationError(
                     f"tools= has a tool called {min(taken)!r}, which is the answer's own: rename it."
                 )
-            self.ask_by_tool(body, call, [self.tool(tool, mode) for tool in call.output.tools])
+            strict, tools = mode is Mode.TOOLS_STRICT, call.output.tools
+            told = [tool._replace(schema=self.strict(tool, mode)) for tool in tools] if strict else tools
+            self.ask_by_tool(body, call, [self.tool(tool, strict) for tool in told])
         elif mode is not Mode.MD_JSON:
             self.ask_for_json(body, call)
         return Request(self.streamed(body) if call.stream and self.says_stream else body, call.stream)

@@ -67,11 +67,9 @@ class OpenAIChat(Language):
         """Write messages as they are, for this is the form that they have; a text among parts becomes one."""
         return [*before, *map(_spelled, messages)]
 
-    def tool(self, tool: Tool, mode: Mode) -> Json:
+    def tool(self, tool: Tool, strict: bool) -> Json:
         function: Json = {"name": tool.name, "description": tool.description, "parameters": tool.schema}
-        if mode is Mode.TOOLS_STRICT:
-            function |= {"parameters": self.strict(tool, mode), "strict": True}
-        return {"type": "function", "function": function}
+        return {"type": "function", "function": {**function, "strict": True} if strict else function}
 
     def choice(self, body: Json, call: Call) -> Any:
         """Force the tool, where there is one."""

@@ -52,9 +52,9 @@ class OpenAIResponses(Language):
         """Write messages as items: a chat's tool calls and their results are items of their own."""
         return [*before, *(item for message in messages for item in _items(message))]
 
-    def tool(self, tool: Tool, mode: Mode) -> Json:
+    def tool(self, tool: Tool, strict: bool) -> Json:
         """Write a tool; the wire takes one for strict unless it is told otherwise."""
-        del mode
+        del strict
         closed = fit(tool.schema, OPENAI).schema
         told = {"type": "function", "name": tool.name, "description": tool.description}
         return {**told, "parameters": tool.schema if closed is None else closed, "strict": closed is not None}

@@ -62,9 +62,9 @@ class XAI(Language):
         """Write messages; what one has beside role, content and calls stays."""
         return [*before, *map(_turn, messages)]
 
-    def tool(self, tool: Tool, mode: Mode) -> Json:
+    def tool(self, tool: Tool, strict: bool) -> Json:
         """Write a tool: all are strict here, as far as they can be."""
-        del mode
+        del strict
         return _tool(tool.name, tool.description, self.fitted(tool.schema))
 
     def choice(self, body: Json, call: Call) -> Any:
