@@ -179,10 +179,11 @@ class Caller:
 
 
 def _finished(values: list[Any], plan: _Plan) -> Any:
-    ledger = plan.ledger
-    if plan.output.many and not plan.extraction.replaced:
-        return ListResponse(values, ledger.raw, ledger.report.usage, ledger.report)
-    return attach(values[-1], raw_response=ledger.raw, total_usage=ledger.report.usage, report=ledger.report)
+    ledger, replaced = plan.ledger, plan.extraction.replaced
+    value = values if plan.output.many and not replaced else values[-1]
+    if type(value) is list and not replaced:
+        return ListResponse(value, ledger.raw, ledger.report.usage, ledger.report)
+    return attach(value, raw_response=ledger.raw, total_usage=ledger.report.usage, report=ledger.report)
 
 
 def _growing(response_model: Any) -> Output:

@@ -9,7 +9,10 @@ import collections.abc
 import inspect
 import typing
 from functools import lru_cache
-from typing import Annotated, Any, get_args, get_origin
+from typing import Any, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+from typing_extensions import Doc
 
 from instructor.engine.ports import Output
 from instructor.exceptions import ConfigurationError
@@ -18,15 +21,8 @@ from instructor.output.many import Many, Segmentation
 from instructor.output.one import One
 from instructor.output.parallel import Parallel
 from instructor.output.partial import Partial
+from instructor.output.spelling import LISTS, bared, readable
 
-_LISTS = (
-    list,
-    collections.abc.Iterable,
-    collections.abc.Collection,
-    collections.abc.Sequence,
-    collections.abc.MutableSequence,
-)
-"""What a list of items may be called: `list`, and what is no more than a promise that a list keeps."""
 _KEPT = 512
 """Shapes kept: enough for a program's own models, and a bound for programs that make a model for each call."""
 
@@ -45,6 +41,7 @@ def output_for(response_model: Any) -> Output:
 
 def list_for(response_model: Any) -> Output:
     """Give the shape of a list of `response_model`, or of its items where it is a list already."""
+    _check_items(response_model)
     if item_of(response_model) is not None or (
         inspect.isclass(response_model) and issubclass(response_model, Segmentation)
     ):
@@ -61,28 +58,47 @@ def parallel_for(response_model: Any) -> Output:
 def growing_for(response_model: Any) -> Output:
     """Give the shape of a value that is shown while it grows."""
     inner = get_args(response_model)[0] if get_origin(response_model) is Partial else response_model
-    if get_origin(inner) in _LISTS:  # of Iterable, pydantic would make an iterator that validates nothing yet
-        inner = list[get_args(inner)[0]]  # type: ignore[misc]
     return _compiled("growing", inner)
 
 
+def streamed_for(response_model: Any) -> Output:
+    """Give the shape of what comes by a stream: the items of a list, or a value that grows."""
+    _check_items(response_model)
+    output = output_for(response_model)
+    return output if output.many else growing_for(response_model)
+
+
 def item_of(response_model: Any) -> Any:
-    """Give the item type of a list type; None when it is none."""
-    origin = get_origin(response_model)
-    if origin is Annotated:
-        return item_of(get_args(response_model)[0])
-    if origin in _LISTS:
-        return next(iter(get_args(response_model)), None)
-    return None
+    """Give the item type of a list type; None when it is none, or when more is said of the list than what it is."""
+    kind, marks = bared(response_model)
+    return next(iter(get_args(kind)), None) if get_origin(kind) in LISTS and not any(map(_binds, marks)) else None
+
+
+def _check_items(response_model: Any) -> None:
+    """Refuse to hand out the items of a list that is wrong, perhaps, as a whole."""
+    kind, marks = bared(response_model)
+    if get_origin(kind) in LISTS and any(map(_binds, marks)):
+        raise ConfigurationError(
+            f"{response_model!r} binds the list as a whole, and a stream hands out its items before it is whole: "
+            "ask for it without a stream, or for the list alone."
+        )
+
+
+def _binds(mark: Any) -> bool:
+    """Whether what stands beside a type may be more than a description."""
+    if isinstance(mark, FieldInfo):
+        return bool(mark.metadata)
+    return not isinstance(mark, (str, Doc))
 
 
 def _compile(how: str, kind: Any) -> Output:
+    if how == "wrapper":
+        return Many(readable(kind.task_type), kind)
+    kind = readable(kind)
     if how == "many":
         return Many(kind)
     if how == "parallel":
         return Parallel(kind)
-    if how == "wrapper":
-        return Many(kind.task_type, kind)
     return Growing(One(kind)) if how == "growing" else One(kind)
 
 

@@ -15,6 +15,7 @@ from instructor.output import schema as schemas
 from instructor.output.choice import choice_for
 from instructor.output.judging import judged
 from instructor.output.lone import KEY, Lone
+from instructor.output.spelling import readable
 from instructor.text.items import Items
 from instructor.text.last import LastList
 from instructor.text.waiting import Slice
@@ -32,7 +33,8 @@ def IterableModel(subtask_class: Any, name: str | None = None, description: str 
     As a response model it gives the list itself. `name` stands for T's own, `description` for the docstring.
     """
     told = name or schemas.name_of(subtask_class)
-    tasks = (list[subtask_class], Field(repr=False, description=prompts.tasks(told)))
+    item: Any = readable(subtask_class)
+    tasks: Any = (list[item], Field(repr=False, description=prompts.tasks(told)))
     doc = description or prompts.segmentation(told)
     model = create_model(schemas.legal(f"Iterable{told}"), __base__=Segmentation, __doc__=doc, tasks=tasks)
     model.task_type = subtask_class
