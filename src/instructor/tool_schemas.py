@@ -43,7 +43,7 @@ def generate_gemini_schema(model: Any) -> Json:
 
 
 def _tool(dialect: Language, model: Any) -> Json:
-    return deepcopy(dialect.tool(output_for(model).tools[0], Mode.TOOLS))  # the kept one is not for changing
+    return deepcopy(dialect.tool(output_for(model).tools[0], strict=False))  # the kept one is not for changing
 
 
 class _OfClass:

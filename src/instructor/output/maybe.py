@@ -16,9 +16,9 @@ T = TypeVar("T")
 class Possible(BaseModel, Generic[T]):
     """A `T`, or a message that says why there is none. It is true where there is one."""
 
-    result: T | None = Field(None, description=prompts.MAYBE_RESULT)
-    error: bool = Field(False, description=prompts.MAYBE_ERROR)
-    message: str | None = Field(None, description=prompts.MAYBE_MESSAGE)
+    result: T | None = Field(default=None, description=prompts.MAYBE_RESULT)
+    error: bool = Field(default=False, description=prompts.MAYBE_ERROR)
+    message: str | None = Field(default=None, description=prompts.MAYBE_MESSAGE)
 
     def __bool__(self) -> bool:
         return self.result is not None
