@@ -6,7 +6,7 @@ Everything that can be wrong with the arguments is found here, before any reques
 from __future__ import annotations
 
 import warnings
-from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple, get_args
@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from tenacity import AsyncRetrying, BaseRetrying, Retrying, retry_if_exception_type, stop_after_attempt
 
 from instructor.engine.call import Call
-from instructor.engine.drive import adrive, drive
+from instructor.engine.drive import AsyncValues, Values, WayOut, adrive, drive
 from instructor.engine.flow import Extraction
 from instructor.engine.ledger import Ledger
 from instructor.engine.policy import RETRYABLE, OnInvalid, Policy
@@ -41,11 +41,11 @@ class _Plan(NamedTuple):
     extraction: Extraction
     ledger: Ledger
 
-    def drive(self, transport: Transport) -> Generator[Any, None, None]:
-        return drive(self.extraction.run(), transport, self.extraction.farewell())
+    def drive(self, transport: Transport, way_out: WayOut) -> Values:
+        return drive(self.extraction.run(), transport, way_out, self.extraction.farewell())
 
-    def adrive(self, transport: AsyncTransport) -> AsyncGenerator[Any, None]:
-        return adrive(self.extraction.run(), transport, self.extraction.farewell())
+    def adrive(self, transport: AsyncTransport, way_out: WayOut) -> AsyncValues:
+        return adrive(self.extraction.run(), transport, way_out, self.extraction.farewell())
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +104,18 @@ class Caller:
         return await self._avalue(plan), plan.ledger.raw
 
     def _value(self, plan: _Plan) -> Any:
-        return _finished(list(plan.drive(self.transport)), plan)
+        return _finished(list(plan.drive(self.transport, WayOut())), plan)
 
     async def _avalue(self, plan: _Plan) -> Any:
-        return _finished([value async for value in plan.adrive(self.transport)], plan)
+        return _finished([value async for value in plan.adrive(self.transport, WayOut())], plan)
 
     def _stream(self, plan: _Plan) -> Stream[Any]:
-        return Stream(plan.drive(self.transport), plan.ledger)
+        way_out = WayOut()
+        return Stream(plan.drive(self.transport, way_out), plan.ledger, way_out)
 
     def _astream(self, plan: _Plan) -> AsyncStream[Any]:
-        return AsyncStream(plan.adrive(self.transport), plan.ledger)
+        way_out = WayOut()
+        return AsyncStream(plan.adrive(self.transport, way_out), plan.ledger, way_out)
 
     def _plan(self, output: Output, messages: Any, arguments: Mapping[str, Any], *, stream: bool = False) -> _Plan:
         given = self._given(arguments)

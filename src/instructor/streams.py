@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Generator, Iterator
-from types import TracebackType
-from typing import Any, Generic, TypeVar
+from types import AsyncGeneratorType, TracebackType
+from typing import Any, Generic, TypeVar, cast
 
 from typing_extensions import Self
 
+from instructor.engine.drive import WayOut
 from instructor.engine.ledger import Ledger
 from instructor.report import Report
 
@@ -17,8 +18,8 @@ T = TypeVar("T")
 class _Told:
     """What both kinds of stream tell of themselves."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+    def __init__(self, ledger: Ledger, way_out: WayOut) -> None:
+        self._ledger, self._way_out = ledger, way_out
 
     @property
     def report(self) -> Report:
@@ -45,8 +46,8 @@ class Stream(_Told, Generic[T]):
     A `for` loop that is left closes it too. To take some values and go on later, take them with `next(stream)`.
     """
 
-    def __init__(self, values: Generator[T, None, None], ledger: Ledger) -> None:
-        super().__init__(ledger)
+    def __init__(self, values: Generator[T, None, None], ledger: Ledger, way_out: WayOut) -> None:
+        super().__init__(ledger, way_out)
         self._values = values
 
     def __iter__(self) -> Iterator[T]:
@@ -56,8 +57,14 @@ class Stream(_Told, Generic[T]):
         return next(self._values)
 
     def close(self) -> None:
-        """Close the connection at once. What was delivered stays in the report."""
-        self._values.close()
+        """Close the connection at once, also while another thread reads: there the stream just ends.
+
+        What was delivered stays in the report.
+        """
+        try:
+            self._values.close()
+        except ValueError:  # it is being read
+            self._way_out.take()
 
     def __enter__(self) -> Self:
         return self
@@ -69,9 +76,9 @@ class Stream(_Told, Generic[T]):
 class AsyncStream(_Told, Generic[T]):
     """The same, for `async for`, `async with` and `await anext(stream)`."""
 
-    def __init__(self, values: AsyncGenerator[T, None], ledger: Ledger) -> None:
-        super().__init__(ledger)
-        self._values = values
+    def __init__(self, values: AsyncGenerator[T, None], ledger: Ledger, way_out: WayOut) -> None:
+        super().__init__(ledger, way_out)
+        self._values = cast("AsyncGeneratorType[T, None]", values)
 
     async def __aiter__(self) -> AsyncIterator[T]:
         try:
@@ -84,8 +91,14 @@ class AsyncStream(_Told, Generic[T]):
         return self._values.__anext__()
 
     async def aclose(self) -> None:
-        """Close the connection at once. What was delivered stays in the report."""
-        await self._values.aclose()
+        """Close the connection at once, also while another task reads: there the stream just ends.
+
+        What was delivered stays in the report.
+        """
+        if self._values.ag_running:
+            await self._way_out.atake()
+        else:
+            await self._values.aclose()
 
     async def __aenter__(self) -> Self:
         return self

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import itertools
-from collections.abc import Awaitable, Callable, Iterator
+import threading
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from persons import Person, ids, people, stream_of, taken
 
-from colours import Colour
+import instructor
+from colours import Colour, asking
 from instructor.exceptions import InstructorRetryException
 from instructor.testing import Gate, Scripted, tools
 
@@ -257,3 +260,115 @@ async def test_asynchronous_hooks_are_awaited() -> None:
         *(asked, answered, "item:good"),  # which item an answer is for is known at its end
         "stream:end",
     ]
+
+
+# By somebody else: a button in a window, a watcher of time, a hook.
+
+
+class Seen(list[Any]):
+    """A list that tells when it has so many."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self._count, self.enough = count, threading.Event()
+
+    def append(self, item: Any) -> None:
+        super().append(item)
+        if len(self) == self._count:
+            self.enough.set()
+
+    def extend(self, items: Iterable[Any]) -> None:
+        for item in items:
+            self.append(item)
+
+
+def read_elsewhere(colour: Colour, stream: Any, into: list[Any]) -> asyncio.Task[None]:
+    """Collect a stream in another task, or in another thread."""
+    reading = colour.collect(stream, into)
+    return asyncio.ensure_future(reading if colour.awaiting else asyncio.to_thread(asyncio.run, reading))
+
+
+@pytest.mark.parametrize("count", [0, 2])
+async def test_leaving_while_another_reads(colour: Colour, count: int, capfd: pytest.CaptureFixture[str]) -> None:
+    ended: list[Any] = []
+    found = Seen(count)
+    gate = Gate()
+    at = 1 + len(people(1, 2)) if count else 2
+    with Scripted([tools(people(1, 2, 3), chunk=1, wait_after=at, gate=gate)]) as server:
+        client = colour.client(server)
+        client.on("stream:end", ended.append)
+        stream = client.create_iterable([{"role": "user", "content": "Extract."}], Person, model="any")
+        reading = read_elsewhere(colour, stream, found)
+        await colour.off_loop(gate.reached)
+        if count:
+            await colour.off_loop(found.enough.wait)
+        await colour.close(stream)
+        await colour.off_loop(server.wait_closed)
+        await reading
+        await colour.close(stream)
+        assert await colour.items(stream) == []
+        gate.open()
+    assert ended == [stream.report]
+    assert ids(found) == [1, 2][:count]
+    assert (stream.report.good, stream.report.attempts, stream.report.complete) == (count, 1, False)
+    assert capfd.readouterr() == ("", "")
+
+
+async def test_a_stream_of_the_sdks_objects_is_left_too(colour: Colour, capfd: pytest.CaptureFixture[str]) -> None:
+    found: list[Any] = []
+    gate = Gate()
+    with Scripted([tools(people(1, 2, 3), chunk=1, wait_after=30, gate=gate)]) as server:
+        sdk = colour.sdk(server)
+        sdk.chat.completions.create = functools.partial(sdk.chat.completions.create)  # as a tracing tool would
+        stream = instructor.from_openai(sdk).create_iterable(response_model=Person, **asking())
+        reading = read_elsewhere(colour, stream, found)
+        await colour.off_loop(gate.reached)
+        await colour.close(stream)
+        gate.open()  # what the SDK reads in another thread ends with the next event
+        await reading
+        await colour.off_loop(server.wait_closed)
+    assert len(server.requests) == 1
+    assert len(found) <= 2
+    assert capfd.readouterr() == ("", "")
+
+
+async def test_who_left_while_it_was_opened_asks_no_more(colour: Colour) -> None:
+    gate = Gate()
+    with Scripted([tools(people(1), wait_after=0, gate=gate), tools(people(2))]) as server:
+        stream = stream_of(colour, server)
+        found: list[Any] = []
+        reading = read_elsewhere(colour, stream, found)
+        await colour.off_loop(gate.reached)
+        await colour.close(stream)
+        gate.open()
+        await reading
+        await colour.off_loop(server.wait_closed)
+    assert (found, len(server.requests)) == ([], 1)
+
+
+async def test_leaving_between_two_requests(colour: Colour) -> None:
+    with Scripted([tools(people(1, 2), finish="length"), tools(people(3))]) as server:
+        client = colour.client(server)
+        stream = client.create_iterable(response_model=Person, **asking())
+
+        async def leave(_: Any) -> None:
+            await stream.aclose()
+
+        client.on("stream:continue", leave if colour.awaiting else lambda _: stream.close())
+        assert ids(await colour.items(stream)) == [1, 2]
+    assert len(server.requests) == 1
+    assert not stream.report.complete
+
+
+async def test_a_hook_may_leave(colour: Colour) -> None:
+    with held() as (server, gate):
+        client = colour.client(server)
+        stream = client.create_iterable(response_model=Person, **asking())
+
+        async def leave(*_: Any) -> None:
+            await stream.aclose()
+
+        client.on("item:good", leave if colour.awaiting else lambda *_: stream.close())
+        assert await colour.items(stream) == []  # before the item was handed out
+        await colour.off_loop(server.wait_closed)
+        gate.open()

@@ -177,6 +177,12 @@ class Connection(Protocol):
     def close(self) -> None: ...
 
 
+class Interruptible(Protocol):
+    """A blocking connection whose `read`, in whichever thread, can be made to end at once."""
+
+    def interrupt(self) -> None: ...
+
+
 class AsyncConnection(Protocol):
     @property
     def headers(self) -> Mapping[str, str]: ...

@@ -14,7 +14,8 @@ from instructor.mode import Mode
 from instructor.output import schema as schemas
 from instructor.output.judging import judged
 from instructor.output.one import NO_ARGUMENTS, One
-from instructor.text.items import Items, Slice
+from instructor.text.items import Items
+from instructor.text.waiting import Slice
 
 _NO_KEY = "\0"
 """No key holds a list here: the arguments are the item itself."""

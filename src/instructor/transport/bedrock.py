@@ -78,6 +78,13 @@ class EventConnection:
             return [event]
         return None
 
+    def interrupt(self) -> None:
+        """End a read that another thread is in: it holds the lock that closing needs."""
+        shutdown = getattr(getattr(self._stream, "_raw_stream", None), "shutdown", None)
+        if shutdown is not None:
+            with contextlib.suppress(ValueError, OSError, RuntimeError):  # it has ended already
+                shutdown()
+
     def close(self) -> None:
         self._stream.close()
 
@@ -87,7 +94,6 @@ class AsyncEventConnection:
 
     def __init__(self, response: Json, threads: Executor) -> None:
         self._connection, self._threads = EventConnection(response), threads
-        self._stream = response["stream"]
         self.headers = self._connection.headers
 
     async def read(self) -> list[Json] | None:
@@ -95,11 +101,8 @@ class AsyncEventConnection:
         return events
 
     async def close(self) -> None:
-        """Close the stream, also one that a thread still reads from: it would hold the lock that closing needs."""
-        shutdown = getattr(getattr(self._stream, "_raw_stream", None), "shutdown", None)
-        if shutdown is not None:
-            with contextlib.suppress(ValueError, OSError, RuntimeError):  # it has ended already
-                shutdown()
+        """Close the stream, also one that a thread still reads from."""
+        self._connection.interrupt()
         await _waited(self._threads, self._connection.close)
 
 

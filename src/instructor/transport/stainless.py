@@ -11,6 +11,7 @@ must see the call: it is then made in the ordinary way, and what it gives is rea
 from __future__ import annotations
 
 import inspect
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
@@ -124,6 +125,14 @@ class ByteConnection:
         except Exception as error:
             raise self._doors.sdk_error(error, self._response) from error
         return self._rest() if data is None else self._split(data)
+
+    def interrupt(self) -> None:
+        """End a read that another thread is in: closing its socket would not wake it."""
+        http = self._response.http_response
+        network = http.extensions.get("network_stream")
+        held = network.get_extra_info("socket") if network is not None else None
+        if isinstance(held, socket.socket) and http.http_version != "HTTP/2":  # there other streams share it
+            socket.socket.shutdown(held, socket.SHUT_RDWR)  # of the connection itself, under whatever encrypts it
 
     def close(self) -> None:
         self._manager.__exit__(None, None, None)
