@@ -8,58 +8,90 @@ from __future__ import annotations
 
 import json
 import re
-import types
-from typing import Any, Union, get_args, get_origin
+from collections.abc import Container, Iterator
+from itertools import count
+from typing import Annotated, Any, NamedTuple, get_args, get_origin
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Discriminator, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from instructor.engine.call import Json
 from instructor.output import schema as schemas
+from instructor.output.spelling import UNIONS, bared
 
 _TAGS = ("kind", "item_kind", "kind_of_item")
 
 
+class Member(NamedTuple):
+    """One type of objects that a union holds, with what is said of the union and binds its members, and its schema."""
+
+    kind: Any
+    adapter: TypeAdapter[Any]
+    schema: Json
+
+
 def choice_for(kind: Any) -> Choice | None:
     """Give the choice that a type is; None for what is no union, or one whose members tell themselves apart."""
-    if get_origin(kind) not in (Union, types.UnionType):
-        return None
-    found: dict[str, TypeAdapter[Any]] = {}
-    shapes: list[Json] = []
-    for member in get_args(kind):
+    found: dict[str, Member] = {}
+    for member, marks in _members(kind, ()):
+        if bared(member)[0] is bared(kind)[0]:
+            return None
         adapter = schemas.adapter_for(member)
         shape = schemas.schema_of(adapter)
         if shape.get("type") == "object" and "properties" in shape:
-            found[str(shape.get("title") or schemas.name_of(member))] = adapter
-            shapes.append(shape)
-    if len(found) < 2 or len(found) < len(shapes) or _told_apart(shapes):
+            bound = schemas.adapter_for(Annotated[(member, *marks)]) if marks else adapter
+            found[_free(str(shape.get("title") or schemas.name_of(member)), found)] = Member(member, bound, shape)
+    if len(found) < 2 or _told_apart([member.schema for member in found.values()]):
         return None
-    return Choice(schemas.adapter_for(kind), found, shapes)
+    return Choice(schemas.adapter_for(kind), found)
+
+
+def _members(kind: Any, marks: tuple[Any, ...]) -> Iterator[tuple[Any, tuple[Any, ...]]]:
+    """Give the members of a union and of the unions in it, each with what stands beside those."""
+    inner, here = bared(kind)
+    if get_origin(inner) not in UNIONS or any(map(_discriminates, here)):
+        yield kind, marks
+        return
+    for member in get_args(inner):
+        yield from _members(member, (*here, *marks))
+
+
+def _discriminates(mark: Any) -> bool:
+    return isinstance(mark, Discriminator) or (isinstance(mark, FieldInfo) and mark.discriminator is not None)
+
+
+def _free(name: str, taken: Container[str]) -> str:
+    """Give the name or, where it is another's, the next one that is not: types of two modules may share one."""
+    return next(each for n in count(1) if (each := name if n == 1 else f"{name}_{n}") not in taken)
 
 
 class Choice:
     """A union of objects, told apart by a tag of ours."""
 
-    def __init__(self, adapter: TypeAdapter[Any], members: dict[str, TypeAdapter[Any]], shapes: list[Json]) -> None:
-        self._adapter, self._members = adapter, members
-        taken = {name for shape in shapes for name in shape["properties"]}
-        self.tag = next(tag for tag in (*_TAGS, *(f"kind_{n}" for n in range(len(taken) + 1))) if tag not in taken)
+    def __init__(self, adapter: TypeAdapter[Any], members: dict[str, Member]) -> None:
+        self._adapter, self.members = adapter, members
+        taken = {name for member in members.values() for name in member.schema["properties"]}
+        self.tag = _free(next((tag for tag in _TAGS if tag not in taken), _TAGS[0]), taken)
         self._leading = re.compile(rf'\s*\{{\s*"{self.tag}"\s*:\s*"([^"\\]*)"\s*,?')
-        self._shapes = dict(zip(members, shapes, strict=True))
 
     def tagged(self, schema: Json, defs: Json) -> Json:
-        """Give the union's own schema with the tag in each of its objects; their definitions go to `defs`."""
-        parts = []
-        for part in schema.get("anyOf", ()):
-            name = next((n for n, shape in self._shapes.items() if _same(part, shape, defs)), None)
-            parts.append(part if name is None else self._with_tag(name))
-        return {**schema, "anyOf": parts}
+        """Give the union's own schema with the tag in each of its objects."""
+        parts = list(_parts(schema, defs))
+        objects = [at for at, part in enumerate(parts) if part.get("type") == "object" and "properties" in part]
+        if len(objects) != len(self.members):
+            return schema  # it is written in a way of the user's own
+        for at, name in zip(objects, self.members, strict=True):
+            parts[at] = self._with_tag(name, parts[at])
+        return {**{key: value for key, value in schema.items() if key != "$ref"}, "anyOf": parts}
 
     def validate_json(self, text: str, *, strict: bool | None = None, context: Any = None) -> Any:
         """Validate one answer by its tag."""
         found = self._leading.match(text)
-        if found is not None and found[1] in self._members:  # as it was asked for: the rest stays as the model wrote it
-            return self._members[found[1]].validate_json("{" + text[found.end() :], strict=strict, context=context)
+        if found is not None and found[1] in self.members:  # as it was asked for: the rest stays as the model wrote it
+            return self.members[found[1]].adapter.validate_json(
+                "{" + text[found.end() :], strict=strict, context=context
+            )
         try:
             value = json.loads(text)
         except (ValueError, RecursionError):
@@ -69,30 +101,29 @@ class Choice:
         if self.tag not in value:
             return self._best(text, value, strict, context)
         name = value.pop(self.tag)
-        if name not in self._members:
-            raise self._wrong(f"Input should be one of {', '.join(self._members)}", (self.tag,), name)
-        return self._members[name].validate_json(json.dumps(value), strict=strict, context=context)
+        if name not in self.members:
+            raise self._wrong(f"Input should be one of {', '.join(self.members)}", (self.tag,), name)
+        return self.members[name].adapter.validate_json(json.dumps(value), strict=strict, context=context)
 
     def _best(self, text: str, value: Json, strict: bool | None, context: Any) -> Any:
         """Find the one member that leaves fewer keys unread than every other that is valid."""
         fits: list[tuple[int, Any]] = []
-        for name, adapter in self._members.items():
+        for _, adapter, schema in self.members.values():
             try:
                 fit = adapter.validate_json(text, strict=strict, context=context)
             except ValidationError:
                 continue
-            fits.append((len(value.keys() - self._shapes[name]["properties"].keys()), fit))
+            fits.append((len(value.keys() - schema["properties"].keys()), fit))
         fits.sort(key=lambda fit: fit[0])
         if not fits or (len(fits) > 1 and fits[0][0] == fits[1][0]):
             how = "fits none" if not fits else "fits several"
-            raise self._wrong(f"{self.tag} is missing, and the item {how} of {', '.join(self._members)}", (), value)
+            raise self._wrong(f"{self.tag} is missing, and the item {how} of {', '.join(self.members)}", (), value)
         return fits[0][1]
 
-    def _with_tag(self, name: str) -> Json:
-        shape = {key: value for key, value in self._shapes[name].items() if key != "$defs"}
+    def _with_tag(self, name: str, part: Json) -> Json:
         tag = {"const": name, "type": "string", "description": "Which of the kinds this item is."}
-        properties = {self.tag: tag, **shape["properties"]}
-        return {**shape, "properties": properties, "required": [self.tag, *shape.get("required", ())]}
+        properties = {self.tag: tag, **part["properties"]}
+        return {**part, "properties": properties, "required": [self.tag, *part.get("required", ())]}
 
     def _wrong(self, what: str, where: tuple[str, ...], got: Any) -> ValidationError:
         detail = InitErrorDetails(
@@ -101,9 +132,19 @@ class Choice:
         return ValidationError.from_exception_data("Union", [detail])
 
 
-def _same(part: Json, shape: Json, defs: Json) -> bool:
-    target = defs.get(str(part["$ref"]).rsplit("/", 1)[-1], {}) if "$ref" in part else part
-    return bool(target.get("title") == shape.get("title") and target.get("properties") == shape["properties"])
+def _parts(schema: Json, defs: Json) -> Iterator[Json]:
+    """Give what a union's schema is made of, each part opened up; an alias of a union is a reference to one."""
+    if "anyOf" in schema:
+        for part in schema["anyOf"]:
+            yield from _parts(part, defs)
+        return
+    target = defs.get(str(schema["$ref"]).rsplit("/", 1)[-1], {}) if "$ref" in schema else {}
+    if "anyOf" in target and "title" not in target:  # a model around a union has a title
+        yield from _parts(target, defs)
+    elif target.get("type") == "object":
+        yield {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
+    else:
+        yield schema
 
 
 def _told_apart(shapes: list[Json]) -> bool:
