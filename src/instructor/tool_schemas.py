@@ -16,8 +16,7 @@ from instructor.exceptions import InstructorRetryException
 from instructor.hooks import Hooks
 from instructor.mode import Mode
 from instructor.output import output_for
-from instructor.transport.function import Forms, Function
-from instructor.transport.wirejson import as_wire
+from instructor.transport.function import Function
 from instructor.wire.anthropic import Anthropic
 from instructor.wire.google import Google
 from instructor.wire.language import Language
@@ -78,7 +77,7 @@ class ResponseSchema(BaseModel):
         """
         row = providers.load(getattr(provider, "value", provider))
         chosen = row.mode_for(mode)
-        given = Function(lambda **_: completion, forms=Forms(read=_wire_of))
+        given = Function(lambda **_: completion)
         caller = Caller(None, row.name, chosen, row.wire_for(chosen).dialect, given, False, {}, Hooks())
         arguments = {"max_retries": 0, "context": validation_context, "strict": strict}
         try:
@@ -88,13 +87,6 @@ class ResponseSchema(BaseModel):
                 raise error.__cause__ from None
             raise
         return made
-
-
-def _wire_of(completion: Any) -> Json:
-    """Turn a response into the wire's JSON, whose names are a model's aliases."""
-    if isinstance(completion, BaseModel):
-        completion = completion.model_dump(mode="json", by_alias=True, warnings=False)
-    return as_wire(completion)
 
 
 def response_schema(model: type[ModelT]) -> type[ModelT]:

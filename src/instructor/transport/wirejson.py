@@ -30,7 +30,7 @@ def _plain(value: Any) -> Any:
         return [_plain(part) for part in value]
     dump = getattr(type(value), "model_dump", None)
     if dump is not None:
-        return dump(value, mode="json", warnings=False)
+        return dump(value, mode="json", by_alias=True, warnings=False)  # an alias is the wire's own name
     if hasattr(value, "__dict__"):
         return {key: _plain(part) for key, part in vars(value).items() if not key.startswith("_")}
     return value
