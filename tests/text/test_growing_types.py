@@ -13,6 +13,7 @@ from pydantic import (
     BaseModel,
     Field,
     RootModel,
+    create_model,
 )
 from typing_extensions import NotRequired, TypeAliasType, TypedDict
 
@@ -175,3 +176,39 @@ def test_answers_of_any_type_grow(kind: Any, document: Any, some: Any) -> None:
     assert some in found
     assert found[-1] == One(kind).validate(json.dumps({"content": document} if wrapped else document), strict=True)
     assert type(found[-1]) is not dict or kind is Row
+
+
+class Street(BaseModel):
+    line: str
+
+
+class House(BaseModel):
+    name: str
+    streets: list[Street] = []
+
+
+class Tent(BaseModel):
+    name: str
+
+
+@pytest.mark.parametrize("kind", [House | Tent, Annotated[House | Tent, Field(description="Where.")] | None])
+def test_a_union_is_the_member_that_our_tag_names(kind: Any) -> None:
+    document = {"content": {"kind": "House", "name": "a", "streets": [{"line": "b"}]}}
+    shown = values(kind, document)
+    kinds = [type(value) for value in shown]
+    assert kinds == sorted(kinds, key=lambda kind: kind is not dict)
+    assert [value for value in shown if isinstance(value, dict) and value] == []
+    assert shown[-2] == shown[-1] == House(name="a", streets=[Street(line="b")])
+    assert {type(street) for home in shown if isinstance(home, House) for street in home.streets} == {Street}
+
+
+def test_a_union_without_its_tag_in_front_is_a_dict_until_it_closes() -> None:
+    shown = values(House | Tent, {"content": {"name": "a", "streets": []}})
+    assert {"name": "a", "streets": []} in shown
+    assert shown[-1] == House(name="a")
+
+
+def test_a_tag_that_grows_names_nobody_yet() -> None:
+    other: Any = create_model("House", __module__="elsewhere", name=(str, ...), rooms=(int, 0))
+    shown = values(House | other, {"content": {"kind": "House_2", "name": "a"}})
+    assert {type(value) for value in shown} == {dict, other}

@@ -8,7 +8,7 @@ number or literal comes when it is whole. Field by field:
 - so is a closed container of other things than plain JSON: a `list[date]` holds texts until it is closed;
 - what is constructed holds JSON's own values: the text of a date, a list where a set or tuple is meant;
 - a missing field holds its default, or None where there is none; a missing model an instance with nothing in it;
-- of a union the one member that can be told is shown, otherwise a dict until it is closed;
+- of a union the one member that can be told, by its tag say, is shown, otherwise a dict until it is closed;
 - what a validator of the whole answer makes of a value is seen in the final value only.
 """
 

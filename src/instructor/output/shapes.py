@@ -6,21 +6,20 @@ Compiled once for a response model and kept with its output; a part's shape is c
 from __future__ import annotations
 
 import collections.abc
-import dataclasses
-import types
-from collections.abc import Callable, Iterator, Mapping
-from copy import copy, deepcopy
+from collections.abc import Callable, Mapping
+from copy import copy
 from enum import Enum
-from functools import partial
-from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import AliasChoices, AliasPath, BaseModel, Field, RootModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, RootModel, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
-from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
-from typing_extensions import NotRequired, ReadOnly, Required, get_type_hints, is_typeddict
+from typing_extensions import is_typeddict
 
-from instructor.output.choice import choice_for
+from instructor.exceptions import ConfigurationError
+from instructor.output.choice import Choice, choice_for
+from instructor.output.fields import Slot, bare, is_record, of_dataclass, of_model, of_typed_dict, private
+from instructor.output.spelling import UNIONS
 from instructor.text.snapshot import Plain, Shape
 
 _PLAIN = Plain()
@@ -28,7 +27,6 @@ _JSON = (str, int, bool, type(None), Any, object, list, dict)
 _LISTS = (list, set, frozenset, tuple, collections.abc.Sequence, collections.abc.Iterable, collections.abc.Set)
 _DICTS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
 _SEQUENCES = (tuple, set, frozenset)
-_SHARED = (str, int, float, bool, bytes, type(None), tuple, frozenset, Enum)
 _set = object.__setattr__
 Validate = Callable[..., Any]
 
@@ -42,18 +40,18 @@ class Shapes:
 
     def of(self, kind: Any) -> Shape:
         """Give the shape of a type; what is no container has the plain one."""
-        kind = _bare(kind)
+        kind = bare(kind)
         origin, args = get_origin(kind), get_args(kind)
         known = self._of_class.get(kind) if isinstance(kind, type) and not args else None
         if known is not None:
             return known
-        if _is_record(kind) or _is_record(origin):
+        if is_record(kind) or is_record(origin):
             return self._record(kind, origin or kind)
         if _is_json(kind):
             return _PLAIN
         if origin is Annotated:  # a union with its discriminator
-            return self._union(kind, get_args(_bare(args[0])))
-        if origin is Union or origin is types.UnionType:
+            return self._union(kind, get_args(bare(args[0])))
+        if origin in UNIONS:
             return self._union(kind, args)
         if origin in _LISTS:
             elements = {arg for arg in args if arg is not Ellipsis}
@@ -66,8 +64,8 @@ class Shapes:
 
     def empty(self, kind: Any) -> Any:
         """Make an instance of a model with nothing in it; None for another type, or where it would hold itself."""
-        kind = _bare(kind)
-        if not (isinstance(kind, type) and _is_record(kind)) or is_typeddict(kind) or kind in self._emptied:
+        kind = bare(kind)
+        if not (isinstance(kind, type) and is_record(kind)) or is_typeddict(kind) or kind in self._emptied:
             return None
         if issubclass(kind, RootModel):
             return None
@@ -84,7 +82,7 @@ class Shapes:
         elif issubclass(cls, BaseModel):
             shape = _Model(cls, self)
         elif is_typeddict(cls):
-            shape = _Keyed(kind, list(_keyed(cls)), self)
+            shape = _Keyed(kind, list(of_typed_dict(cls)), self)
         else:
             shape = _Record(kind, cls, self)
         self._of_class[kind] = shape
@@ -92,10 +90,14 @@ class Shapes:
 
     def _union(self, kind: Any, args: tuple[Any, ...]) -> Shape:
         told = [arg for arg in args if not _is_json(arg)]
-        objects = [arg for arg in args if (get_origin(_bare(arg)) or _bare(arg)) in _DICTS]
+        objects = [arg for arg in args if (get_origin(bare(arg)) or bare(arg)) in _DICTS]
         if len(told) == 1 and (objects == told or not objects):
             return self.of(told[0])
-        return _Whole(kind)
+        try:
+            choice = choice_for(kind)
+        except ConfigurationError:  # a member has no schema by itself
+            choice = None
+        return _Tagged(kind, choice, self) if choice else _Whole(kind)
 
 
 class _Each:
@@ -109,7 +111,7 @@ class _Each:
     def of(self, opener: str, /) -> Shape:
         return self if opener == self._opener else _PLAIN
 
-    def child(self, _key: str, /) -> Shape:
+    def child(self, _key: str, _parts: Any, /) -> Shape:
         return self._part
 
     def show(self, parts: Any, /) -> Any:
@@ -148,7 +150,7 @@ class _Whole:
     def of(self, _opener: str, /) -> Shape:
         return self
 
-    def child(self, _key: str, /) -> Shape:
+    def child(self, _key: str, _parts: Any, /) -> Shape:
         return _PLAIN
 
     def show(self, parts: Any, /) -> Any:
@@ -164,8 +166,40 @@ class _Whole:
             return self.show(parts)
 
     def _validator(self) -> Validate:
-        choice = choice_for(self._kind)
-        return choice.validate_json if choice else TypeAdapter(self._kind).validator.validate_json
+        return TypeAdapter(self._kind).validator.validate_json
+
+
+class _Tagged(_Whole):
+    """A union whose members our tag tells apart: shown as the member that the tag names, and never with the tag."""
+
+    def __init__(self, kind: Any, choice: Choice, shapes: Shapes) -> None:
+        super().__init__(kind)
+        self._choice, self._shapes = choice, shapes
+        self._member: Shape | None = None
+
+    def of(self, _opener: str, /) -> Shape:
+        return copy(self)
+
+    def child(self, key: str, parts: Any, /) -> Shape:
+        member = self._told(parts)
+        return member.child(key, parts) if member else _PLAIN
+
+    def show(self, parts: Any, /) -> Any:
+        if type(parts) is not dict or next(iter(parts), None) != self._choice.tag:
+            return parts
+        member = self._told(parts) if len(parts) > 1 else None  # a tag that stands alone may be growing still
+        rest = {key: value for key, value in parts.items() if key != self._choice.tag}
+        return member.show(rest) if member else rest
+
+    def _told(self, parts: Any) -> Shape | None:
+        if self._member is None and type(parts) is dict:
+            name = parts.get(self._choice.tag)
+            member = self._choice.members.get(name) if type(name) is str else None
+            self._member = self._shapes.of(member.kind).of("{") if member else None
+        return self._member
+
+    def _validator(self) -> Validate:
+        return self._choice.validate_json
 
 
 class _Root(_Whole):
@@ -180,8 +214,8 @@ class _Root(_Whole):
         shape._root = self._root.of(opener)
         return shape
 
-    def child(self, key: str, /) -> Shape:
-        return self._root.child(key)
+    def child(self, key: str, parts: Any, /) -> Shape:
+        return self._root.child(key, parts)
 
     def show(self, parts: Any, /) -> Any:
         made = self._cls.__new__(self._cls)
@@ -190,20 +224,10 @@ class _Root(_Whole):
         return made
 
 
-class _Field(NamedTuple):
-    """A field: its type, the keys it is read from, and its default, which `make` gives where it cannot be shared."""
-
-    name: str
-    kind: Any
-    keys: tuple[str, ...]
-    default: Any = None
-    make: Callable[[], Any] | None = None
-
-
 class _Keyed(_Whole):
     """An object with fields, shown as a dict."""
 
-    def __init__(self, kind: Any, fields: list[_Field], shapes: Shapes) -> None:
+    def __init__(self, kind: Any, fields: list[Slot], shapes: Shapes) -> None:
         super().__init__(kind)
         self._shapes = shapes
         self._names = {key: field.name for field in fields for key in field.keys}
@@ -222,7 +246,7 @@ class _Keyed(_Whole):
         shape._missing = {**self._missing, **{name: make() for name, make in self._made}}
         return shape
 
-    def child(self, key: str, /) -> Shape:
+    def child(self, key: str, _parts: Any, /) -> Shape:
         shape = self._children.get(key)
         if shape is None:
             shape = self._children[key] = self._shapes.of(self._kinds.get(key, Any))
@@ -233,7 +257,7 @@ class _Record(_Keyed):
     """A dataclass, shown as its instance."""
 
     def __init__(self, kind: Any, cls: type[Any], shapes: Shapes) -> None:
-        super().__init__(kind, list(_recorded(cls, shapes)), shapes)
+        super().__init__(kind, list(of_dataclass(cls, shapes.empty)), shapes)
         self._cls = cls
 
     def show(self, parts: Any, /) -> Any:
@@ -252,7 +276,7 @@ class _Model(_Keyed):
         config = cls.model_config
         by_name = bool(config.get("populate_by_name") or config.get("validate_by_name"))
         by_alias = config.get("validate_by_alias", True) is not False
-        fields = [_field(name, info, shapes, by_name, by_alias) for name, info in cls.model_fields.items()]
+        fields = [of_model(name, info, shapes.empty, by_name, by_alias) for name, info in cls.model_fields.items()]
         super().__init__(cls, fields, shapes)
         self._cls = cls
         self._extra = config.get("extra") == "allow"
@@ -287,114 +311,21 @@ class _Model(_Keyed):
         return values, given, extra
 
     def _privates(self) -> dict[str, Any]:
-        made = {name: _private(attribute) for name, attribute in self._private.items()}
+        made = {name: private(attribute) for name, attribute in self._private.items()}
         return {name: value for name, value in made.items() if value is not PydanticUndefined}
 
     def _validator(self) -> Validate:
         return self._cls.__pydantic_validator__.validate_json
 
 
-def _field(name: str, info: FieldInfo, shapes: Shapes, by_name: bool = True, by_alias: bool = True) -> _Field:
-    """Read a field of pydantic's. What comes by a path through several keys is not shown before it is validated."""
-    keys = _keys(info.validation_alias) if by_alias else ()
-    if by_name or info.validation_alias is None:
-        keys = (*keys, name)
-    kind: Any = info.annotation
-    if info.discriminator is not None:
-        kind = Annotated[kind, Field(discriminator=info.discriminator)]
-    if info.default_factory is not None:
-        takes_data = info.default_factory_takes_validated_data
-        return _Field(
-            name, kind, keys, make=None if takes_data else lambda: info.get_default(call_default_factory=True)
-        )
-    if info.default is PydanticUndefined:
-        empty = _is_record(_bare(kind)) and not is_typeddict(kind)
-        return _Field(name, kind, keys, make=(lambda: shapes.empty(kind)) if empty else None)
-    shared = isinstance(info.default, _SHARED)
-    return _Field(name, kind, keys, info.default if shared else None, None if shared else info.get_default)
-
-
-def _private(attribute: Any) -> Any:
-    """Give a private attribute's default; the undefined one for what is made of the fields, which are not all there."""
-    if attribute.default_factory is None:
-        return deepcopy(attribute.default)
-    takes_data = getattr(attribute, "default_factory_takes_validated_data", False)
-    return PydanticUndefined if takes_data else attribute.default_factory()
-
-
-def _keys(alias: str | AliasPath | AliasChoices | None) -> tuple[str, ...]:
-    if isinstance(alias, AliasChoices):
-        return tuple(key for choice in alias.choices for key in _keys(choice))
-    if isinstance(alias, AliasPath):
-        return tuple(key for key in alias.path if isinstance(key, str)) if len(alias.path) == 1 else ()
-    return () if alias is None else (alias,)
-
-
-def _recorded(cls: Any, shapes: Shapes) -> Iterator[_Field]:
-    """Read a dataclass, the standard library's or pydantic's."""
-    hints, infos = _hints(cls), getattr(cls, "__pydantic_fields__", {})
-    for field in dataclasses.fields(cls):
-        info = infos.get(field.name) or field.default
-        kind = hints.get(field.name, Any)
-        if isinstance(info, FieldInfo):
-            yield _field(field.name, info, shapes)._replace(kind=kind)
-        elif field.default_factory is not dataclasses.MISSING:
-            yield _Field(field.name, kind, (field.name,), make=field.default_factory)
-        elif field.default is not dataclasses.MISSING:
-            yield _Field(field.name, kind, (field.name,), field.default)
-        else:
-            empty = _is_record(_bare(kind)) and not is_typeddict(kind)
-            yield _Field(field.name, kind, (field.name,), make=partial(shapes.empty, kind) if empty else None)
-
-
-def _keyed(cls: Any) -> Iterator[_Field]:
-    for name, kind in _hints(cls).items():
-        yield _Field(name, kind, (name,))
-
-
-def _hints(cls: Any) -> dict[str, Any]:
-    try:
-        return get_type_hints(cls, include_extras=True)
-    except NameError:  # a class made inside a function, which names another one there
-        return {}
-
-
-def _bare(kind: Any) -> Any:
-    """Take off what says nothing about the shape. A union keeps its discriminator."""
-    while True:
-        origin = get_origin(kind)
-        if origin is Annotated:
-            inner = get_args(kind)[0]
-            if get_origin(_bare(inner)) in (Union, types.UnionType):
-                return kind if kind.__metadata__ else inner
-            kind = inner
-        elif origin in (Required, NotRequired, ReadOnly):
-            kind = get_args(kind)[0]
-        elif hasattr(origin, "__value__"):  # a type alias, of which there are two classes in some versions
-            kind = origin.__value__[get_args(kind)]
-        elif hasattr(kind, "__value__"):
-            kind = kind.__value__
-        elif hasattr(kind, "__supertype__"):
-            kind = kind.__supertype__
-        else:
-            return kind
-
-
-def _is_record(kind: Any) -> bool:
-    """Whether a type has fields: a model, a dataclass, a TypedDict."""
-    if not isinstance(kind, type) or get_origin(kind) is not None:
-        return False
-    return issubclass(kind, BaseModel) or dataclasses.is_dataclass(kind) or is_typeddict(kind)
-
-
 def _is_json(kind: Any) -> bool:
     """Whether validation leaves every value of a type as JSON has it."""
-    kind = _bare(kind)
+    kind = bare(kind)
     origin, args = get_origin(kind), get_args(kind)
     if origin is Annotated:
         return _is_json(args[0])
     if origin is Literal:
         return all(isinstance(arg, (str, int, bool, type(None))) and not isinstance(arg, Enum) for arg in args)
-    if origin in (Union, types.UnionType, list, dict):
+    if origin in (*UNIONS, list, dict):
         return all(map(_is_json, args)) and (origin is not dict or args[0] is str)
     return kind in _JSON

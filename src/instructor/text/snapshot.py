@@ -39,8 +39,8 @@ class Shape(Protocol):
         """Give the shape of one container that this bracket opens here."""
         ...
 
-    def child(self, key: str, /) -> Shape:
-        """Give the shape of what stands under this key, or, in a list, of any element."""
+    def child(self, key: str, parts: Any, /) -> Shape:
+        """Give the shape of what stands under this key, or, in a list, of any element; `parts` came before it."""
         ...
 
     def show(self, parts: Any, /) -> Any:
@@ -60,7 +60,7 @@ class Plain:
     def of(self, _opener: str, /) -> Plain:
         return self
 
-    def child(self, _key: str, /) -> Plain:
+    def child(self, _key: str, _parts: Any, /) -> Plain:
         return self
 
     def show(self, parts: Any, /) -> Any:
@@ -344,7 +344,7 @@ class Snapshot:
             return place + 1
         if (mark == "{" or mark == "[") and len(self._open) < DEEPEST:
             container = self._open[-1]
-            self._enter(container.shape.child(container.key), mark, self._base + place)
+            self._enter(container.shape.child(container.key, container.parts), mark, self._base + place)
             return place + 1
         if mark not in _BEGINS_SCALAR:
             return self._fault(text, place)
