@@ -18,7 +18,7 @@ def schema(schema: dict[str, Any]) -> str:
 
 CODE_BLOCK = "Put the JSON into one ```json code block."
 
-EXTRACT = "Correctly extracted `{name}` with all the required parameters with correct types"
+EXTRACT = "Give one `{name}`, with each required field and every value in its own type."
 
 
 def segmentation(name: str) -> str:
