@@ -23,9 +23,10 @@ from tenacity import (
     wait_fixed,
 )
 
+import instructor
 from colours import Colour, asking
 from instructor import Mode, Usage
-from instructor.exceptions import FailedAttempt, InstructorError, InstructorRetryException
+from instructor.exceptions import FailedAttempt, InstructorError, InstructorRetryException, ModeError, ProviderError
 from instructor.testing import ToolCall, answer, content, error, refusal, tools
 
 
@@ -133,6 +134,60 @@ async def test_errors_can_be_sent_to_another_process(colour: Colour, scripted_se
     again = pickle.loads(pickle.dumps(was))
     assert (type(again), str(again)) == (type(was), str(was))
     assert (again.create_kwargs, again.n_attempts) == (was.create_kwargs, 1)
+
+
+KEY = "sk-secret-0123456789"
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_the_sdks_errors_can_be_sent_too(colour: Colour, scripted_server: Any, streamed: bool) -> None:
+    server = scripted_server([error(429, "Slow down."), error(429, "Slow down.")])
+    client = instructor.from_openai(colour.sdk(server, api_key=KEY))
+    policy = Retrying(stop=stop_after_attempt(2), reraise=True)
+    asks = client.create_partial if streamed else client.create
+    with pytest.raises(openai.RateLimitError) as failed:
+        await (colour.items if streamed else colour.result)(asks(User, **asking(max_retries=policy)))
+    was: Any = failed.value
+    sent = pickle.dumps(was)
+    again: Any = pickle.loads(sent)
+    assert type(again) is type(was)
+    assert type(again) is not openai.RateLimitError
+    assert (str(again), again.status_code, again.body, again.request_id) == (
+        str(was),
+        429,
+        was.body,
+        was.request_id,
+    )
+    assert (again.n_attempts, again.create_kwargs, again.report) == (2, was.create_kwargs, was.report)
+    assert [(each.attempt_number, type(each.exception)) for each in again.failed_attempts] == [
+        (1, type(was)),
+        (2, type(was)),
+    ]
+    assert again.response is None
+    assert KEY.encode() not in sent
+    assert str(pickle.loads(pickle.dumps(again))) == str(was)
+
+
+async def test_what_cannot_be_sent_is_left_out(colour: Colour, scripted_server: Any) -> None:
+    class Own(Exception):
+        def __init__(self, one: int, two: int) -> None:
+            super().__init__(f"{one} and {two}")
+
+    class Picky(BaseModel):
+        name: str
+
+        @field_validator("name")
+        @classmethod
+        def find(cls, name: str) -> str:
+            raise Own(1, 2)
+
+    with pytest.raises(InstructorRetryException) as failed:
+        await colour.create(colour.client(scripted_server([answer({"name": "a"})])), Picky)
+    again = pickle.loads(pickle.dumps(failed.value))
+    assert str(again) == str(failed.value) == "No valid Picky after 1 attempt: 1 and 2"
+    for unlikely in (ModeError("x", "y", ["TOOLS"]), ProviderError("y", "no", {"a": 1})):
+        again = pickle.loads(pickle.dumps(unlikely))
+        assert (type(again), str(again), vars(again)) == (type(unlikely), str(unlikely), vars(unlikely))
 
 
 async def test_a_connection_that_cannot_be_made(colour: Colour) -> None:

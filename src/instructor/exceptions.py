@@ -15,6 +15,7 @@ A request that fails in the SDK raises an error that is both the SDK's own type 
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -38,6 +39,17 @@ class InstructorError(Exception):
     """The root of all errors that are this library's own."""
 
     failed_attempts: Sequence[FailedAttempt] = ()
+    _besides: type[Exception] | None = None
+    """What it is, too, where `joined_failure` made it."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be told in another process. An SDK's own objects, a response that holds the key, say, are None there."""
+        foreign = self._besides is not None and not issubclass(self._besides, InstructorError)
+        told = {
+            name: None if foreign and name not in _Ended.TOLD and not _is_plain(value) else _portable(value)
+            for name, value in vars(self).items()
+        }
+        return _again, (self._besides or type(self), self._besides is not None, self.args), told
 
 
 class ConfigurationError(InstructorError):
@@ -80,6 +92,10 @@ class ProviderError(InstructorError):
 class _Ended(InstructorError):
     """What an extraction that ended without its whole answer knows."""
 
+    TOLD = (
+        "last_completion", "n_attempts", "total_usage", "create_kwargs", "failed_attempts", "failed_items", "report",
+    )  # fmt: skip
+
     def __init__(
         self,
         message: str = "",
@@ -116,17 +132,43 @@ class InstructorRetryException(_Ended):
 @lru_cache(maxsize=64)
 def _also(kind: Any) -> type[InstructorRetryException]:
     """Make the type that is both `kind` and InstructorRetryException, so that either `except` clause works."""
-    told: dict[str, Any] = {"__module__": kind.__module__, "__doc__": kind.__doc__}
-    if issubclass(kind, InstructorError):  # another process makes the type anew; SDKs' own errors cannot be sent
-        told["__reduce__"] = lambda error: (_again, (kind, str(error)), vars(error))
+    told: dict[str, Any] = {"__module__": kind.__module__, "__doc__": kind.__doc__, "_besides": kind}
     try:
         return type(kind.__name__, (InstructorRetryException, kind), told)
     except TypeError:  # two C layouts that cannot be joined: an OSError, say
         return InstructorRetryException
 
 
-def _again(kind: Any, message: str) -> InstructorRetryException:
-    return _also(kind)(message)
+def _again(kind: Any, joined: bool, args: tuple[Any, ...]) -> Exception:
+    """Make an error anew as it was; its attributes are set after that."""
+    made = _also(kind) if joined else kind
+    again: Exception = made.__new__(made, *args)
+    return again
+
+
+def _portable(value: Any) -> Any:
+    """Give what another process can have of a value: of an SDK's error one of ours, of what cannot be sent None."""
+    if isinstance(value, list):
+        return [_portable(part) for part in value]
+    if isinstance(value, FailedAttempt):
+        return value._replace(exception=_portable(value.exception), completion=_portable(value.completion))
+    forms = [value]
+    if isinstance(value, Exception) and not isinstance(value, InstructorError):
+        sdks = not all(map(_is_plain, vars(value).values()))
+        forms = [joined_failure(value) if sdks else value, InstructorRetryException(str(value))]
+    return next(filter(_can_be_sent, forms), None)
+
+
+def _can_be_sent(value: Any) -> bool:
+    try:
+        pickle.loads(pickle.dumps(value))  # noqa: S301 - its own
+    except Exception:  # whatever the classes of others raise
+        return False
+    return True
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, (str, int, float, bytes, dict, list, tuple))
 
 
 def joined_failure(cause: Exception, **known: Any) -> InstructorRetryException:
