@@ -103,6 +103,13 @@ async def test_what_cannot_be_told_is_asked_for_again_whole(colour: Colour, docu
     with Scripted([answer(document)]) as server, pytest.raises(InstructorRetryException) as failed:
         await colour.create(colour.client(server, mode), response_model=list[Lead], max_retries=0)
     assert failed.value.failed_items == []
+    assert json.dumps(document) in str(failed.value)
+
+
+async def test_a_re_ask_says_that_it_was_no_list(colour: Colour) -> None:
+    with Scripted([answer({"tasks": None}), answer({"tasks": [ANN]})] * 2) as server:
+        await both_ways(colour, server, Lead)
+    assert "neither the list nor an item" in server.requests[1].messages[-1]["content"]
 
 
 @pytest.mark.parametrize(

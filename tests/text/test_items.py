@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from instructor.text.items import Items, Slice
+from instructor.text.items import Items
+from instructor.text.waiting import Slice
 
 SIBLINGS = st.dictionaries(WORDS.filter(lambda key: key != "tasks"), VALUES, max_size=2)
 SIZES = [1, 2, 3, 4, 7, 64, 10_000]

@@ -344,14 +344,19 @@ class Extraction:
         return ResponseParsingError(said, text=text, mode=mode, raw_response=self.ledger.completion())
 
     def _nothing_came(self, reply: Reply) -> Steps:
-        by_tool = self._call.mode.by_tool
-        if by_tool and reply.calls:
-            said = f"The reply calls {', '.join(call.name for call in reply.calls)}, and no tool of the answer"
-        else:
-            said = f"The reply holds no {'tool call' if by_tool else 'JSON'}: {reply.text[:200]!r}"
-        problem = self._misread(said, reply.text)
         names = [tool.name for tool in self._output.tools]
-        notes = prompts.missing_call(names, by_calls=self._by_calls) if by_tool else prompts.NO_JSON
+        notes = prompts.missing_call(names, by_calls=self._by_calls) if self._call.mode.by_tool else prompts.NO_JSON
+        said = reply.text
+        if not self._call.mode.by_tool:
+            what = f"holds no JSON of the form that was asked for: {said[:200]!r}"
+        elif not reply.calls:
+            what = f"holds no tool call: {said[:200]!r}"
+        elif given := [call.arguments for call in reply.calls if call.name in names]:
+            said, notes = "\n".join(given), prompts.NO_LIST
+            what = f"calls the tool with no list and no item: {said[:200]!r}"
+        else:
+            what = f"calls {', '.join(call.name for call in reply.calls)}, and no tool of the answer"
+        problem = self._misread(f"The reply {what}", said)
         self._request = self._dialect.correct(self._sent, reply, notes)
         self._cause = "reask"
         yield from self.ledger.tell(HookName.PARSE_ERROR, problem, about=self._about())

@@ -80,4 +80,6 @@ def missing_call(names: Sequence[str], *, by_calls: bool) -> str:
     return f"No tool of the answer was called. Call {told}, {how} as its arguments."
 
 
-NO_JSON = "There is no JSON in the answer. Answer with the JSON alone."
+NO_JSON = "There is no JSON of the form that was asked for in the answer. Answer with that JSON alone."
+
+NO_LIST = "The arguments hold neither the list nor an item. Call the tool again, with the whole answer in them."

@@ -15,8 +15,7 @@ import re
 from collections.abc import Callable
 
 from instructor.text.scan import OBJECT, SCALAR, SPACE, Key, Nest, Prose, Quoted, Remark
-from instructor.text.waiting import Slice as Slice
-from instructor.text.waiting import Waiting
+from instructor.text.waiting import Slice, Waiting
 
 _BETWEEN = re.compile(r"[\s,\ufeff]*")
 _LITERAL = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null")
