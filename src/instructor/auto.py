@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Mapping
 from typing import Any, Literal, overload
 
@@ -47,6 +48,7 @@ def from_provider(
         raise ConfigurationError(f"No client for {model!r}: {error}{hint}") from error
     if provider.check is not None:
         provider.check(chosen)
+    logging.getLogger("instructor.auto_client").info("A client of %s for the model %s", name, chosen)
     return connect(name, client, checked, use_async=async_client, **{"model": chosen, **defaults})
 
 

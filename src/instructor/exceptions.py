@@ -117,7 +117,7 @@ class _Ended(InstructorError):
     @property
     def messages(self) -> list[Any]:
         """The conversation of the last request."""
-        body = self.create_kwargs
+        body = self.create_kwargs or {}
         return list(body.get("messages") or body.get("input") or body.get("contents") or [])
 
 

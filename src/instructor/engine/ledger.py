@@ -11,6 +11,7 @@ from tenacity import RetryError
 from instructor.engine import faults
 from instructor.engine.assembly import Assembly
 from instructor.engine.call import Json, Request
+from instructor.engine.logs import LOG, overheard
 from instructor.engine.ports import Bad, Dialect
 from instructor.engine.steps import Do, Steps
 from instructor.exceptions import (
@@ -28,8 +29,8 @@ class Ledger:
     """Keeps the report and the last response, tells the hooks, and writes the error that an extraction ends with."""
 
     def __init__(self, dialect: Dialect, response: Callable[[Json], Any], hooks: Hooks) -> None:
-        self._dialect, self._response, self._hooks = dialect, response, hooks
         self.report = Report()
+        self._dialect, self._response, self._hooks = dialect, response, overheard(hooks, self.report)
         self.headers: Mapping[str, str] | None = None
         self.raw: Any = None
         """The SDK's object of the last whole response."""
@@ -74,6 +75,8 @@ class Ledger:
         if isinstance(error, RetryError):
             error = error.last_attempt.exception() or error
         count = self.report.attempts
+        tries = f"{count} attempt{'s' if count != 1 else ''}"
+        LOG.error("No valid %s after %s: %s", name, tries, type(error).__name__)
         known: dict[str, Any] = {
             "last_completion": self.completion(),
             "n_attempts": count,
@@ -87,7 +90,6 @@ class Ledger:
             raise IncompleteOutputException(str(error), text=error.text, **known) from error.__cause__ or error
         if isinstance(error, Exception) and (is_sdks or isinstance(error, RefusalError)):
             raise joined_failure(error, **known) from error
-        tries = f"{count} attempt{'s' if count != 1 else ''}"
         said = f"No valid {name} after {tries}: {'; '.join(faults.lines(error))}"
         raise InstructorRetryException(said, **known) from error
 
