@@ -41,13 +41,14 @@ def named(pet: Cat | Dog) -> Cat | Dog:
 
 
 Pet = TypeAliasType("Pet", Union[Cat, Dog])  # noqa: UP007 - the old spelling counts too
-SPELLINGS = [
+new_type: Any = NewType  # of a union it is none to a type checker
+SPELLINGS: list[Any] = [
     Union[Cat, Dog],  # noqa: UP007
     Annotated[Cat | Dog, Field(description="Which pet.")],
     Pet,
     Optional[Pet],  # noqa: UP045
     Annotated[Pet, "a pet"] | Bird,
-    NewType("NewPet", Pet),
+    new_type("NewPet", Pet),
     Pet | int,
     Annotated[Pet, AfterValidator(named)],
 ]

@@ -7,7 +7,7 @@ import sys
 import types
 import typing
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
 from typing_extensions import NotRequired, Required, TypedDict, get_type_hints
 
@@ -36,8 +36,8 @@ def bared(kind: Any) -> tuple[Any, tuple[Any, ...]]:
             marks = (*here, *marks)
         elif origin is None and isinstance(kind, type):
             return kind, marks
-        elif hasattr(origin, "__value__"):  # an alias with parameters; some versions have two classes of aliases
-            kind = origin.__value__[get_args(kind)]
+        elif (aliased := getattr(origin, "__value__", None)) is not None:  # an alias with parameters
+            kind = aliased[get_args(kind)]
         elif hasattr(kind, "__value__"):
             kind = kind.__value__
         elif hasattr(kind, "__supertype__"):
@@ -53,7 +53,8 @@ def readable(kind: Any, inside: frozenset[Any] = frozenset()) -> Any:
     """
     if not _NEW_TYPED_DICTS and typing.is_typeddict(kind):
         return kind if kind in inside else _typed_dict(kind, inside | {kind})
-    origin, args = get_origin(kind), get_args(kind)
+    origin = cast("Any", get_origin(kind))
+    args: tuple[Any, ...] = get_args(kind)
     if origin in _ITERATORS:
         raise ConfigurationError(
             f"{kind!r} gives its parts once, and what is read has them all: write Iterable[...] or list[...]."
@@ -71,8 +72,8 @@ def readable(kind: Any, inside: frozenset[Any] = frozenset()) -> Any:
         return kind if spelled is args[0] else Annotated[(spelled, *args[1:])]
     parts = tuple(readable(arg, inside) for arg in args)
     if origin in LISTS and origin is not list:
-        return list[parts[0]]  # type: ignore[valid-type]
-    if all(part is arg for part, arg in zip(parts, args, strict=True)):
+        origin = cast("Any", list)
+    elif all(part is arg for part, arg in zip(parts, args, strict=True)):
         return kind
     if origin in UNIONS:
         return Union[parts]  # noqa: UP007 - known at run time only
