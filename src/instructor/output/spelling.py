@@ -9,7 +9,7 @@ import typing
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
-from typing_extensions import NotRequired, Required, TypedDict, get_type_hints
+from typing_extensions import NotRequired, Required, TypedDict, get_type_hints, is_typeddict
 
 from instructor.exceptions import ConfigurationError
 
@@ -51,7 +51,7 @@ def readable(kind: Any, inside: frozenset[Any] = frozenset()) -> Any:
 
     Of an iterable inside a type pydantic would make an iterator that has validated nothing yet.
     """
-    if not _NEW_TYPED_DICTS and typing.is_typeddict(kind):
+    if is_typeddict(kind):
         return kind if kind in inside else _typed_dict(kind, inside | {kind})
     origin = cast("Any", get_origin(kind))
     args: tuple[Any, ...] = get_args(kind)
@@ -72,21 +72,28 @@ def readable(kind: Any, inside: frozenset[Any] = frozenset()) -> Any:
         return kind if spelled is args[0] else Annotated[(spelled, *args[1:])]
     parts = tuple(readable(arg, inside) for arg in args)
     if origin in LISTS and origin is not list:
-        origin = cast("Any", list)
-    elif all(part is arg for part, arg in zip(parts, args, strict=True)):
+        return types.GenericAlias(list, parts)
+    if all(part is arg for part, arg in zip(parts, args, strict=True)):
         return kind
     if origin in UNIONS:
         return Union[parts]  # noqa: UP007 - known at run time only
+    return _generic(origin, parts)
+
+
+def _generic(origin: Any, parts: tuple[Any, ...]) -> Any:
     return origin[parts if len(parts) > 1 else parts[0]]
 
 
 def _typed_dict(kind: Any, inside: frozenset[Any]) -> Any:
-    """Make a TypedDict of typing's anew, as the one of typing_extensions."""
+    """Make a TypedDict anew, as one of typing_extensions, if pydantic would not take it or not read all of it."""
     try:
         hints: Mapping[str, Any] = get_type_hints(kind, include_extras=True)
     except NameError:  # a class made inside a function, which names another one there: pydantic will say so
         return kind
     fields = {key: readable(hint, inside) for key, hint in hints.items()}
+    taken = _NEW_TYPED_DICTS or not typing.is_typeddict(kind)
+    if taken and all(fields[key] is hint for key, hint in hints.items()):
+        return kind
     for key in kind.__optional_keys__:
         if get_origin(fields[key]) not in (Required, NotRequired):
             fields[key] = NotRequired[fields[key]]
