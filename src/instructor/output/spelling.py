@@ -81,7 +81,7 @@ def readable(kind: Any, inside: frozenset[Any] = frozenset()) -> Any:
 
 
 def _generic(origin: Any, parts: tuple[Any, ...]) -> Any:
-    return origin[parts if len(parts) > 1 else parts[0]]
+    return origin[parts[0] if len(parts) == 1 else parts]
 
 
 def _typed_dict(kind: Any, inside: frozenset[Any]) -> Any:
