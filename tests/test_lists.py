@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, MutableSequence, Sequence
 from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 from typing_extensions import TypedDict
 
 import instructor
@@ -269,3 +269,24 @@ def test_an_iterable_model_says_what_it_is() -> None:
     assert list(model.model_fields) == ["tasks"]
     assert IterableModel(User | Pet).__name__ == "IterableUserOrPet"
     assert "Correct segmentation" in (IterableModel(User).__doc__ or "")
+
+
+async def test_a_wrapper_with_more_than_a_list_is_a_value(colour: Colour, scripted_server: Any) -> None:
+    class Crowd(instructor.IterableModel(User)):  # type: ignore[misc]  # pyright: ignore
+        place: str
+
+        @model_validator(mode="after")
+        def not_alone(self) -> Any:
+            if len(self.tasks) < 2:
+                raise ValueError("a crowd is two at least")
+            return self
+
+    class Named(instructor.IterableModel(User)):  # type: ignore[misc]  # pyright: ignore
+        """A list, by another name."""
+
+    one = {"name": "a", "age": 1}
+    two = {"tasks": [one, one], "place": "Bath"}
+    server = scripted_server([answer({**two, "tasks": [one]}), answer(two), answer({"tasks": [one]})])
+    crowd = await colour.create(colour.client(server), Crowd)
+    assert (type(crowd), crowd.place, len(crowd.tasks), len(server.requests)) == (Crowd, "Bath", 2, 2)
+    assert await colour.create(colour.client(server), Named) == [User(name="a", age=1)]

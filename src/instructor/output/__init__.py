@@ -6,11 +6,13 @@ A shape is compiled once for a response model, not for each call.
 from __future__ import annotations
 
 import collections.abc
+import dataclasses
 import inspect
 import typing
 from functools import lru_cache
 from typing import Any, get_args, get_origin
 
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from typing_extensions import Doc
 
@@ -32,7 +34,7 @@ def output_for(response_model: Any) -> Output:
     item = item_of(response_model)
     if item is not None:
         return _compiled("many", item)
-    if inspect.isclass(response_model) and issubclass(response_model, Segmentation):
+    if _is_wrapper(response_model):
         return _compiled("wrapper", response_model)
     if get_origin(response_model) is Partial:
         return growing_for(response_model)
@@ -42,9 +44,7 @@ def output_for(response_model: Any) -> Output:
 def list_for(response_model: Any) -> Output:
     """Give the shape of a list of `response_model`, or of its items where it is a list already."""
     _check_items(response_model)
-    if item_of(response_model) is not None or (
-        inspect.isclass(response_model) and issubclass(response_model, Segmentation)
-    ):
+    if item_of(response_model) is not None or _is_wrapper(response_model):
         return output_for(response_model)
     return _compiled("many", response_model)
 
@@ -72,6 +72,15 @@ def item_of(response_model: Any) -> Any:
     """Give the item type of a list type; None when it is none, or when more is said of the list than what it is."""
     kind, marks = bared(response_model)
     return next(iter(get_args(kind)), None) if get_origin(kind) in LISTS and not any(map(_binds, marks)) else None
+
+
+def _is_wrapper(response_model: Any) -> bool:
+    """Whether a class is what `IterableModel` makes: one with more, fields or validators, is a value like others."""
+    if not (inspect.isclass(response_model) and issubclass(response_model, Segmentation)):
+        return False
+    own: Any = response_model.__pydantic_decorators__
+    validators = any(getattr(own, each.name) for each in dataclasses.fields(own))
+    return response_model.model_fields.keys() == {"tasks"} and not validators
 
 
 def _check_items(response_model: Any) -> None:
@@ -106,6 +115,8 @@ _kept = lru_cache(maxsize=_KEPT)(_compile)
 
 
 def _compiled(how: str, kind: Any) -> Output:
+    if kind is BaseModel:
+        raise ConfigurationError(f"{kind!r} has no fields: write a model of your own, class User(BaseModel).")
     if kind is Partial or kind is collections.abc.Iterable or kind is typing.Iterable:
         raise ConfigurationError(f"{kind!r} does not say of what: write Iterable[User] or Partial[User].")
     if how != "growing" and get_origin(kind) is Partial:
