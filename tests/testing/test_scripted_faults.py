@@ -218,14 +218,14 @@ async def test_a_refusal_streamed_and_whole(colour: Colour, scripted_server: Any
 
 async def test_whole_replies(colour: Colour, scripted_server: Any) -> None:
     server = scripted_server(
-        [tools(TEXT, ToolCall("{}", "other", "id7"), text="Well: "), content(["a"], finish="length")]
+        [tools(TEXT, ToolCall({"a": 1}, "other", "id7"), text="Well: "), content(["a"], finish="length")]
     )
     client = colour.sdk(server)
     called = (await colour.result(client.chat.completions.create(**ASK))).choices[0]
     said = (await colour.result(client.chat.completions.create(**ASK))).choices[0]
     assert [(call.function.name, call.function.arguments) for call in called.message.tool_calls] == [
         ("People", TEXT),
-        ("other", "{}"),
+        ("other", '{"a": 1}'),
     ]
     assert (called.message.tool_calls[1].id, called.message.content, called.finish_reason) == (
         "id7",

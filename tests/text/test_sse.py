@@ -54,13 +54,3 @@ def test_an_event_is_given_at_its_last_byte() -> None:
     assert stream.feed(b"data: x\r\n") == []
     assert stream.feed(b"\r") == [b"x"]
     assert stream.feed(b"\ndata: y\n\n") == [b"y"]
-
-
-@pytest.mark.parametrize(
-    ("stream", "pending"),
-    [(b"", False), (b"data: x\n\n", False), (b": ping\n", False), (b"\n", False), (b"data: x\n", True), (b"da", True)],
-)
-def test_pending_tells_of_an_event_that_was_cut(stream: bytes, pending: bool) -> None:
-    events = EventStream()
-    events.feed(stream)
-    assert events.pending is pending

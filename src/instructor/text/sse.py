@@ -10,7 +10,6 @@ import re
 
 _BOM = b"\xef\xbb\xbf"
 _DATA = re.compile(rb"^data(?:: ?(.*))?$", re.MULTILINE)
-_TOLD = re.compile(rb"^[^:\n]", re.MULTILINE)
 
 
 class EventStream:
@@ -51,11 +50,6 @@ class EventStream:
             self._begun = True
             head = head.removeprefix(_BOM)
         return _events(head)
-
-    @property
-    def pending(self) -> bool:
-        """Whether an event has begun and not ended: fields have come, not only comments and blank lines."""
-        return bool(self._pieces) and _TOLD.search(b"".join(self._pieces).removeprefix(_BOM)) is not None
 
     def _plain(self, data: bytes) -> bytes:
         if self._return and data:
