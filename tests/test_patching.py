@@ -145,6 +145,15 @@ async def test_a_function_instead_of_a_client(colour: Colour, reply: Any) -> Non
     assert got._raw_response.choices[0] if not isinstance(got._raw_response, dict) else got._raw_response["choices"]
 
 
+async def test_an_object_whose_call_awaits() -> None:
+    class Complete:
+        async def __call__(self, **request: Any) -> Any:
+            return completion(USER)
+
+    taught: Any = instructor.patch(create=Complete())
+    assert await taught(response_model=User, **asking()) == User(**USER)
+
+
 async def test_a_wrapped_coroutine_function_is_awaited(scripted_server: Any) -> None:
     async with Colour("awaiting") as colour:
         sdk = colour.sdk(scripted_server([answer(USER)]))

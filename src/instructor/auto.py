@@ -15,6 +15,12 @@ from instructor.hooks import Hooks
 from instructor.mode import Mode
 from instructor.providers import Provider
 
+_NO_DEFAULTS = {
+    "response_model": "give it to each call.",
+    "cache": "caches are not there yet.",
+}
+"""What a client's calls do not take from it, and why; None is nothing."""
+
 
 @overload
 def from_provider(
@@ -69,6 +75,9 @@ def connect(
 ) -> Instructor | AsyncInstructor:
     """Wrap a client of a provider's SDK; `defaults` are arguments of every call that does not give its own."""
     provider = providers.load(name)
+    for argument, why in _NO_DEFAULTS.items():
+        if defaults.pop(argument, None) is not None:
+            raise ConfigurationError(f"{argument}= is no argument of a client: {why}")
     hooks = defaults.pop("hooks", None)
     if hooks is not None and not isinstance(hooks, Hooks):
         raise ConfigurationError(f"hooks={hooks!r} is no instructor.Hooks.")
@@ -91,13 +100,16 @@ def caller_for(
 ) -> Caller:
     """Give what makes the calls of a client, blocking or awaiting as the client is."""
     awaiting = provider.is_awaiting(client, use_async)
-    wire = provider.wire_for(mode)
+    kept = dict(defaults)
+    variants = [wire for flag, wire in provider.variants.items() if kept.pop(flag, None)]
+    wire = variants[0] if variants else provider.wire_for(mode)
     transport: Any = (wire.async_transport if awaiting else wire.transport)(client)
-    return Caller(client, provider.name, mode, wire.dialect, transport, awaiting, dict(defaults), hooks or Hooks())
+    shown = None if inspect.isroutine(client) else client  # a function is no client, and has nothing to show
+    return Caller(shown, provider.name, mode, wire.dialect, transport, awaiting, kept, hooks or Hooks())
 
 
-def _split(model: str) -> tuple[str, str]:
-    name, slash, chosen = model.partition("/")
+def _split(model: Any) -> tuple[str, str]:
+    name, slash, chosen = model.partition("/") if isinstance(model, str) else ("", "", "")
     if name and chosen:
         return name, chosen
     if name in providers.names() and not slash:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
@@ -49,7 +48,7 @@ def patch(
     if create is None:
         caller = caller_for(row, client, chosen, {})
     else:
-        awaiting = inspect.iscoroutinefunction(inspect.unwrap(create))
+        awaiting = providers.awaits(create)
         transport = AsyncFunction(create) if awaiting else Function(create)
         caller = Caller(client, row.name, chosen, row.wire_for(chosen).dialect, transport, awaiting, {}, Hooks())
     taught = _taught(caller)

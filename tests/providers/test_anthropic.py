@@ -7,13 +7,14 @@ from typing import Any
 
 import anthropic
 import pytest
+from anthropic.types.beta import BetaMessage
 from pydantic import BaseModel, Field
 
 import instructor
 from colours import Colour
 from instructor import Mode
 from instructor.exceptions import ConfigurationError, IncompleteOutputException
-from instructor.testing import answer, events
+from instructor.testing import answer, content, events
 from instructor.testing.wires_anthropic import Anthropic as Written
 from instructor.wire.anthropic import Anthropic
 
@@ -51,6 +52,28 @@ async def test_the_system_speaks_apart(colour: Colour, scripted_server: Any) -> 
     assert body["system"] == [{"type": "text", "text": "I am first."}, {"type": "text", "text": "Be exact."}, cached]
     assert body["messages"] == [messages[1]]
     assert body["max_tokens"] == 4096
+
+
+@pytest.mark.parametrize("by_name", [False, True])
+async def test_the_beta_resource(colour: Colour, scripted_server: Any, by_name: bool) -> None:
+    server = scripted_server([answer(RIGHT), answer({"tasks": [RIGHT] * 2}), content("Hi."), answer(RIGHT)])
+    if by_name:
+        options: dict[str, Any] = {"base_url": server.root, "api_key": "none", "max_retries": 0}
+        made: Any = instructor.from_provider("anthropic/claude", colour.awaiting, beta=True, **options)
+        colour.kept(made.client)
+    else:
+        made = client(colour, server, beta=True)
+    betas = ["new-2026-01-01"]  # an argument that this resource alone has
+    user, raw = await colour.result(made.create_with_completion(HELLO, User, betas=betas))
+    assert (user, type(raw)) == (User(**RIGHT), BetaMessage)
+    users = made.create_iterable(HELLO, User, betas=betas)
+    assert await colour.items(users) == [user] * 2
+    assert type(users.completion) is BetaMessage
+    assert type(await colour.result(made.create(None, HELLO, max_tokens=9, betas=betas))) is BetaMessage
+    assert [asked.headers["anthropic-beta"] for asked in server.requests] == betas * 3
+    assert "beta" not in server.requests[0].body
+    plain: Any = instructor.from_anthropic(made.client, model="m", beta=False)
+    assert type((await colour.result(plain.create_with_completion(HELLO, User)))[1]) is anthropic.types.Message
 
 
 async def test_the_shape_of_a_forced_tool(colour: Colour, scripted_server: Any) -> None:

@@ -46,7 +46,8 @@ def sdk(server: Scripted) -> Any:
 
 
 def client(server: Scripted, colour: Colour, mode: Mode = Mode.TOOLS) -> Any:
-    return instructor.from_bedrock(sdk(server), mode, "m", use_async=colour.awaiting)
+    use_async: Any = colour.awaiting
+    return instructor.from_bedrock(sdk(server), mode, "m", use_async=use_async)
 
 
 async def asked(colour: Colour, scripted_server: Any, mode: Mode = Mode.TOOLS, **options: Any) -> Any:

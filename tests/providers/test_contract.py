@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field
 import instructor
 from cases import Case, cases
 from colours import Colour
-from instructor import Mode
+from instructor import Mode, providers
 from instructor.exceptions import InstructorRetryException, RefusalError
 from instructor.testing import Gate, Reply, Served, ToolCall, answer, content, error, refusal, tools
 from instructor.usage import Usage
@@ -297,4 +297,4 @@ async def test_tokens(stage: Stage, streamed: bool) -> None:
 
 def test_every_provider_has_a_case() -> None:
     apart = {"local", "litellm"}  # the embedded model has tests of its own; litellm an environment of its own
-    assert {case.name for case in CASES} == set(instructor.providers.names()) - apart
+    assert {case.name for case in CASES} == set(providers.names()) - apart

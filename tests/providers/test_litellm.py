@@ -41,7 +41,7 @@ async def test_functions_the_module_and_routers(colour: Colour, scripted_server:
     router = litellm.Router([{"model_name": "mine", "litellm_params": {"model": "openai/scripted", **where}}])
     functions = {False: litellm.completion, True: litellm.acompletion}
     given = {"function": functions[colour.awaiting], "module": litellm, "router": router}[form]
-    options = {"model": "mine"} if form == "router" else {"model": "openai/scripted", **where}
+    options: dict[str, Any] = {"model": "mine"} if form == "router" else {"model": "openai/scripted", **where}
     client = instructor.from_litellm(given, async_client=colour.awaiting, **options)
     assert isinstance(client, instructor.AsyncInstructor if colour.awaiting else instructor.Instructor)
     user = await colour.result(client.create(User, ASKED))  # noqa: F405

@@ -73,14 +73,15 @@ def test_older_modes_are_taken_with_a_warning_and_foreign_ones_are_not(row: Prov
             assert row.mode_for(old) is new
         assert row.mode_for(old) is new  # and told of once
         assert new in row.modes
-    foreign = next(mode for mode in Mode if mode not in row.modes and mode not in row.legacy)
+    assert all(row.mode_for(other) is mode for other, mode in row.same.items())
+    foreign = next(mode for mode in Mode if mode not in {*row.modes, *row.same, *row.legacy})
     with pytest.raises(ModeError) as failed:
         row.mode_for(foreign)
     assert (failed.value.mode, failed.value.provider) == (foreign.name, row.name)
 
 
 def test_every_older_mode_is_somebodys() -> None:
-    known = {mode for row in ROWS for mode in (*row.modes, *row.legacy)}
+    known = {mode for row in ROWS for mode in (*row.modes, *row.same, *row.legacy)}
     gone = {Mode.GEMINI_TOOLS, Mode.GEMINI_JSON}  # of a package that is no more
     assert set(Mode) - known <= gone
 
@@ -107,7 +108,8 @@ async def test_a_new_provider_is_one_file(
     assert await colour.result(client.create(int, messages)) == 5
     assert (server.requests[0].body["model"], server.requests[0].body["temperature"]) == ("one", 0.5)
     assert client.provider == "imaginary"
-    made = instructor.from_imaginary(client.client, model="two")
+    package: Any = instructor
+    made = package.from_imaginary(client.client, model="two")
     assert await colour.result(made.create(int, messages)) == 5
     await colour.close(client.client)
     sys.modules.pop("instructor.providers.imaginary", None)

@@ -7,15 +7,16 @@ A provider's file holds a frozen row of facts, `PROVIDER`. From it follow `from_
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 import pkgutil
 import sys
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
+from instructor.deprecation import warn_of_old
 from instructor.engine.call import Json
 from instructor.engine.ports import AsyncTransport, Dialect, Transport
 from instructor.exceptions import ClientError, ConfigurationError, ModeError
@@ -32,6 +33,11 @@ class Wire:
     dialect: Dialect
     transport: Callable[[Any], Transport] = Stainless
     async_transport: Callable[[Any], AsyncTransport] = AsyncStainless
+
+    @classmethod
+    def at(cls, dialect: Dialect, path: str) -> Wire:
+        """Make the wire that a Stainless-made SDK speaks by another of its methods."""
+        return cls(dialect, partial(Stainless, path=path), partial(AsyncStainless, path=path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,10 @@ class Provider:
     """The first is the default."""
     other_wires: Mapping[Mode, Wire] = field(default_factory=dict)
     """The wires of modes that have one of their own."""
+    variants: Mapping[str, Wire] = field(default_factory=dict)
+    """Flags that a client may be made with, and the wire that it then speaks in all modes."""
+    same: Mapping[Mode, Mode] = field(default_factory=dict)
+    """Other names of this provider's modes, which are not old."""
     legacy: Mapping[Mode, Mode] = field(default_factory=dict)
     """What older names of this provider's modes mean."""
     default: Callable[[str], Mode] | None = None
@@ -122,6 +132,8 @@ class Provider:
         if mode in self.modes:
             checked: Mode = mode
             return checked
+        if mode in self.same:
+            return self.same[mode]
         if mode in self.legacy:
             _warn_of(mode, self.legacy[mode])
             return self.legacy[mode]
@@ -157,7 +169,7 @@ NOT_STRICT: Mapping[str, Any] = {
 """The facts of one that holds no tool's arguments to their schema."""
 
 
-def openai_compatible(name: str, *, key: str, base_url: str, **facts: Any) -> Provider:
+def openai_compatible(name: str, *, key: str, base_url: str = "", **facts: Any) -> Provider:
     """Make the row of a provider whose endpoint speaks the chat-completions wire, by the SDK that is made for it."""
     return Provider(
         name=name,
@@ -179,7 +191,13 @@ def openai_compatible(name: str, *, key: str, base_url: str, **facts: Any) -> Pr
 
 @lru_cache(maxsize=64)  # one warning a process for each
 def _warn_of(old: Mode, new: Mode) -> None:
-    warnings.warn(f"Mode.{old.name} is now Mode.{new.name}.", DeprecationWarning, stacklevel=5)
+    warn_of_old(f"Mode.{old.name} is now Mode.{new.name}.")
+
+
+def awaits(function: Any) -> bool:
+    """Whether a function, or an object that can be called, is to be awaited, however it is wrapped."""
+    inner = inspect.unwrap(function)
+    return inspect.iscoroutinefunction(inner) or inspect.iscoroutinefunction(type(inner).__call__)
 
 
 OTHER_NAMES = {"genai": "google", "generative-ai": "google"}

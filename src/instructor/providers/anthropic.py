@@ -1,19 +1,16 @@
-from functools import partial
-
 from instructor.mode import Mode
 from instructor.providers import Provider, Wire
-from instructor.transport.stainless import AsyncStainless, Stainless
 from instructor.wire.anthropic import Anthropic
 
 _CLIENTS = ("Anthropic", "AnthropicBedrock", "AnthropicBedrockMantle", "AnthropicVertex")
-_PATH = "messages.create"
 
 PROVIDER = Provider(
     name="anthropic",
     sdk="anthropic",
     clients=_CLIENTS,
     async_clients=tuple(f"Async{name}" for name in _CLIENTS),
-    wire=Wire(Anthropic("anthropic"), partial(Stainless, path=_PATH), partial(AsyncStainless, path=_PATH)),
+    wire=Wire.at(Anthropic("anthropic"), "messages.create"),
+    variants={"beta": Wire.at(Anthropic("anthropic"), "beta.messages.create")},
     modes=Anthropic.modes,
     legacy={
         Mode.ANTHROPIC_TOOLS: Mode.TOOLS,

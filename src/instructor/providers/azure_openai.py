@@ -11,6 +11,7 @@ PROVIDER = Provider(
     wire=Wire(OpenAIChat("azure_openai")),
     modes=OPENAI.modes,
     other_wires=OPENAI.other_wires,
+    same=OPENAI.same,
     legacy=OPENAI.legacy,
     key="AZURE_OPENAI_API_KEY",
     options={"api_version": "2024-10-21"},

@@ -16,6 +16,4 @@ def _options() -> dict[str, str]:
 
 
 _REQUIRED = {"base_url": f"set {_PLACES[1]} or give base_url="}
-PROVIDER = openai_compatible(
-    "databricks", key="DATABRICKS_TOKEN", base_url="", options=_options, required=_REQUIRED, **NOT_STRICT
-)
+PROVIDER = openai_compatible("databricks", key="DATABRICKS_TOKEN", options=_options, required=_REQUIRED, **NOT_STRICT)

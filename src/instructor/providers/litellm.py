@@ -1,8 +1,7 @@
-import inspect
 from typing import Any
 
 from instructor.mode import Mode
-from instructor.providers import Provider, Wire
+from instructor.providers import Provider, Wire, awaits
 from instructor.transport import litellm
 from instructor.wire.openai_chat import OpenAIChat
 
@@ -16,7 +15,7 @@ def _colours(client: Any) -> tuple[bool, ...]:
     """Take a function, or what has both of them: the module, a router."""
     if hasattr(client, "completion") and hasattr(client, "acompletion"):
         return (False, True)
-    return (inspect.iscoroutinefunction(inspect.unwrap(client)),) if callable(client) else ()
+    return (awaits(client),) if callable(client) else ()
 
 
 PROVIDER = Provider(

@@ -17,11 +17,4 @@ def _options() -> dict[str, str]:
     return {"base_url": "http://localhost:11434/v1", "api_key": os.environ.get("OLLAMA_API_KEY", "ollama")}
 
 
-PROVIDER = openai_compatible(
-    "ollama",
-    key="OLLAMA_API_KEY",
-    base_url="",
-    options=_options,
-    default=_default,
-    **NOT_STRICT,
-)
+PROVIDER = openai_compatible("ollama", key="OLLAMA_API_KEY", options=_options, default=_default, **NOT_STRICT)

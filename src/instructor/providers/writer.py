@@ -1,23 +1,16 @@
-from functools import partial
+from typing import Any
 
-from instructor.engine.call import Call, Request
+from instructor.engine.call import Call, Json
 from instructor.mode import Mode
 from instructor.providers import Provider, Wire
-from instructor.transport.stainless import AsyncStainless, Stainless
 from instructor.wire.openai_chat import OpenAIChat
-
-_PATH = "chat.chat"
 
 
 class _Chat(OpenAIChat):
     """A choice of tools stands under `value`."""
 
-    def encode(self, call: Call) -> Request:
-        request = super().encode(call)
-        choice = request.body.get("tool_choice")
-        if choice is None or "value" in choice:
-            return request
-        return Request({**request.body, "tool_choice": {"value": choice}}, request.stream)
+    def choice(self, body: Json, call: Call) -> Any:
+        return {"value": super().choice(body, call)}
 
 
 PROVIDER = Provider(
@@ -25,7 +18,7 @@ PROVIDER = Provider(
     sdk="writerai",
     clients=("Writer",),
     async_clients=("AsyncWriter",),
-    wire=Wire(_Chat("writer"), partial(Stainless, path=_PATH), partial(AsyncStainless, path=_PATH)),
+    wire=Wire.at(_Chat("writer"), "chat.chat"),
     modes=(Mode.TOOLS, Mode.JSON_SCHEMA, Mode.MD_JSON, Mode.PARALLEL_TOOLS),
     legacy={Mode.WRITER_TOOLS: Mode.TOOLS, Mode.WRITER_JSON: Mode.MD_JSON},
     key="WRITER_API_KEY",
