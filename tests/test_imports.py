@@ -7,10 +7,12 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import instructor
+from instructor import providers
 from instructor._aliases import ALIASES
 
 HEAVY = {"docstring_parser", "jinja2", "jiter", "json_repair", "pydantic", "tenacity"}  # what every user has
@@ -44,14 +46,15 @@ def test_no_public_name_is_a_module_too() -> None:
 
 def test_editors_are_told_the_same_names() -> None:
     tree = ast.parse(Path(instructor.__file__).read_text("utf-8"))
-    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
     told = {
         alias.asname: node.module
         for node in block.body
         if isinstance(node, ast.ImportFrom) and node.module != "instructor"
         for alias in node.names
     }
-    assert told == instructor._NAMES
+    wrapped = {f"from_{name}": "instructor.from_sdk" for name in (*providers.names(), "genai")}
+    assert told == {**wrapped, **instructor._NAMES}
 
 
 def test_star_import() -> None:
@@ -118,6 +121,7 @@ def test_a_name_that_is_not_at_an_old_path() -> None:
 
 def test_a_module_that_fails_says_its_own_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "lame.py").write_text("import something_that_is_not_installed")
-    monkeypatch.setattr(instructor, "__path__", [*instructor.__path__, str(tmp_path)])
+    package: Any = instructor
+    monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
     with pytest.raises(ModuleNotFoundError, match="something_that_is_not_installed"):
-        _ = instructor.lame
+        _ = package.lame

@@ -34,8 +34,9 @@ HERE = {
     f"IterableModel Maybe Partial {SCHEMAS} Mode patch apatch hooks v2 __version__ core dsl exceptions mode providers",
     "instructor.auto_client": "from_provider",
     "instructor.cli.cli": "app",
-    "instructor.core": f"Instructor AsyncInstructor from_openai from_litellm Hooks HookName patch apatch {EXCEPTIONS}",
-    "instructor.core.client": "Instructor AsyncInstructor from_openai from_litellm",
+    "instructor.core": f"Instructor AsyncInstructor Response from_openai from_litellm Hooks HookName patch apatch "
+    f"{EXCEPTIONS}",
+    "instructor.core.client": "Instructor AsyncInstructor Response AsyncResponse from_openai from_litellm",
     "instructor.core.exceptions": EXCEPTIONS,
     "instructor.core.hooks": "Hooks HookName",
     "instructor.core.patch": "patch apatch",
@@ -63,8 +64,7 @@ FLOW = "convert_messages handle_response_model process_response process_response
 
 ELSEWHERE = {
     "instructor.auto_client": "supported_providers",
-    "instructor.core": "Response retry_sync retry_async",
-    "instructor.core.client": "Response AsyncResponse",
+    "instructor.core": "retry_sync retry_async",
     "instructor.core.hooks": HOOK_TYPES,
     "instructor.core.patch": "patch_v2",
     "instructor.core.retry": "retry_sync retry_async",

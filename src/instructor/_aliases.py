@@ -58,7 +58,9 @@ ALIASES: dict[str, tuple[str, ...]] = {
 RENAMED = {
     "IterableBase": "instructor.output.many:Segmentation",
     "MaybeBase": "instructor.output.maybe:Possible",
+    "AsyncResponse": "instructor.client:AsyncResponses",
     "RegistryError": "instructor.exceptions:ConfigurationError",
+    "Response": "instructor.client:Responses",
     "ValidationError": "pydantic:ValidationError",
 }
 """Old name: what it is called now."""
@@ -89,7 +91,6 @@ _GONE = {
     "llm_validator openai_moderation Validator": _JUDGES,
     "AsyncValidationError": _ASYNC,
     "TokenBudgetError TokenBudgetExceeded TokenUsageUnavailableError": _BUDGETS,
-    "Response AsyncResponse": "in Mode.RESPONSES_TOOLS `client.responses` is the client itself.",
     "retry_sync retry_async": _FLOW,
     "patch_v2": "use instructor.patch.",
     "HookNameType HandlerType CompletionKwargsHandler CompletionResponseHandler CompletionErrorHandler "

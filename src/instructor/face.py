@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import Self
 
-from instructor.mode import Mode
+from instructor.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from instructor.caller import Caller
     from instructor.hooks import HookName, Hooks
+    from instructor.mode import Mode
 
 
 class Face:
@@ -19,7 +20,12 @@ class Face:
 
     _caller: Caller
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: Caller | None = None, /, **older: Any) -> None:
+        if caller is None or older:
+            raise ConfigurationError(
+                f"{type(self).__name__}(...) makes no client: instructor.from_provider does, or its siblings do, which "
+                "wrap an SDK's client. instructor.patch(create=function) teaches a function."
+            )
         self._caller = caller
 
     @property
@@ -45,6 +51,15 @@ class Face:
         return self._caller.defaults
 
     @property
+    def default_model(self) -> str | None:
+        """The model of every call that does not name one."""
+        return self.kwargs.get("model")
+
+    def handle_kwargs(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Join a call's arguments with those that every call has."""
+        return {**self.kwargs, **kwargs}
+
+    @property
     def chat(self) -> Self:
         """This client: `client.chat.completions.create` is `client.create`."""
         return self
@@ -58,11 +73,6 @@ class Face:
     def messages(self) -> Self:
         """This client: `client.messages.create` is `client.create`."""
         return self
-
-    @property
-    def responses(self) -> Any:
-        """This client where its mode is one of responses, `input=` being another name of messages; else the SDK's."""
-        return self if self.mode is Mode.RESPONSES_TOOLS else self.client.responses
 
     def on(self, name: HookName | str, handler: Callable[..., Any]) -> None:
         """Call `handler` at every event `name` of this client's calls."""

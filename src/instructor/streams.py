@@ -80,6 +80,11 @@ class AsyncStream(_Told, Generic[T]):
         super().__init__(ledger, way_out)
         self._values = cast("AsyncGeneratorType[T, None]", values)
 
+    def __await__(self) -> Generator[Any, None, Self]:
+        """Give this stream: it need not be awaited, and may be."""
+        return self
+        yield
+
     async def __aiter__(self) -> AsyncIterator[T]:
         try:
             async for value in self._values:

@@ -18,6 +18,7 @@ from cases.google import CASE
 from colours import Colour
 from instructor import Mode
 from instructor.exceptions import ClientError, ConfigurationError, IncompleteOutputException, RefusalError
+from instructor.from_sdk import from_named
 from instructor.testing import Scripted, ToolCall, answer, content, events, refusal, tools
 from instructor.wire.google import Google
 
@@ -305,9 +306,7 @@ async def test_the_awaiting_half_of_a_client(scripted_server: Any) -> None:
     await sdk.aclose()
 
 
-@pytest.mark.parametrize(
-    "call", [lambda: instructor.from_gemini(object()), lambda: instructor.from_provider("gemini/x")]
-)
+@pytest.mark.parametrize("call", [lambda: from_named("gemini")(object()), lambda: instructor.from_provider("gemini/x")])
 def test_what_is_at_its_end_of_life_says_what_to_use(call: Callable[[], Any]) -> None:
     with pytest.raises(ConfigurationError, match="from_genai"):
         call()
@@ -315,7 +314,7 @@ def test_what_is_at_its_end_of_life_says_what_to_use(call: Callable[[], Any]) ->
 
 def test_the_old_client_of_vertex_ai_is_none() -> None:
     with pytest.raises(ClientError, match=r"google\.genai\.Client"):
-        instructor.from_vertexai(object())
+        instructor.from_vertexai(object())  # type: ignore[call-overload]  # pyright: ignore
 
 
 def test_older_modes() -> None:

@@ -43,6 +43,21 @@ async def test_the_resource_has_every_call(colour: Colour, scripted_server: Any)
     assert all(asked.body["input"] == [{"role": "user", "content": "Extract."}] for asked in server.requests)
 
 
+async def test_without_a_shape_the_response_is_the_sdks(colour: Colour, scripted_server: Any) -> None:
+    server = scripted_server([content("Hi."), content("Hi.")])
+    responses = client(colour, server).responses
+    for asked in (responses.create(input="Hello."), responses.create(None, [{"role": "user", "content": "Hello."}])):
+        assert (await colour.result(asked)).output_text == "Hi."
+    assert [asked.body["input"] for asked in server.requests] == [[{"role": "user", "content": "Hello."}]] * 2
+
+
+async def test_a_stream_may_be_awaited(scripted_server: Any) -> None:
+    async with Colour("awaiting") as colour:
+        responses = client(colour, scripted_server([answer({"tasks": [RIGHT]})])).responses
+        users = await responses.create_iterable(input="Extract.", response_model=User)
+        assert [user async for user in users] == [User(**RIGHT)]
+
+
 async def test_the_request(colour: Colour, scripted_server: Any) -> None:
     server = scripted_server([answer(RIGHT), answer({"things": {"a": 1}})])
     made = client(colour, server)
@@ -136,10 +151,3 @@ async def test_what_cannot_work_is_told_before_any_request(
 async def test_in_other_modes_the_resource_is_the_sdks(colour: Colour, scripted_server: Any) -> None:
     sdk = colour.sdk(scripted_server())
     assert instructor.from_openai(sdk).responses is sdk.responses
-
-
-async def test_the_older_name_of_the_mode(colour: Colour, scripted_server: Any) -> None:
-    instructor.providers._warn_of.cache_clear()
-    with pytest.warns(DeprecationWarning, match="RESPONSES_TOOLS"):
-        made = instructor.from_openai(colour.sdk(scripted_server()), mode=Mode.RESPONSES_TOOLS_WITH_INBUILT_TOOLS)
-    assert made.mode is Mode.RESPONSES_TOOLS

@@ -6,6 +6,9 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal, Optional, TypeVar
 
+from anthropic import AsyncAnthropic
+from google.genai import Client as Genai
+from mistralai.client import Mistral
 from openai import AsyncAzureOpenAI, AsyncOpenAI
 from pydantic import BaseModel, Field
 from typing_extensions import assert_type
@@ -28,6 +31,28 @@ def the_client(openai: AsyncOpenAI, azure: AsyncAzureOpenAI) -> None:
     assert_type(instructor.from_openai(openai), AsyncInstructor)
     assert_type(instructor.from_openai(azure, mode=instructor.Mode.JSON), AsyncInstructor)
     assert_type(instructor.from_provider("openai/gpt", async_client=True), AsyncInstructor)
+    assert_type(instructor.from_openrouter(openai, model="gpt"), AsyncInstructor)
+    assert_type(instructor.from_deepseek("deepseek-chat", async_client=True), AsyncInstructor)
+
+
+async def acomplete(model: str) -> None: ...
+
+
+def the_client_of_another(claude: AsyncAnthropic, genai: Genai, mistral: Mistral, boto: Any, flag: bool) -> None:
+    assert_type(instructor.from_anthropic(claude, beta=True), AsyncInstructor)
+    assert_type(instructor.from_genai(genai, use_async=True), AsyncInstructor)
+    assert_type(instructor.from_genai(genai.aio), AsyncInstructor)
+    assert_type(instructor.from_mistral(mistral, use_async=True), AsyncInstructor)
+    assert_type(instructor.from_bedrock(boto, async_client=True), AsyncInstructor)
+    assert_type(instructor.from_litellm(acomplete), AsyncInstructor)
+    assert_type(instructor.from_together("m", async_client=flag), Instructor | AsyncInstructor)
+
+
+async def the_resource(client: AsyncInstructor) -> None:
+    assert_type(await client.responses.create(input="text"), Any)
+    assert_type(await client.responses.create(input="text", response_model=User), User)
+    async for user in await client.responses.create_iterable(input="text", response_model=User):
+        assert_type(user, User)
 
 
 async def one(client: AsyncInstructor) -> None:
@@ -91,7 +116,8 @@ async def a_stream(client: AsyncInstructor) -> None:
 
 async def wrong(client: AsyncInstructor, blocking: Instructor) -> None:
     """A checker objects to these."""
-    await client.create_iterable(response_model=User, messages=[])  # type: ignore[misc]  # pyright: ignore[reportGeneralTypeIssues]
+    await client.create(User, [], max_retries="3")  # type: ignore[call-overload]  # pyright: ignore
+    client.create_iterable([], User, strict="x")  # type: ignore[call-overload]  # pyright: ignore
     await blocking.create(response_model=User, messages=[])  # type: ignore[misc]  # pyright: ignore[reportGeneralTypeIssues]
     for _ in client.create_iterable(response_model=User, messages=[]):  # type: ignore[attr-defined]  # pyright: ignore[reportGeneralTypeIssues]
         pass

@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Annotated, Any, Literal, Optional, TypeVar, Union
 
+from anthropic import Anthropic
+from anthropic.lib.vertex import AnthropicVertex
+from google.genai import Client as Genai
+from mistralai.client import Mistral
 from openai import AzureOpenAI, OpenAI
 from pydantic import BaseModel, Field
 from typing_extensions import TypedDict, assert_type
@@ -50,7 +54,29 @@ def the_client(openai: OpenAI, azure: AzureOpenAI) -> None:
     assert_type(instructor.from_openai(openai), Instructor)
     assert_type(instructor.from_openai(azure, mode=instructor.Mode.JSON, model="gpt", max_retries=1), Instructor)
     assert_type(instructor.from_provider("openai/gpt"), Instructor)
+    assert_type(instructor.from_openrouter(openai, model="gpt"), Instructor)
+    assert_type(instructor.from_deepseek("deepseek-chat", api_key="none"), Instructor)
     assert_type(instructor.from_provider("openai/gpt", async_client=False, mode=instructor.Mode.JSON), Instructor)
+
+
+def the_client_of_another(claude: Anthropic, vertex: AnthropicVertex, genai: Genai, mistral: Mistral) -> None:
+    assert_type(instructor.from_anthropic(claude, beta=True), Instructor)
+    assert_type(instructor.from_anthropic(vertex, mode=instructor.Mode.JSON), Instructor)
+    assert_type(instructor.from_anthropic(claude).create(User, []), User)
+    assert_type(instructor.from_genai(genai), Instructor)
+    assert_type(instructor.from_mistral(mistral, use_async=False), Instructor)
+
+
+def untyped_sdks(client: Any) -> None:
+    assert_type(instructor.from_bedrock(client), Instructor)
+    assert_type(instructor.from_litellm(print), Instructor)
+
+
+def the_resource(client: Instructor) -> None:
+    assert_type(client.responses.create(input="text"), Any)
+    assert_type(client.responses.create(input="text", response_model=User), User)
+    assert_type(client.responses.create_iterable(input="text", response_model=User), Stream[User])
+    assert_type(client.responses.create_with_completion(input="text", response_model=User), tuple[User, Any])
 
 
 def a_model(client: Instructor) -> None:
@@ -186,5 +212,13 @@ def a_stream(client: Instructor) -> None:
 
 def wrong(client: Instructor) -> None:
     """A checker objects to these."""
+    client.create(User, [], max_retries="3")  # type: ignore[call-overload]  # pyright: ignore
+    client.create(User, [], strict="x")  # type: ignore[call-overload]  # pyright: ignore
+    client.create(list[User], [], stream=True, on_invalid="pass")  # type: ignore[call-overload]  # pyright: ignore
+    client.create_partial(User, [], context=3)  # type: ignore[call-overload]  # pyright: ignore
+    client.create_iterable([], User, max_continuations="2")  # type: ignore[call-overload]  # pyright: ignore
+    client.create_with_completion([], User, hooks=print)  # type: ignore[call-overload]  # pyright: ignore
+    instructor.no_such_name  # type: ignore[attr-defined]  # pyright: ignore  # noqa: B018
+    instructor.from_anthropic(3)  # type: ignore[call-overload]  # pyright: ignore
     client.create(messages=[])  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
     client.create(response_model=User, messages=[]).age  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]  # noqa: B018
