@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from instructor import _aliases
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from instructor.report import FailedItem, Report
     from instructor.usage import Usage
 
@@ -41,6 +43,13 @@ class InstructorError(Exception):
     failed_attempts: Sequence[FailedAttempt] = ()
     _besides: type[Exception] | None = None
     """What it is, too, where `joined_failure` made it."""
+
+    @classmethod
+    def from_exception(cls, exception: Exception, failed_attempts: Sequence[FailedAttempt] | None = None) -> Self:
+        """Make an error of this type that says what another one does."""
+        made = cls(str(exception))
+        made.failed_attempts = list(failed_attempts or ())
+        return made
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Be told in another process. An SDK's own objects, a response that holds the key, say, are None there."""
@@ -96,23 +105,26 @@ class _Ended(InstructorError):
         "last_completion", "n_attempts", "total_usage", "create_kwargs", "failed_attempts", "failed_items", "report",
     )  # fmt: skip
 
+    _unsaid: tuple[str, ...] = ()
+
     def __init__(
         self,
-        message: str = "",
-        *,
+        *said: object,
         last_completion: Any = None,
+        messages: Sequence[Any] | None = None,
         n_attempts: int = 0,
         total_usage: Usage | None = None,
         create_kwargs: dict[str, Any] | None = None,
-        failed_attempts: Sequence[FailedAttempt] = (),
+        failed_attempts: Sequence[FailedAttempt] | None = None,
         failed_items: Sequence[FailedItem] = (),
         report: Report | None = None,
         text: str = "",
     ) -> None:
         self.last_completion, self.n_attempts, self.total_usage = last_completion, n_attempts, total_usage
-        self.create_kwargs, self.failed_attempts = create_kwargs or {}, list(failed_attempts)
+        self.create_kwargs = {**(create_kwargs or {}), **({} if messages is None else {"messages": messages})}
+        self.failed_attempts = list(failed_attempts or ())
         self.failed_items, self.report, self.text = list(failed_items), report, text
-        Exception.__init__(self, message)
+        Exception.__init__(self, *(said or self._unsaid))
 
     @property
     def messages(self) -> list[Any]:
@@ -123,6 +135,8 @@ class _Ended(InstructorError):
 
 class IncompleteOutputException(_Ended):
     """The reply was cut; everything good was delivered first. `failed_items` and `report` say what is missing."""
+
+    _unsaid = ("The reply was cut before its end.",)
 
 
 class InstructorRetryException(_Ended):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,26 @@ class Usage:
     def completion_tokens(self) -> int:
         """The same as `output_tokens`, by OpenAI's name."""
         return self.output_tokens
+
+    @property
+    def prompt_tokens_details(self) -> Usage:
+        """This usage: its `cached_tokens` is where OpenAI has it, too."""
+        return self
+
+    @property
+    def completion_tokens_details(self) -> Usage:
+        """This usage: its `reasoning_tokens` is where OpenAI has it, too."""
+        return self
+
+    def model_dump(self) -> dict[str, Any]:
+        """Give the sums as a dict, by OpenAI's names."""
+        return {
+            "prompt_tokens": self.input_tokens,
+            "completion_tokens": self.output_tokens,
+            "total_tokens": self.total_tokens,
+            "prompt_tokens_details": {"cached_tokens": self.cached_tokens},
+            "completion_tokens_details": {"reasoning_tokens": self.reasoning_tokens},
+        }
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
