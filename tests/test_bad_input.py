@@ -226,7 +226,7 @@ async def test_a_refusal_is_told_at_once(colour: Colour, scripted_server: Any) -
     with pytest.raises(RefusalError, match="I would rather not") as failed:
         await colour.create(colour.client(server), User, max_retries=3)
     assert isinstance(failed.value, InstructorRetryException)
-    assert failed.value.text == "I would rather not."
+    assert (failed.value.text, failed.value.mode) == ("I would rather not.", Mode.TOOLS.value)
     assert failed.value.last_completion.choices[0].message.refusal == "I would rather not."
     assert failed.value.n_attempts == len(server.requests) == 1
 

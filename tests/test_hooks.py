@@ -8,7 +8,8 @@ from typing import Any
 import openai
 import openai.types.chat
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, field_validator
+from tenacity import Retrying, stop_after_attempt, stop_after_delay
 
 import instructor
 from colours import Colour, asking
@@ -50,13 +51,13 @@ async def test_the_order_of_a_call_that_is_asked_again(colour: Colour, scripted_
     client = colour.client(scripted_server([answer(WRONG, usage=Usage(3, 2)), answer(USER, usage=Usage(3, 2))]))
     heard = Heard(client)
     await colour.create(client, User, max_retries=1)
-    attempt = ["completion:kwargs", "item:bad", "parse:error", "completion:response", "completion:usage"]
+    attempt = ["completion:kwargs", "completion:response", "completion:usage", "item:bad", "parse:error"]
     assert heard.names[:5] == attempt
     assert heard.names[5:] == [
         "completion:kwargs",
-        "item:good",
         "completion:response",
         "completion:usage",
+        "item:good",
         "stream:end",
     ]
     first, second = heard.at("completion:kwargs")
@@ -104,7 +105,51 @@ async def test_a_request_that_fails(colour: Colour, scripted_server: Any) -> Non
         assert heard.names == ["completion:kwargs", "completion:error", "completion:last_attempt", "stream:end"]
         ((failed,), about) = heard.at("completion:error")[0]
         assert type(failed) is openai.InternalServerError
-        assert about["attempt_number"] == 1
+        assert about == {"attempt_number": 1, "max_attempts": 4, "is_last_attempt": True}
+
+
+async def test_the_last_error_of_a_policy(colour: Colour, scripted_server: Any) -> None:
+    client = colour.client(scripted_server([error(429)] * 2))
+    heard = Heard(client)
+    with pytest.raises(openai.RateLimitError) as failed:
+        await colour.create(client, User, max_retries=Retrying(stop=stop_after_attempt(2) | stop_after_delay(99)))
+    assert isinstance(failed.value, InstructorRetryException)
+    assert [about["is_last_attempt"] for _, about in heard.at("completion:error")] == [False, True]
+    ((last,), about) = heard.at("completion:last_attempt")[0]
+    assert last is failed.value.__cause__
+    assert about == {"attempt_number": 2, "max_attempts": 2, "is_last_attempt": True}
+
+
+async def test_an_error_after_which_nothing_is_tried_again(colour: Colour, scripted_server: Any) -> None:
+    class Own(BaseModel):
+        name: str
+
+        @field_validator("name")
+        @classmethod
+        def fail(cls, name: str) -> str:
+            raise KeyError(name)
+
+    client = colour.client(scripted_server([answer({"tasks": [USER]})]))
+    heard = Heard(client)
+    with pytest.raises(InstructorRetryException):
+        await colour.create(client, list[Own])
+    assert [about["is_last_attempt"] for _, about in heard.at("parse:error")] == [True]
+
+
+async def test_a_stream_tells_its_response_before_what_its_end_decides(colour: Colour, scripted_server: Any) -> None:
+    client = colour.client(scripted_server([tools(WRONG), tools(USER)]))
+    heard = Heard(client)
+    await colour.items(client.create_partial(response_model=User, **asking()))
+    assert [name for name in heard.names if name != "completion:usage"] == [
+        "completion:kwargs",
+        "completion:response",
+        "item:bad",
+        "parse:error",
+        "completion:kwargs",
+        "completion:response",
+        "item:good",
+        "stream:end",
+    ]
 
 
 async def test_the_hooks_of_a_stream(colour: Colour, scripted_server: Any) -> None:
@@ -131,8 +176,8 @@ async def test_a_hook_takes_as_much_as_it_wants(colour: Colour, scripted_server:
     client.on("parse:error", lambda wrong, *, attempt_number, **_: seen.append(attempt_number))
     client.on("completion:usage", seen.append)
     await colour.create(client, User)
-    assert seen[:2] == [ValidationError, 1]
-    assert all(isinstance(usage, Usage) for usage in seen[2:])
+    assert seen[1:3] == [ValidationError, 1]
+    assert [type(each) for each in (seen[0], *seen[3:])] == [Usage, Usage]
 
 
 async def test_a_hook_that_fails_is_warned_of(colour: Colour, scripted_server: Any) -> None:

@@ -34,7 +34,7 @@ async def test_a_call_that_is_asked_again(
     said = [record.getMessage() for record in caplog.records if record.name == "instructor"]
     assert {record.levelname for record in caplog.records if record.name == "instructor"} == {"DEBUG"}
     number = said[0].split(",")[0]
-    asked, wrong, answered, again, right, end = said
+    asked, answered, wrong, again, right, end = said
     assert json.loads(asked.removeprefix(f"{number}, request 1 is: "))["messages"] == asking()["messages"]
     assert wrong == (
         f"{number}, request 1 brought what is not valid: Input should be a valid integer @ $.age, not 'ten'"

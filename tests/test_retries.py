@@ -7,8 +7,10 @@ import json
 import pickle
 import threading
 from collections.abc import Iterable
+from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import openai
 import pytest
 from pydantic import BaseModel, ValidationError, field_validator
@@ -352,6 +354,27 @@ async def test_mended_syntax_costs_no_request(colour: Colour, scripted_server: A
     got = await colour.create(colour.client(server), User)
     assert got == User(**USER)
     assert got.report.mended == 1
+
+
+async def test_a_timeout_ends_the_re_asks(
+    colour: Colour, scripted_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each answer takes 0.4 seconds of a clock that only the hook moves."""
+    now = [0.0]
+    monkeypatch.setattr("tenacity.time", SimpleNamespace(monotonic=lambda: now[0], sleep=None))
+    for options, requests in (({"timeout": 0.7}, 2), ({"timeout": 9}, 4), ({"timeout": httpx.Timeout(0.7)}, 4)):
+        server = scripted_server([answer(WRONG)] * 4)
+        client = colour.client(server)
+        client.on("completion:response", lambda _: now.append(now.pop() + 0.4))
+        with pytest.raises(InstructorRetryException):
+            await colour.create(client, User, **options)
+        assert len(server.requests) == requests
+    server = scripted_server([tools({"tasks": [WRONG]})] * 4)
+    client = colour.client(server)
+    client.on("completion:response", lambda _: now.append(now.pop() + 0.4))
+    with pytest.raises(InstructorRetryException):  # a stream may well last longer than each of its reads
+        await colour.items(client.create_iterable(response_model=User, **asking(timeout=0.7)))
+    assert len(server.requests) == 4
 
 
 async def test_a_timeout_is_the_sdks(colour: Colour, scripted_server: Any) -> None:

@@ -8,17 +8,16 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, NamedTuple, get_args
 
 from pydantic import BaseModel
-from tenacity import AsyncRetrying, BaseRetrying, Retrying, retry_if_exception_type, stop_after_attempt
+from tenacity import AsyncRetrying, BaseRetrying
 
 from instructor.engine.call import Call
 from instructor.engine.drive import AsyncValues, Values, WayOut, adrive, drive
 from instructor.engine.flow import Extraction
 from instructor.engine.ledger import Ledger
-from instructor.engine.policy import RETRYABLE, OnInvalid, Policy
+from instructor.engine.policy import OnInvalid, Policy, counted
 from instructor.engine.ports import AsyncTransport, Dialect, Output, OwnMessages, Renaming, Transport, fitting
 from instructor.engine.watchdog import Watchdog
 from instructor.exceptions import ConfigurationError
@@ -137,7 +136,7 @@ class Caller:
             raise ConfigurationError(f"hooks={hooks!r} is no instructor.Hooks.")
         every = self.hooks + hooks if hooks is not None else self.hooks
         ledger = Ledger(self.dialect, self.transport.response, every)
-        policy = _policy(given, awaiting=self.awaiting)
+        policy = _policy(given, awaiting=self.awaiting, stream=stream)
         if not output.many:
             _check_for_one(arguments)
         return _Plan(output, Extraction(call, self.dialect, policy, ledger), ledger)
@@ -232,7 +231,7 @@ def _context(given: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return context
 
 
-def _policy(given: Mapping[str, Any], *, awaiting: bool) -> Policy:
+def _policy(given: Mapping[str, Any], *, awaiting: bool, stream: bool) -> Policy:
     max_retries = given.get("max_retries", DEFAULT_RETRIES)
     if isinstance(max_retries, AsyncRetrying) and not awaiting:
         raise ConfigurationError(f"max_retries={max_retries!r} awaits: a blocking client takes a tenacity.Retrying.")
@@ -253,8 +252,11 @@ def _policy(given: Mapping[str, Any], *, awaiting: bool) -> Policy:
     watchdog = given.get("watchdog", _WATCHDOG)
     if watchdog is not None and not isinstance(watchdog, Watchdog):
         raise ConfigurationError(f"watchdog={watchdog!r} is neither an instructor.Watchdog nor None, which is off.")
-    retrying = _counted(max_retries) if isinstance(max_retries, int) else max_retries
-    return Policy(retrying, continuations, on_invalid, watchdog)
+    if isinstance(max_retries, int):
+        seconds = given.get("timeout")  # a stream's is for each of its reads, and says nothing about the whole
+        timed = type(seconds) in (int, float) and not stream
+        max_retries = counted(max_retries, seconds if timed else None)
+    return Policy(max_retries, continuations, on_invalid, watchdog)
 
 
 def _check_for_one(arguments: Mapping[str, Any]) -> None:
@@ -263,9 +265,3 @@ def _check_for_one(arguments: Mapping[str, Any]) -> None:
         raise ConfigurationError("on_invalid='skip' leaves items of a list out: for one value take 'reask' or 'raise'.")
     if (most := arguments.get("max_continuations")) is not None:
         raise ConfigurationError(f"max_continuations={most!r} is for lists: one value is asked for by max_retries.")
-
-
-@lru_cache(maxsize=32)
-def _counted(max_retries: int) -> Retrying:
-    stop = stop_after_attempt(max_retries + 1)
-    return Retrying(stop=stop, retry=retry_if_exception_type(RETRYABLE), reraise=True)

@@ -15,9 +15,9 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from tenacity import DoAttempt, DoSleep, RetryCallState, nap
+from tenacity import DoAttempt, DoSleep, RetryCallState, RetryError, nap
 
-from instructor.engine import faults, prompts
+from instructor.engine import faults, lacks, prompts
 from instructor.engine.answers import matched
 from instructor.engine.assembly import KEPT, Assembly, estimated
 from instructor.engine.bystanders import Bystanders, users_own
@@ -29,7 +29,7 @@ from instructor.engine.reading import Reading
 from instructor.engine.seam import SHOWN, Seam
 from instructor.engine.steps import CLOSE, Do, Emit, Open, Read, Send, Steps, Wait
 from instructor.engine.watchdog import Watch, Watchdog
-from instructor.exceptions import FailedAttempt, IncompleteOutputException, RefusalError, ResponseParsingError
+from instructor.exceptions import FailedAttempt, RefusalError, ResponseParsingError
 from instructor.hooks import HookName
 from instructor.mode import Mode
 from instructor.report import Cause
@@ -147,7 +147,6 @@ class Extraction:
         report.finish_reason = reply.finish
         if self._by_calls:
             yield from self._tell_of_strangers(reply)
-        yield from self.ledger.tell_response(self._about(), counted=reply.usage is not None)
         return (yield from self._judged(reply, sink, broke))
 
     def _whole(self, sink: Sink) -> Steps:
@@ -159,6 +158,7 @@ class Extraction:
         self.ledger.raw, self.ledger.headers = received.raw, received.headers
         reply = self._dialect.decode(received.wire)
         self._pay(reply)
+        yield from self._tell_response(reply)
         yield from self._deliver(sink.feed(reply.deltas()))
         yield from self._deliver(self._last(sink, reply.finish))
         return reply, None
@@ -193,8 +193,13 @@ class Extraction:
             broke = broke or watch.fault(deltas, outcomes)
         yield CLOSE
         self._pay()
-        yield from self._deliver(self._last(sink, assembly.finish))
-        return assembly.reply(), broke
+        reply = assembly.reply()
+        yield from self._tell_response(reply)
+        yield from self._deliver(self._last(sink, reply.finish))
+        return reply, broke
+
+    def _tell_response(self, reply: Reply) -> Steps:
+        return self.ledger.tell_response(self._about(), counted=reply.usage is not None)
 
     def _last(self, sink: Sink, finish: Finish | None) -> Sequence[Outcome]:
         """Close the sink; where the reply broke off, what is half there is neither right nor wrong."""
@@ -224,7 +229,7 @@ class Extraction:
 
     def _request_failed(self, error: Exception) -> Steps:
         self._sdk_error = error
-        yield from self.ledger.tell(HookName.COMPLETION_ERROR, error, about=self._about())
+        yield from self.ledger.tell(HookName.COMPLETION_ERROR, error, about=self._about(error))
 
     def _deliver(self, outcomes: Sequence[Outcome]) -> Steps:
         """Hand out what is good, and put what is bad aside."""
@@ -278,7 +283,7 @@ class Extraction:
         if isinstance(bad.error, ResponseParsingError) and bad.error.raw_response is None:
             bad.error.raw_response = self.ledger.completion()
         yield from self.ledger.tell(HookName.ITEM_BAD, place, bad.text, bad.error)
-        yield from self.ledger.tell(HookName.PARSE_ERROR, bad.error, about=self._about())
+        yield from self.ledger.tell(HookName.PARSE_ERROR, bad.error, about=self._about(bad.error))
         if self._policy.on_invalid == "raise":
             self._hopeless = True
         if self._hopeless or not isinstance(bad.error, RETRYABLE):  # a validator that fails in a way of its own
@@ -292,7 +297,9 @@ class Extraction:
         if reply.refusal:
             self._hopeless = True
             said = f"The model declined: {reply.refusal}"
-            return RefusalError(said, text=reply.refusal, raw_response=self.ledger.completion())
+            return RefusalError(
+                said, text=reply.refusal, mode=self._call.mode.value, raw_response=self.ledger.completion()
+            )
         ended = reply.finish in PROVEN  # whatever broke after that
         # A list of calls has no other way to say that nothing is left of it.
         over = ended and self._by_calls and self._cause == "continuation" and bool(self._tail) and not reply.calls
@@ -306,7 +313,7 @@ class Extraction:
         elif not (over or (ended and sink.closed)):
             self._hopeless = reply.finish == "filter"
             self._plan_the_rest()
-            return self._cut(reply, broke)
+            return lacks.its_end(reply, broke)
         if not self._pending:
             return None
         self._asked = sorted(self._pending)
@@ -345,17 +352,7 @@ class Extraction:
 
     def _nothing_came(self, reply: Reply) -> Steps:
         names = [tool.name for tool in self._output.tools]
-        notes = prompts.missing_call(names, by_calls=self._by_calls) if self._call.mode.by_tool else prompts.NO_JSON
-        said = reply.text
-        if not self._call.mode.by_tool:
-            what = f"holds no JSON of the form that was asked for: {said[:200]!r}"
-        elif not reply.calls:
-            what = f"holds no tool call: {said[:200]!r}"
-        elif given := [call.arguments for call in reply.calls if call.name in names]:
-            said, notes = "\n".join(given), prompts.NO_LIST
-            what = f"calls the tool with no list and no item: {said[:200]!r}"
-        else:
-            what = f"calls {', '.join(call.name for call in reply.calls)}, and no tool of the answer"
+        what, said, notes = lacks.an_answer(reply, names, self._call.mode)
         problem = self._misread(f"The reply {what}", said)
         self._request = self._dialect.correct(self._sent, reply, notes)
         self._cause = "reask"
@@ -368,27 +365,22 @@ class Extraction:
             # A length limit cuts the same answer again; a lost connection may not.
             self._hopeless = reply.finish in ("length", "filter")
             self._request = self._first
-            return self._cut(reply, broke)
+            return lacks.its_end(reply, broke)
         if not self._pending:
             return None
         error = self._pending[0].error
         self._request = self._dialect.correct(self._sent, reply, prompts.wrong(faults.lines(error)))
         return error
 
-    def _cut(self, reply: Reply, broke: Exception | None) -> IncompleteOutputException:
-        reasons = {"length": "at the length limit", "filter": "by the provider's content filter"}
-        how = f"by {type(broke).__name__}: {broke}" if broke else reasons.get(reply.finish or "", "without an end")
-        problem = IncompleteOutputException(f"The answer was cut {how.rstrip('.')}.", text=reply.text)
-        problem.__cause__ = broke
-        return problem
-
     def _give_up(self, error: Exception) -> Steps:
         self._hopeless = True
+        if isinstance(error, RetryError) and isinstance(last := error.last_attempt.exception(), Exception):
+            error = last  # the other is a spent policy's word for it
         yield from self.ledger.tell(HookName.COMPLETION_LAST_ATTEMPT, error, about=self._about())
         self._settle_account()
         self.ledger.fail(error, self._output.name, self._sent, is_sdks=error is self._sdk_error)
 
-    def _about(self) -> dict[str, Any]:
-        most = getattr(self._policy.retrying.stop, "max_attempt_number", None)
-        last = self._hopeless or (most is not None and self._report.attempts >= most)
-        return {"attempt_number": self._report.attempts, "max_attempts": most, "is_last_attempt": last}
+    def _about(self, error: Exception | None = None) -> dict[str, Any]:
+        count, most = self._report.attempts, self._policy.most
+        last = self._hopeless or (most is not None and count >= most) or self._policy.excludes(error)
+        return {"attempt_number": count, "max_attempts": most, "is_last_attempt": last}

@@ -6,8 +6,6 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
-from tenacity import RetryError
-
 from instructor.engine import faults
 from instructor.engine.assembly import Assembly
 from instructor.engine.call import Json, Request
@@ -72,8 +70,6 @@ class Ledger:
 
     def fail(self, error: BaseException, name: str, sent: Request, *, is_sdks: bool) -> NoReturn:
         """Raise what says how an extraction ended, with all that is known."""
-        if isinstance(error, RetryError):
-            error = error.last_attempt.exception() or error
         count = self.report.attempts
         tries = f"{count} attempt{'s' if count != 1 else ''}"
         LOG.error("No valid %s after %s: %s", name, tries, type(error).__name__)

@@ -1,0 +1,34 @@
+"""What a reply lacks, in words: for the error that says it, and for the notes that ask for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from instructor.engine import prompts
+from instructor.engine.call import Reply
+from instructor.exceptions import IncompleteOutputException
+from instructor.mode import Mode
+
+_REASONS = {"length": "at the length limit", "filter": "by the provider's content filter"}
+
+
+def an_answer(reply: Reply, names: Sequence[str], mode: Mode) -> tuple[str, str, str]:
+    """Say of a reply without an answer what it is, what of its text matters, and what the model should do."""
+    said = reply.text
+    if not mode.by_tool:
+        return f"holds no JSON of the form that was asked for: {said[:200]!r}", said, prompts.NO_JSON
+    notes = prompts.missing_call(names, by_calls=mode is Mode.PARALLEL_TOOLS)
+    if not reply.calls:
+        return f"holds no tool call: {said[:200]!r}", said, notes
+    if given := [call.arguments for call in reply.calls if call.name in names]:
+        said = "\n".join(given)
+        return f"calls the tool with no list and no item: {said[:200]!r}", said, prompts.NO_LIST
+    return f"calls {', '.join(call.name for call in reply.calls)}, and no tool of the answer", said, notes
+
+
+def its_end(reply: Reply, broke: Exception | None) -> IncompleteOutputException:
+    """Say how a reply was cut."""
+    how = f"by {type(broke).__name__}: {broke}" if broke else _REASONS.get(reply.finish or "", "without an end")
+    problem = IncompleteOutputException(f"The answer was cut {how.rstrip('.')}.", text=reply.text)
+    problem.__cause__ = broke
+    return problem
