@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import enum
 import json
+import pickle
 import typing
 from collections import deque
 from collections.abc import Collection, Iterable, MutableSequence, Sequence
@@ -290,3 +291,31 @@ async def test_a_wrapper_with_more_than_a_list_is_a_value(colour: Colour, script
     crowd = await colour.create(colour.client(server), Crowd)
     assert (type(crowd), crowd.place, len(crowd.tasks), len(server.requests)) == (Crowd, "Bath", 2, 2)
     assert await colour.create(colour.client(server), Named) == [User(name="a", age=1)]
+
+
+async def test_a_list_that_fails_leaves_its_good_items(colour: Colour, scripted_server: Any) -> None:
+    wrong = {"name": "c", "age": "x"}
+    for mode in (Mode.TOOLS, Mode.PARALLEL_TOOLS):
+        whole = [A, wrong, B] if mode is Mode.PARALLEL_TOOLS else [{"tasks": [A, wrong, B]}]
+        again = [wrong] if mode is Mode.PARALLEL_TOOLS else [{"tasks": [wrong]}]
+        script = [tools(*whole, name="User"), tools(*again, name="User")]
+        with pytest.raises(InstructorRetryException) as failed:
+            await colour.create(colour.client(scripted_server(script), mode), Iterable[User], max_retries=1)
+        assert failed.value.items == USERS
+        assert [item.index for item in failed.value.failed_items] == [1]
+        assert pickle.loads(pickle.dumps(failed.value)).items == USERS
+    client = colour.client(scripted_server([answer(json.dumps({"tasks": [A, B]})[:-3], finish="length")] * 2))
+    with pytest.raises(IncompleteOutputException) as cut:
+        await colour.create(client, list[User], max_retries=0)
+    assert cut.value.items == USERS[:1]
+    handed_out: list[User] = []
+    with pytest.raises(IncompleteOutputException) as cut:
+        await colour.collect(client.create_iterable(response_model=User, **asking(max_retries=0)), handed_out)
+    assert (handed_out, cut.value.items) == (USERS[:1], [])
+
+
+async def test_one_value_that_fails_is_no_item(colour: Colour, scripted_server: Any) -> None:
+    client = colour.client(scripted_server([answer({"name": "a"})]))
+    with pytest.raises(InstructorRetryException) as failed:
+        await colour.create(client, User, max_retries=0)
+    assert failed.value.items == []

@@ -28,7 +28,14 @@ from tenacity import (
 import instructor
 from colours import Colour, asking
 from instructor import Mode, Usage
-from instructor.exceptions import FailedAttempt, InstructorError, InstructorRetryException, ModeError, ProviderError
+from instructor.exceptions import (
+    FailedAttempt,
+    InstructorError,
+    InstructorRetryException,
+    ModeError,
+    ProviderError,
+    joined_failure,
+)
 from instructor.testing import ToolCall, answer, content, error, refusal, tools
 
 
@@ -190,6 +197,15 @@ async def test_what_cannot_be_sent_is_left_out(colour: Colour, scripted_server: 
     for unlikely in (ModeError("x", "y", ["TOOLS"]), ProviderError("y", "no", {"a": 1})):
         again = pickle.loads(pickle.dumps(unlikely))
         assert (type(again), str(again), vars(again)) == (type(unlikely), str(unlikely), vars(unlikely))
+
+
+async def test_an_error_whose_text_is_made_in_c_keeps_it(colour: Colour, scripted_server: Any) -> None:
+    messages = [{"role": "user", "content": "\ud800"}]
+    with pytest.raises(UnicodeEncodeError, match="surrogates not allowed") as failed:
+        await colour.create(colour.client(scripted_server([])), User, messages=messages)
+    assert isinstance(failed.value, InstructorRetryException)
+    assert str(failed.value) == str(failed.value.__cause__)
+    assert str(joined_failure(KeyError("a"))) == "'a'"
 
 
 async def test_a_connection_that_cannot_be_made(colour: Colour) -> None:

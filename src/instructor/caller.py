@@ -20,7 +20,7 @@ from instructor.engine.ledger import Ledger
 from instructor.engine.policy import OnInvalid, Policy, counted
 from instructor.engine.ports import AsyncTransport, Dialect, Output, OwnMessages, Renaming, Transport, fitting
 from instructor.engine.watchdog import Watchdog
-from instructor.exceptions import ConfigurationError
+from instructor.exceptions import ConfigurationError, IncompleteOutputException, InstructorRetryException
 from instructor.hooks import Hooks
 from instructor.mode import Mode
 from instructor.output import growing_for, item_of, list_for, output_for, parallel_for, streamed_for
@@ -103,10 +103,23 @@ class Caller:
         return await self._avalue(plan), plan.ledger.raw
 
     def _value(self, plan: _Plan) -> Any:
-        return _finished(list(plan.drive(self.transport, WayOut())), plan)
+        values: list[Any] = []
+        try:
+            values.extend(plan.drive(self.transport, WayOut()))
+        except (IncompleteOutputException, InstructorRetryException) as error:
+            error.items = values if plan.output.many else []
+            raise
+        return _finished(values, plan)
 
     async def _avalue(self, plan: _Plan) -> Any:
-        return _finished([value async for value in plan.adrive(self.transport, WayOut())], plan)
+        values: list[Any] = []
+        try:
+            async for value in plan.adrive(self.transport, WayOut()):
+                values.append(value)  # noqa: PERF401 - a comprehension would lose what came before an error
+        except (IncompleteOutputException, InstructorRetryException) as error:
+            error.items = values if plan.output.many else []
+            raise
+        return _finished(values, plan)
 
     def _stream(self, plan: _Plan) -> Stream[Any]:
         way_out = WayOut()

@@ -103,6 +103,7 @@ class _Ended(InstructorError):
 
     TOLD = (
         "last_completion", "n_attempts", "total_usage", "create_kwargs", "failed_attempts", "failed_items", "report",
+        "items",
     )  # fmt: skip
 
     _unsaid: tuple[str, ...] = ()
@@ -124,6 +125,7 @@ class _Ended(InstructorError):
         self.create_kwargs = {**(create_kwargs or {}), **({} if messages is None else {"messages": messages})}
         self.failed_attempts = list(failed_attempts or ())
         self.failed_items, self.report, self.text = list(failed_items), report, text
+        self.items: list[Any] = []
         Exception.__init__(self, *(said or self._unsaid))
 
     @property
@@ -134,19 +136,24 @@ class _Ended(InstructorError):
 
 
 class IncompleteOutputException(_Ended):
-    """The reply was cut; everything good was delivered first. `failed_items` and `report` say what is missing."""
+    """The reply was cut; what was good was delivered first, or is in `items`. `failed_items` and `report` tell the rest."""
 
     _unsaid = ("The reply was cut before its end.",)
 
 
 class InstructorRetryException(_Ended):
-    """All attempts failed; `__cause__` is the last error, `failed_attempts` lists them all."""
+    """All attempts failed; `__cause__` is the last error, `failed_attempts` lists them all.
+
+    `items` are those of a list that were good; empty where a stream handed them out.
+    """
 
 
 @lru_cache(maxsize=64)
 def _also(kind: Any) -> type[InstructorRetryException]:
     """Make the type that is both `kind` and InstructorRetryException, so that either `except` clause works."""
     told: dict[str, Any] = {"__module__": kind.__module__, "__doc__": kind.__doc__, "_besides": kind}
+    if type(kind.__str__) is type(Exception.__str__):  # made in C, of what only its own constructor knows
+        told["__str__"] = Exception.__str__
     try:
         return type(kind.__name__, (InstructorRetryException, kind), told)
     except TypeError:  # two C layouts that cannot be joined: an OSError, say
