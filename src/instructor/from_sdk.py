@@ -25,7 +25,7 @@ def from_openai(client: OpenAI, mode: Mode = ..., model: str | None = ..., **def
 def from_openai(client: AsyncOpenAI, mode: Mode = ..., model: str | None = ..., **defaults: Any) -> AsyncInstructor: ...
 def from_openai(client: Any, mode: Mode = Mode.TOOLS, model: str | None = None, **defaults: Any) -> Any:
     """Wrap a client of the openai SDK, Azure's too; a call has `model` and `defaults` unless it gives its own."""
-    return from_named("openai")(client, mode, model, **defaults)
+    return connect("openai", client, mode, **(defaults if model is None else {"model": model, **defaults}))
 
 
 def from_named(provider: str) -> Callable[..., Any]:
