@@ -5,7 +5,6 @@ Everything that can be wrong with the arguments is found here, before any reques
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, get_args
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple, get_args
 from pydantic import BaseModel
 from tenacity import AsyncRetrying, BaseRetrying
 
+from instructor.deprecation import warn_of_old
 from instructor.engine.call import Call
 from instructor.engine.drive import AsyncValues, Values, WayOut, adrive, drive
 from instructor.engine.flow import Extraction
@@ -237,7 +237,7 @@ def _context(given: Mapping[str, Any]) -> Mapping[str, Any] | None:
     if old is not None:
         if context is not None:
             raise ConfigurationError("context and validation_context are one argument: give context only.")
-        warnings.warn("validation_context is now called context.", DeprecationWarning, stacklevel=5)
+        warn_of_old("validation_context is now called context.")
         context = old
     if context is not None and not isinstance(context, Mapping):
         raise ConfigurationError(f"context={context!r} is no dict.")
