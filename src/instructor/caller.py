@@ -7,18 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, NamedTuple, get_args
 
 from pydantic import BaseModel
 from tenacity import AsyncRetrying, BaseRetrying
 
+from instructor._aliases import GONE, GONE_PATHS
 from instructor.deprecation import warn_of_old
 from instructor.engine.call import Call
 from instructor.engine.drive import AsyncValues, Values, WayOut, adrive, drive
 from instructor.engine.flow import Extraction
 from instructor.engine.ledger import Ledger
 from instructor.engine.policy import OnInvalid, Policy, counted
-from instructor.engine.ports import AsyncTransport, Dialect, Output, OwnMessages, Renaming, Transport, fitting
+from instructor.engine.ports import AsyncTransport, Choosy, Dialect, Output, OwnMessages, Renaming, Transport, fitting
 from instructor.engine.watchdog import Watchdog
 from instructor.exceptions import ConfigurationError, IncompleteOutputException, InstructorRetryException
 from instructor.hooks import Hooks
@@ -29,10 +31,24 @@ from instructor.riders import attach
 from instructor.streams import AsyncStream, Stream
 from instructor.templating import rendered
 
-_OURS = ("max_retries", "context", "strict", "hooks", "on_invalid", "max_continuations", "watchdog")
-_OURS_TOO = ("validation_context", "stream")
+_NOT_YET = {
+    "autodetect_images": GONE["Image"],
+    "cache": GONE_PATHS["instructor.cache"],
+    "cache_ttl": GONE_PATHS["instructor.cache"],
+    "mode": "a client has one, from_provider(..., mode=...), and its calls share it.",
+    "token_budget": GONE["TokenBudgetError"],
+}
+"""Arguments of older versions' calls, and why there is nothing to do with one; None and False are nothing."""
+_NAMES_NOT_YET = frozenset(_NOT_YET)
+_OURS = _NAMES_NOT_YET.union(
+    ("max_retries", "context", "strict", "hooks", "on_invalid", "max_continuations", "watchdog", "validation_context")
+)
 DEFAULT_RETRIES = 3
 _WATCHDOG = Watchdog()
+
+
+class ArgumentsError(ConfigurationError, TypeError):
+    """Arguments that the SDK's function does not take, or the want of one that it must have."""
 
 
 class _Plan(NamedTuple):
@@ -139,7 +155,7 @@ class Caller:
             messages=rendered(self._messages(messages, given), context),
             output=output,
             mode=self.mode,
-            options={key: value for key, value in given.items() if key not in _OURS and key not in _OURS_TOO},
+            options={key: value for key, value in given.items() if key not in _OURS and key != "stream"},
             context=context,
             strict=strict,
             stream=stream,
@@ -152,7 +168,27 @@ class Caller:
         policy = _policy(given, awaiting=self.awaiting, stream=stream)
         if not output.many:
             _check_for_one(arguments)
-        return _Plan(output, Extraction(call, self.dialect, policy, ledger), ledger)
+        extraction = Extraction(call, self.dialect, policy, ledger)
+        self._check_names(given, extraction.body)
+        return _Plan(output, extraction, ledger)
+
+    def _check_names(self, given: Mapping[str, Any], body: Mapping[str, Any]) -> None:
+        """Refuse arguments that nobody takes, and a request that lacks some: by the names that the wire gives them."""
+        if not _NAMES_NOT_YET.isdisjoint(given):
+            for name in _NOT_YET:
+                if given.get(name) not in (None, False):
+                    raise ArgumentsError(f"{name}= is no argument of a call: {_NOT_YET[name]}")
+        choosy: Choosy | None = fitting(self.transport, "arguments")
+        names = choosy.arguments if choosy is not None else None
+        if names is None or (names.taken.issuperset(body) and names.required.issubset(body)):
+            return
+        for name in body:
+            if name not in names.taken:
+                hints = [*get_close_matches(name, names.taken, n=1), *({"extra_body"} & names.taken)]
+                hint = f"; it takes {' and '.join(f'{each}=' for each in hints)}" if hints else ""
+                raise ArgumentsError(f"The SDK of {self.provider} takes no {name}={hint}.")
+        lacking = ", ".join(f"{name}=" for name in sorted(names.required.difference(body)))
+        raise ArgumentsError(f"The SDK of {self.provider} must have {lacking}: give it to the call, or to the client.")
 
     def _whole(self, response_model: Any) -> Output:
         if self.mode is not Mode.PARALLEL_TOOLS:
@@ -188,8 +224,9 @@ class Caller:
         given = self._given(arguments)
         context = _context(given)
         messages = rendered(self._messages(messages, given), context)
-        ours = (*_OURS, "validation_context")
-        return self.dialect.plain(messages, {key: value for key, value in given.items() if key not in ours})
+        body = self.dialect.plain(messages, {key: value for key, value in given.items() if key not in _OURS})
+        self._check_names(given, body)
+        return body
 
 
 def _finished(values: list[Any], plan: _Plan) -> Any:

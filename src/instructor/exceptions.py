@@ -136,7 +136,7 @@ class _Ended(InstructorError):
 
 
 class IncompleteOutputException(_Ended):
-    """The reply was cut; what was good was delivered first, or is in `items`. `failed_items` and `report` tell the rest."""
+    """The reply was cut; what was good was delivered, or is in `items`. `failed_items` and `report` tell the rest."""
 
     _unsaid = ("The reply was cut before its end.",)
 

@@ -12,7 +12,7 @@ A flow is a generator that does no I/O: it yields the steps of `steps.py` and is
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tenacity import DoAttempt, DoSleep, RetryCallState, RetryError, nap
@@ -29,7 +29,7 @@ from instructor.engine.reading import Reading
 from instructor.engine.seam import SHOWN, Seam
 from instructor.engine.steps import CLOSE, Do, Emit, Open, Read, Send, Steps, Wait
 from instructor.engine.watchdog import Watch, Watchdog
-from instructor.exceptions import FailedAttempt, RefusalError, ResponseParsingError
+from instructor.exceptions import ConfigurationError, FailedAttempt, RefusalError, ResponseParsingError
 from instructor.hooks import HookName
 from instructor.mode import Mode
 from instructor.report import Cause
@@ -59,6 +59,11 @@ class Extraction:
         self._sdk_error: Exception | None = None
         self.replaced = False
         """Whether the last value is not the answer, but what the policy gives instead."""
+
+    @property
+    def body(self) -> Mapping[str, Any]:
+        """The first request's."""
+        return self._first.body
 
     def run(self) -> Steps:
         """Ask until the answer is whole, or the policy says that it is enough."""
@@ -229,6 +234,7 @@ class Extraction:
 
     def _request_failed(self, error: Exception) -> Steps:
         self._sdk_error = error
+        self._hopeless = isinstance(error, ConfigurationError)
         yield from self.ledger.tell(HookName.COMPLETION_ERROR, error, about=self._about(error))
 
     def _deliver(self, outcomes: Sequence[Outcome]) -> Steps:

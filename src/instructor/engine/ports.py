@@ -205,6 +205,20 @@ class Transport(Protocol):
         ...
 
 
+class Arguments(NamedTuple):
+    """The names of a function's arguments: all that it takes, and those that it must have."""
+
+    taken: frozenset[str]
+    required: frozenset[str]
+
+
+class Choosy(Protocol):
+    """A transport that knows which arguments its client's function takes; None where it takes any."""
+
+    @property
+    def arguments(self) -> Arguments | None: ...
+
+
 class AsyncTransport(Protocol):
     """How an awaiting client is called."""
 

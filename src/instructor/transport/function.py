@@ -9,10 +9,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from instructor.engine.call import Json, Request
-from instructor.engine.ports import AsyncConnection, Connection, Received
+from instructor.engine.ports import Arguments, AsyncConnection, Connection, Received
+from instructor.transport.arguments import arguments_of
 from instructor.transport.wirejson import as_wire
 
 
@@ -45,7 +47,20 @@ class Forms:
     close: Callable[[Any], Any] = _close
 
 
-class Function:
+class _Functions:
+    """What both colours know of their functions."""
+
+    _whole: Callable[..., Any]
+    _streamed: Callable[..., Any] | None
+
+    @cached_property
+    def arguments(self) -> Arguments | None:
+        """What the function for whole responses takes; beside it `stream`, which says to call the other one."""
+        names = arguments_of(self._whole)
+        return names if names is None or self._streamed is None else names._replace(taken=names.taken | {"stream"})
+
+
+class Function(_Functions):
     """A blocking function, or two: the other one for streams, which then takes no `stream`."""
 
     def __init__(
@@ -70,7 +85,7 @@ class Function:
         return function(**self._forms.ask(body))
 
 
-class AsyncFunction:
+class AsyncFunction(_Functions):
     """The same, awaiting; the one for streams may also give its stream at once."""
 
     def __init__(

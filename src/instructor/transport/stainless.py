@@ -14,6 +14,7 @@ import inspect
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
 
@@ -21,9 +22,10 @@ import jiter
 from pydantic import BaseModel, ValidationError
 
 from instructor.engine.call import Json, Request
-from instructor.engine.ports import AsyncConnection, Connection, Received
+from instructor.engine.ports import Arguments, AsyncConnection, Connection, Received
 from instructor.exceptions import ResponseParsingError
 from instructor.text.sse import EventStream
+from instructor.transport.arguments import arguments_of
 from instructor.transport.function import AsyncFunction, Function
 
 _PLAIN = ("messages", "tools", "tool_choice", "response_format")
@@ -78,6 +80,10 @@ class Stainless(Function):
             return super().open(request)
         return ByteConnection(self._doors.streaming(**_keywords(request.body)), self._doors)
 
+    @cached_property
+    def arguments(self) -> Arguments | None:
+        return arguments_of(self.create, its_own=self._doors.plain)
+
     def response(self, wire: Json) -> Any:
         return self._doors.response(wire)
 
@@ -99,6 +105,10 @@ class AsyncStainless(AsyncFunction):
             return await super().open(request)
         manager = self._doors.streaming(**_keywords(request.body))
         return AsyncByteConnection(manager, await manager.__aenter__(), self._doors)
+
+    @cached_property
+    def arguments(self) -> Arguments | None:
+        return arguments_of(self.create, its_own=self._doors.plain)
 
     def response(self, wire: Json) -> Any:
         return self._doors.response(wire)
