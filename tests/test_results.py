@@ -119,6 +119,20 @@ async def test_a_model_that_refuses_new_attributes(colour: Colour, scripted_serv
     assert got.report.complete
 
 
+@pytest.mark.parametrize("extra", ["forbid", "allow", "ignore"])
+async def test_a_model_that_is_read_again(colour: Colour, scripted_server: Any, extra: Any) -> None:
+    class Strict(BaseModel):
+        model_config = ConfigDict(extra=extra, revalidate_instances="always")
+        name: str
+
+    class Outer(BaseModel):
+        inner: Strict
+
+    got = await colour.create(colour.client(scripted_server([answer({"name": "a"})])), Strict)
+    assert Outer(inner=got).model_dump() == {"inner": {"name": "a"}}
+    assert hasattr(got, "report") is hasattr(got, "_raw_response") is (extra == "ignore")
+
+
 async def test_values_with_no_room_for_riders(colour: Colour, scripted_server: Any) -> None:
     server = scripted_server([answer({"x": 1}), answer({"content": 5})])
     client = colour.client(server)

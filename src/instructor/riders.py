@@ -19,9 +19,15 @@ class _Unlisted(str):
 _REPORT = _Unlisted("report")
 
 
+def _is_read_again(model: BaseModel) -> bool:
+    """Whether pydantic reads an instance's own dict again where it meets it, and would keep or refuse riders there."""
+    config = model.model_config
+    return config.get("revalidate_instances", "never") != "never" and config.get("extra", "ignore") != "ignore"
+
+
 def attach(value: Any, *, raw_response: Any, total_usage: Any, report: Any) -> Any:
     """Give a model its riders, in the instance's own dict: its class, equality and dumps stay as they were."""
-    if isinstance(value, BaseModel):  # TypedDicts, scalars and slotted classes have no room
+    if isinstance(value, BaseModel) and not _is_read_again(value):  # TypedDicts, scalars, slotted classes have no room
         riders = vars(value)
         riders["_raw_response"], riders["_total_usage"] = raw_response, total_usage
         cls, extra = type(value), value.model_extra or ()

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from persons import Person, ids, people, stream_of, taken
+from tenacity import Retrying, wait_fixed
 
 import instructor
 from colours import Colour, asking
@@ -358,6 +359,20 @@ async def test_leaving_between_two_requests(colour: Colour) -> None:
         assert ids(await colour.items(stream)) == [1, 2]
     assert len(server.requests) == 1
     assert not stream.report.complete
+
+
+async def test_leaving_while_a_policy_waits(colour: Colour) -> None:
+    """Waiting for ten minutes ends at once."""
+    waits = threading.Event()
+    policy = Retrying(wait=wait_fixed(600), before_sleep=lambda _: waits.set())
+    with Scripted([tools('{"tasks": [{"id": 1}, {"id": "x"}]}'), tools(people(3))]) as server:
+        stream = colour.client(server).create_iterable(response_model=Person, **asking(max_retries=policy))
+        found: list[Any] = []
+        reading = read_elsewhere(colour, stream, found)
+        await colour.off_loop(waits.wait)
+        await colour.close(stream)
+        await reading
+    assert (ids(found), len(server.requests)) == ([1], 1)
 
 
 async def test_a_hook_may_leave(colour: Colour) -> None:

@@ -13,7 +13,6 @@ import asyncio
 import contextlib
 import inspect
 import threading
-import time
 from collections.abc import AsyncGenerator, Generator
 from typing import Any, TypeVar
 
@@ -31,11 +30,12 @@ AsyncValues = AsyncGenerator[Any, None]
 class WayOut:
     """How a stream is left while it is being read."""
 
-    __slots__ = ("_closing", "_connection", "taken")
+    __slots__ = ("_closing", "_connection", "_waited", "taken")
 
     def __init__(self) -> None:
         self.taken = False
         self._connection: Any = None
+        self._waited: threading.Event | asyncio.Event | None = None
         self._closing = threading.RLock()  # a connection that was let go may serve another stream already
 
     def of(self, connection: ConnectionT) -> ConnectionT:
@@ -49,17 +49,35 @@ class WayOut:
             connection, self._connection = self._connection, None
         return connection
 
-    def take(self) -> None:
-        """End the read that another thread is in, or at least what it reads from."""
+    def wait(self, seconds: float) -> None:
+        """Let time go by, unless it is taken first."""
+        self._waited = waited = threading.Event()
+        if not self.taken:
+            waited.wait(seconds)
+
+    async def await_(self, seconds: float) -> None:
+        """Let time go by, unless it is taken first."""
+        self._waited = waited = asyncio.Event()
+        if not self.taken:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(waited.wait(), seconds)
+
+    def _leave(self) -> None:
         self.taken = True
+        if self._waited is not None:
+            self._waited.set()
+
+    def take(self) -> None:
+        """End the read or the wait that another thread is in, or at least what it reads from."""
+        self._leave()
         with self._closing, contextlib.suppress(*_BUSY):
             if self._connection is not None:
                 interruptible: Interruptible | None = fitting(self._connection, "interrupt")
                 (self._connection.close if interruptible is None else interruptible.interrupt)()
 
     async def atake(self) -> None:
-        """End the read that another task is in, or at least what it reads from."""
-        self.taken = True
+        """End the read or the wait that another task is in, or at least what it reads from."""
+        self._leave()
         with contextlib.suppress(*_BUSY):
             if self._connection is not None:
                 await self._connection.close()
@@ -95,7 +113,7 @@ def drive(flow: Steps, transport: Transport, way_out: WayOut, farewell: Steps | 
                 elif type(step) is Do:
                     outcome = _called(step)
                 elif type(step) is Wait:
-                    time.sleep(step.seconds)
+                    way_out.wait(step.seconds)
                 elif type(step) is Close and connection is not None:
                     connection = None
                     way_out.let_go().close()
@@ -144,7 +162,7 @@ async def adrive(flow: Steps, transport: AsyncTransport, way_out: WayOut, farewe
                     if inspect.isawaitable(outcome):
                         outcome = await outcome
                 elif type(step) is Wait:
-                    await asyncio.sleep(step.seconds)
+                    await way_out.await_(step.seconds)
                 elif type(step) is Close and connection is not None:
                     connection = None
                     await way_out.let_go().close()

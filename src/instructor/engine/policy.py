@@ -42,7 +42,7 @@ class Policy:
 
     def excludes(self, error: Exception | None) -> bool:
         """Whether it is certain that nothing is tried again after an error."""
-        retry = self.retrying.retry
+        retry: Any = self.retrying.retry
         return (
             type(retry) is retry_if_exception_type
             and error is not None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -12,7 +11,7 @@ from instructor.engine.ports import Arguments
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
-def arguments_of(function: Callable[..., Any], *, its_own: bool = False) -> Arguments | None:
+def arguments_of(function: Any, *, its_own: bool = False) -> Arguments | None:
     """Name the arguments of a function; None where it takes any, or is none that can be asked.
 
     What is wrapped is looked into only where the wrapping is the SDK's own: that of others may take more.
