@@ -10,10 +10,13 @@ from instructor.engine.ports import Outcome, Sink
 
 _INSIDE = ("toolConfig", "config")
 """Options that hold the tools on some wires."""
+_HOLDERS = frozenset(("tools", *_INSIDE))
 
 
 def users_own(options: Mapping[str, Any]) -> frozenset[str]:
     """Name the tools that the user gave with a call, in whichever wire's form."""
+    if _HOLDERS.isdisjoint(options):
+        return frozenset()
     held = [options.get(name) for name in _INSIDE]
     inside = [each.get("tools") if isinstance(each, Mapping) else getattr(each, "tools", None) for each in held]
     return frozenset(_named([options.get("tools"), *inside]))

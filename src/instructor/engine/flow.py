@@ -204,7 +204,7 @@ class Extraction:
         return reply, broke
 
     def _tell_response(self, reply: Reply) -> Steps:
-        return self.ledger.tell_response(self._about(), counted=reply.usage is not None)
+        return self.ledger.tell_response(self._about, counted=reply.usage is not None)
 
     def _last(self, sink: Sink, finish: Finish | None) -> Sequence[Outcome]:
         """Close the sink; where the reply broke off, what is half there is neither right nor wrong."""

@@ -61,12 +61,12 @@ class Ledger:
             except Exception as error:
                 warnings.warn(f"The hook {hook!r} for {name.value} failed: {error!r}", stacklevel=2)
 
-    def tell_response(self, about: Mapping[str, Any], *, counted: bool) -> Steps:
+    def tell_response(self, about: Callable[[], Mapping[str, Any]], *, counted: bool) -> Steps:
         """Tell of a whole response, and of the tokens where the provider counted them."""
         if self._hooks.at(HookName.COMPLETION_RESPONSE):
             yield from self.tell(HookName.COMPLETION_RESPONSE, self.completion())
-        if counted:
-            yield from self.tell(HookName.COMPLETION_USAGE, self.report.usage, about=about)
+        if counted and self._hooks.at(HookName.COMPLETION_USAGE):
+            yield from self.tell(HookName.COMPLETION_USAGE, self.report.usage, about=about())
 
     def fail(self, error: BaseException, name: str, sent: Request, *, is_sdks: bool) -> NoReturn:
         """Raise what says how an extraction ended, with all that is known."""

@@ -36,7 +36,7 @@ class Reading:
         self._tries = _TRIES
         self._last: tuple[bytes, Delta] | None = None  # an event that is text only
         self._channel = 0
-        self._before = self._middle = self._after = b""  # what is around the text, and around padding after it
+        self._around = (b"", b"", b"", 0, 0)  # what is around the text, and around padding after it; where both are
         self._held: list[str] = []  # texts that are not read yet
         self._begun: Sequence[Json | bytes] | None = None  # events whose texts were taken up to a place
         self._place = 0
@@ -50,11 +50,15 @@ class Reading:
         awaits = self._sink.awaits if self._sink is not None else ""
         if not awaits:
             return False
-        texts: list[str] = []
-        end = self._take(events, 0, texts)
-        self._held += texts
-        if end == len(events) and len(self._held) < _MOST_HELD and awaits not in "".join(texts):
-            return True
+        held = self._held
+        known = len(held)
+        end = self._take(events, 0, held)
+        if end == len(events) and len(held) < _MOST_HELD:
+            if end == 1:  # what most reads bring
+                if awaits not in held[-1]:
+                    return True
+            elif awaits not in "".join(held[known:]):
+                return True
         self._begun, self._place = events, end
         return False
 
@@ -81,21 +85,20 @@ class Reading:
 
     def _take(self, events: Sequence[Json | bytes], place: int, texts: list[str]) -> int:
         """Take the texts of events that are like those before; give the place of the first other one."""
-        before, middle, after = self._before, self._middle, self._after
+        before, middle, after, begin, end = self._around
         if not before:
             return place
-        begin, tail = len(before), len(after)
         for at in range(place, len(events)):
             event = events[at]
             if type(event) is not bytes or not event.startswith(before) or not event.endswith(after):
                 return at
-            end = len(event) - tail
             try:
                 if middle:
                     padding = event.rfind(middle, begin)
-                    jiter.from_json(event[padding + len(middle) : end])
-                    end = padding
-                text = jiter.from_json(event[begin:end])
+                    _from_json(event[padding + len(middle) : end])
+                    text = _from_json(event[begin:padding])
+                else:
+                    text = _from_json(event[begin:end])
             except ValueError:
                 return at
             if type(text) is not str:
@@ -132,7 +135,8 @@ class Reading:
             self._tries -= 1
         else:
             self._tries = _TRIES
-            self._channel, (self._before, self._middle, self._after) = delta.channel, around
+            before, middle, after = around
+            self._channel, self._around = delta.channel, (before, middle, after, len(before), -len(after))
 
 
 def _around(one: bytes, ones_text: str, other: bytes, others_text: str) -> tuple[bytes, bytes, bytes] | None:
@@ -154,6 +158,7 @@ def _around(one: bytes, ones_text: str, other: bytes, others_text: str) -> tuple
 
 
 _tuple = tuple.__new__  # a third of the price of Delta(...)
+_from_json = jiter.from_json
 
 
 def _parsed(event: bytes) -> Json:
