@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, Field, TypeAdapter, create_model
 
@@ -25,6 +25,8 @@ class Segmentation(BaseModel):
     """What all wrappers of a list have in common: `task_type`, the type of their items."""
 
     task_type: ClassVar[Any] = None
+    if TYPE_CHECKING:
+        tasks: list[Any]
 
 
 def IterableModel(subtask_class: Any, name: str | None = None, description: str | None = None) -> type[Segmentation]:  # noqa: N802 - the field's name for it
