@@ -118,7 +118,7 @@ def test_signals_leave_nothing_running(
     tmp_path: Path, number: signal.Signals, started: list[subprocess.Popen[str]]
 ) -> None:
     script = tmp_path / "s.py"
-    script.write_text("import os, sys\nprint(os.getpid(), flush=True)\nsys.stdin.read()\n")
+    script.write_text("import os, signal\nprint(os.getpid(), flush=True)\nsignal.pause()\n")
     process = start(["local", "run", str(script)], started)
     child = int(line(process))
     if number is signal.SIGINT:  # a terminal sends it to all of them
