@@ -65,9 +65,10 @@ def test_a_models_name_by_its_keyword() -> None:
     client: Any = from_named("deepseek")(model="m", mode=Mode.JSON, api_key="none")
     assert (client.provider, client.mode, client.default_model) == ("deepseek", Mode.JSON, "m")
     client.client.close()
+    make: Any = from_named("deepseek")
     for wrong in ({"client": "m", "model": "n"}, {"client": "m/", "mode": "json"}):
         with pytest.raises(ConfigurationError):
-            from_named("deepseek")(api_key="none", **wrong)
+            make(api_key="none", **wrong)
     with pytest.raises(ClientError, match="None is no client of deepseek"):
         from_named("deepseek")()
 

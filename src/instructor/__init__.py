@@ -51,29 +51,8 @@ if TYPE_CHECKING:  # the same names again, for editors; a test compares the two
     from instructor.client import AsyncInstructor as AsyncInstructor
     from instructor.client import Instructor as Instructor
     from instructor.engine.watchdog import Watchdog as Watchdog
-    from instructor.from_sdk import from_anthropic as from_anthropic
-    from instructor.from_sdk import from_anyscale as from_anyscale
-    from instructor.from_sdk import from_azure_openai as from_azure_openai
-    from instructor.from_sdk import from_bedrock as from_bedrock
-    from instructor.from_sdk import from_cerebras as from_cerebras
-    from instructor.from_sdk import from_cohere as from_cohere
-    from instructor.from_sdk import from_databricks as from_databricks
-    from instructor.from_sdk import from_deepseek as from_deepseek
-    from instructor.from_sdk import from_fireworks as from_fireworks
-    from instructor.from_sdk import from_genai as from_genai
-    from instructor.from_sdk import from_google as from_google
-    from instructor.from_sdk import from_groq as from_groq
-    from instructor.from_sdk import from_litellm as from_litellm
-    from instructor.from_sdk import from_local as from_local
-    from instructor.from_sdk import from_mistral as from_mistral
-    from instructor.from_sdk import from_ollama as from_ollama
+    from instructor.from_sdk import FromClient
     from instructor.from_sdk import from_openai as from_openai
-    from instructor.from_sdk import from_openrouter as from_openrouter
-    from instructor.from_sdk import from_perplexity as from_perplexity
-    from instructor.from_sdk import from_together as from_together
-    from instructor.from_sdk import from_vertexai as from_vertexai
-    from instructor.from_sdk import from_writer as from_writer
-    from instructor.from_sdk import from_xai as from_xai
     from instructor.hooks import HookName as HookName
     from instructor.hooks import Hooks as Hooks
     from instructor.mode import Mode as Mode
@@ -96,6 +75,29 @@ if TYPE_CHECKING:  # the same names again, for editors; a test compares the two
     from instructor.tool_schemas import openai_schema as openai_schema
     from instructor.tool_schemas import response_schema as response_schema
     from instructor.usage import Usage as Usage
+
+    from_anthropic: FromClient
+    from_anyscale: FromClient
+    from_azure_openai: FromClient
+    from_bedrock: FromClient
+    from_cerebras: FromClient
+    from_cohere: FromClient
+    from_databricks: FromClient
+    from_deepseek: FromClient
+    from_fireworks: FromClient
+    from_genai: FromClient
+    from_google: FromClient
+    from_groq: FromClient
+    from_litellm: FromClient
+    from_local: FromClient
+    from_mistral: FromClient
+    from_ollama: FromClient
+    from_openrouter: FromClient
+    from_perplexity: FromClient
+    from_together: FromClient
+    from_vertexai: FromClient
+    from_writer: FromClient
+    from_xai: FromClient
 
 _aliases.install()
 

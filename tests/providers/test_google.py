@@ -314,7 +314,7 @@ def test_what_is_at_its_end_of_life_says_what_to_use(call: Callable[[], Any]) ->
 
 def test_the_old_client_of_vertex_ai_is_none() -> None:
     with pytest.raises(ClientError, match=r"google\.genai\.Client"):
-        instructor.from_vertexai(object())  # type: ignore[call-overload]  # pyright: ignore
+        instructor.from_vertexai(object())
 
 
 def test_older_modes() -> None:

@@ -38,12 +38,11 @@ def the_client(openai: AsyncOpenAI, azure: AsyncAzureOpenAI) -> None:
 async def acomplete(model: str) -> None: ...
 
 
-def the_client_of_another(claude: AsyncAnthropic, genai: Genai, mistral: Mistral, boto: Any, flag: bool) -> None:
+def the_client_of_another(claude: AsyncAnthropic, genai: Genai, mistral: Mistral, flag: bool) -> None:
     assert_type(instructor.from_anthropic(claude, beta=True), AsyncInstructor)
     assert_type(instructor.from_genai(genai, use_async=True), AsyncInstructor)
     assert_type(instructor.from_genai(genai.aio), AsyncInstructor)
     assert_type(instructor.from_mistral(mistral, use_async=True), AsyncInstructor)
-    assert_type(instructor.from_bedrock(boto, async_client=True), AsyncInstructor)
     assert_type(instructor.from_litellm(acomplete), AsyncInstructor)
     assert_type(instructor.from_together("m", async_client=flag), Instructor | AsyncInstructor)
 

@@ -65,10 +65,6 @@ def the_client_of_another(claude: Anthropic, vertex: AnthropicVertex, genai: Gen
     assert_type(instructor.from_anthropic(claude).create(User, []), User)
     assert_type(instructor.from_genai(genai), Instructor)
     assert_type(instructor.from_mistral(mistral, use_async=False), Instructor)
-
-
-def untyped_sdks(client: Any) -> None:
-    assert_type(instructor.from_bedrock(client), Instructor)
     assert_type(instructor.from_litellm(print), Instructor)
 
 
@@ -219,6 +215,5 @@ def wrong(client: Instructor) -> None:
     client.create_iterable([], User, max_continuations="2")  # type: ignore[call-overload]  # pyright: ignore
     client.create_with_completion([], User, hooks=print)  # type: ignore[call-overload]  # pyright: ignore
     instructor.no_such_name  # type: ignore[attr-defined]  # pyright: ignore  # noqa: B018
-    instructor.from_anthropic(3)  # type: ignore[call-overload]  # pyright: ignore
     client.create(messages=[])  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
     client.create(response_model=User, messages=[]).age  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]  # noqa: B018
