@@ -188,6 +188,18 @@ async def test_what_is_no_stream_is_quoted(colour: Colour, scripted_server: Any,
         await colour.items(colour.client(server).create_iterable(response_model=User, max_retries=1, **asking()))
 
 
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+async def test_an_event_stream_by_another_name(colour: Colour, scripted_server: Any, size: int) -> None:
+    text = json.dumps({"tasks": [USER, USER]})
+    choice = {"index": 0, "delta": {"content": text}, "finish_reason": "stop"}
+    chunk = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
+    sent = f"\n data: x\ndata: {json.dumps(chunk)}\n\ndata: [DONE]\n\n".encode()
+    server = scripted_server([body(sent, split_bytes=range(size, len(sent), size))])  # and called JSON
+    stream = colour.client(server, Mode.JSON).create_iterable(response_model=User, **asking())
+    assert await colour.items(stream) == [User(**USER)] * 2
+    assert len(server.requests) == 1
+
+
 @pytest.mark.parametrize("event", [{"error": {"message": "it broke"}}, {}])
 async def test_an_error_among_the_choices(colour: Colour, scripted_server: Any, event: dict[str, Any]) -> None:
     def chunk(content: str, finish: str | None) -> dict[str, Any]:

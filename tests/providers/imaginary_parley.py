@@ -39,8 +39,12 @@ class Parley(Language):
         del strict  # no form is
         return {"title": tool.name, "help": tool.description, "fields": tool.schema}
 
+    def choice(self, body: Json, call: Call) -> bool:
+        del body
+        return call.mode is Mode.TOOLS
+
     def ask_by_tool(self, body: Json, call: Call, tools: Sequence[Json]) -> None:
-        body["form"], body["piecemeal"] = tools[0], call.stream
+        body |= {"form": tools[0], "must": self.choice(body, call), "piecemeal": call.stream}
 
     def whole(self, wire: Json) -> Sequence[Delta]:
         if "over" not in wire:

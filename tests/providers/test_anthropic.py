@@ -218,3 +218,11 @@ async def test_events_that_repeat_are_not_read_one_by_one(
     stream = client(colour, server).create_iterable(response_model=User, messages=HELLO)
     assert await colour.items(stream) == [User(**each) for each in people]
     assert count < 20
+
+
+@pytest.mark.parametrize("message", [{"role": "user", "contents": "x"}, {"role": "assistant", "function_call": {}}])
+async def test_a_message_without_a_content(colour: Colour, scripted_server: Any, message: dict[str, Any]) -> None:
+    server = scripted_server([])
+    with pytest.raises(ConfigurationError, match="neither a content nor tool_calls"):
+        await colour.result(client(colour, server).create(User, [message]))
+    assert server.requests == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ class Slice(NamedTuple):
     loose: bool
 
 
-class Waiting:
+class Waiting(abc.ABC):
     """What a reader of items keeps."""
 
     __slots__ = ("_from", "_held", "_hold", "_pieces", "awaits", "looked")
@@ -46,8 +47,8 @@ class Waiting:
         self._held.clear()
         return self._read(held)
 
-    def _read(self, text: str) -> list[Slice]:
-        raise NotImplementedError
+    @abc.abstractmethod
+    def _read(self, text: str) -> list[Slice]: ...
 
     def _keep(self, place: int) -> None:
         """Begin to keep the text of an item, or of an object that may be one."""

@@ -201,12 +201,22 @@ def _body(response: Any) -> Any:
 
 
 def _splitter(response: Any) -> tuple[Callable[[bytes], list[bytes]], Callable[[], list[bytes] | None]]:
-    """Give what cuts a body into events, and what gives the rest at its end: all of it, where it is no event stream."""
+    """Give what cuts a body into events, and what gives the rest at its end: all of it, where it is no event stream.
+
+    Of a body that is called something else the first byte decides: some servers call their event streams JSON.
+    """
+    split = EventStream().feed
     if not response.headers.get("content-type", "").startswith(("application/json", "text/html")):
-        return EventStream().feed, lambda: None
+        return split, lambda: None
+    is_whole: bool | None = None
     parts: list[bytes] = []
 
-    def kept(data: bytes) -> list[bytes]:
+    def taken(data: bytes) -> list[bytes]:
+        nonlocal is_whole
+        if is_whole is None and data.strip():
+            is_whole = data.lstrip().startswith((b"{", b"[", b"<"))
+        if not is_whole:
+            return split(data)
         parts.append(data)
         return []
 
@@ -215,7 +225,7 @@ def _splitter(response: Any) -> tuple[Callable[[bytes], list[bytes]], Callable[[
         parts.clear()
         return [body] if body else None
 
-    return kept, rest
+    return taken, rest
 
 
 def _has_event_streams(client: Any) -> bool:

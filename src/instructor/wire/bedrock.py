@@ -86,13 +86,18 @@ class Bedrock(Blocks):
         spec: Json = {"name": tool.name, "description": tool.description, "inputSchema": {"json": tool.schema}}
         return {"toolSpec": {**spec, "strict": True} if strict else spec}
 
-    def ask_by_tool(self, body: Json, call: Call, tools: Sequence[Json]) -> None:
+    def choice(self, body: Json, call: Call) -> Json:
         """Force the tool, but where the model is to think first: models refuse both at once."""
-        more, given = body.get("additionalModelRequestFields") or {}, body.get("toolConfig") or {}
+        more = body.get("additionalModelRequestFields") or {}
         thinks = (more.get("thinking") or more.get("reasoning_config") or {}).get("type", "disabled") != "disabled"
         free = thinks or call.mode is Mode.PARALLEL_TOOLS
-        choice: Json = {"auto": {}} if free else {"tool": {"name": call.output.name}}
-        body["toolConfig"] = {"toolChoice": choice, **given, "tools": [*(given.get("tools") or ()), *tools]}
+        return {"auto": {}} if free else {"tool": {"name": call.output.name}}
+
+    def ask_by_tool(self, body: Json, call: Call, tools: Sequence[Json]) -> None:
+        """Put the answer's tools beside the user's own."""
+        given = body.get("toolConfig") or {}
+        told = [*(given.get("tools") or ()), *tools]
+        body["toolConfig"] = {"toolChoice": self.choice(body, call), **given, "tools": told}
 
     def ask_for_json(self, body: Json, call: Call) -> None:
         """Constrain the text."""

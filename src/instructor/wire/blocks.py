@@ -54,6 +54,8 @@ class Blocks(Language):
                 continue
             if role not in self.roles:
                 raise ConfigurationError(f"The role {role!r} is none of {', '.join((*SYSTEM_ROLES, *self.roles))}.")
+            if message.get("content") is None and not message.get("tool_calls"):
+                raise ConfigurationError(f"The message {message!r} has neither a content nor tool_calls.")
             content, calls = message.get("content"), [call_of(call) for call in message.get("tool_calls") or ()]
             names.update((call.id, call.name) for call in calls)
             before_results, results = results, role in ("tool", "function")

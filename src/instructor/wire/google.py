@@ -101,10 +101,14 @@ class Google(Blocks):
         told = {"name": tool.name, "description": tool.description}
         return {**told, "parameters_json_schema": self.fitted(tool.schema)}
 
+    def choice(self, body: Json, call: Call) -> Json:
+        """Allow no other functions."""
+        del body
+        return {"mode": "ANY", "allowed_function_names": [tool.name for tool in call.output.tools]}
+
     def ask_by_tool(self, body: Json, call: Call, tools: Sequence[Json]) -> None:
-        """Declare the functions, and allow no others."""
-        del call
-        config, forced = body["config"], {"mode": "ANY", "allowed_function_names": [tool["name"] for tool in tools]}
+        """Declare the functions beside the user's own."""
+        config, forced = body["config"], self.choice(body, call)
         given: Any = config.get("tool_config") or {}
         given = given.model_dump(exclude_none=True) if hasattr(given, "model_dump") else given
         calling = given.get("function_calling_config") or {}

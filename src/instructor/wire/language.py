@@ -128,13 +128,12 @@ class Language(abc.ABC):
             body["tool_choice"] = self.choice(body, call)
         body["tools"] = [*(body.get("tools") or ()), *tools]
 
+    @abc.abstractmethod
     def choice(self, body: Json, call: Call) -> Any:
-        """Say which tool is to be called."""
-        raise NotImplementedError
+        """Say which tool is to be called, as the wire does."""
 
-    def ask_for_json(self, body: Json, call: Call) -> None:
+    def ask_for_json(self, body: Json, call: Call) -> None:  # noqa: B027 - where the prompt has said all
         """Ask for text that is JSON, held to the schema where the mode says so."""
-        raise NotImplementedError
 
     def streamed(self, body: Json) -> Json:
         """Ask for a stream."""
