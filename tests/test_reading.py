@@ -69,7 +69,7 @@ class Waiting:
     def feed(self, deltas: Sequence[Delta]) -> list[Outcome]:
         return []
 
-    def close(self) -> list[Outcome]:
+    def close(self, *, ended: bool = True) -> list[Outcome]:
         return []
 
 

@@ -47,7 +47,7 @@ class Report:
     """Requests made."""
     continuations: int = 0
     finish_reason: str | None = None
-    """The last reply's own: stop, tool, length, filter; None where it broke off."""
+    """The last reply's own: stop, tool, length, filter, other (no known word); None where it broke off."""
     complete: bool = False
     """Whether the end was proven: a terminal event and a closed answer, and nothing missing."""
     usage: Usage = field(default_factory=Usage)

@@ -197,8 +197,8 @@ async def test_the_clients_of_other_platforms(colour: Colour, scripted_server: A
     assert await colour.items(made.create_iterable(HELLO, response_model=User)) == [User(**RIGHT)]
 
 
-def test_a_reason_that_is_new_is_an_end() -> None:
-    assert Anthropic("x").decode({"content": [], "stop_reason": "new"}).finish == "stop"
+def test_a_reason_that_is_new_proves_no_end() -> None:
+    assert Anthropic("x").decode({"content": [], "stop_reason": "new"}).finish == "other"
 
 
 async def test_events_that_repeat_are_not_read_one_by_one(

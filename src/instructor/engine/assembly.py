@@ -29,10 +29,11 @@ class Assembly:
         self.characters = 0
         self.head: Json = {}
         self.finish: Finish | None = None
+        self.reason = ""
         self.usage: Usage | None = None
 
     def add(self, deltas: Sequence[Delta]) -> None:
-        for channel, text, call_id, name, finish, refusal, usage in deltas:
+        for channel, text, call_id, name, finish, refusal, usage, reason in deltas:
             if text:
                 self.characters += len(text)
                 parts = self._parts.get(channel)
@@ -46,6 +47,8 @@ class Assembly:
                 self._names[channel] = (call_id or was[0], name or was[1])
             if finish:
                 self.finish = finish
+            if reason:
+                self.reason = reason
             if refusal:
                 self._refusal.append(refusal)
             if usage:
@@ -56,7 +59,7 @@ class Assembly:
         channels = sorted({c for c in (*self._parts, *self._names) if c != TEXT})
         named = [(*self._names.get(channel, ("", "")), self._text(channel)) for channel in channels]
         calls = [ToolCall(call_id or "call_1", name, text) for call_id, name, text in named]
-        return Reply(self._text(TEXT), calls, self.finish, "".join(self._refusal) or None, self.usage)
+        return Reply(self._text(TEXT), calls, self.finish, "".join(self._refusal) or None, self.usage, self.reason)
 
     def _keep(self, channel: int, text: str) -> None:
         if len(text) > self._room:

@@ -48,8 +48,8 @@ class Bystanders:
                 self._channels.add(delta.channel)
         return self._sink.feed([delta for delta in deltas if delta.channel not in self._channels])
 
-    def close(self) -> list[Outcome]:
-        return self._sink.close()
+    def close(self, *, ended: bool = True) -> list[Outcome]:
+        return self._sink.close(ended=ended)
 
     @property
     def started(self) -> bool:

@@ -21,8 +21,11 @@ Json = dict[str, Any]
 TEXT = -1
 """The channel of a reply's plain text; a tool call's channel is its index, from 0."""
 
-Finish = Literal["stop", "tool", "length", "filter"]
-"""Why a reply ended, in one vocabulary for all wires. None while it has not: no terminal event was seen."""
+Finish = Literal["stop", "tool", "length", "filter", "other"]
+"""Why a reply ended, in one vocabulary for all wires. None while it has not: no terminal event was seen.
+
+"other" is any word that is not known to mean one of the first four. It proves nothing: the reply counts as broken off.
+"""
 
 PROVEN = ("stop", "tool")
 """The endings of a reply that are the model's own."""
@@ -66,11 +69,13 @@ class Reply:
     finish: Finish | None = None
     refusal: str | None = None
     usage: Usage | None = None
+    reason: str = ""
+    """The provider's own words for why the reply ended, where they say more than `finish` does."""
 
     def deltas(self) -> list[Delta]:
         """Give the reply as a stream of it would: all text of a channel at once."""
         return [
-            Delta(TEXT, self.text, finish=self.finish),
+            Delta(TEXT, self.text, finish=self.finish, reason=self.reason),
             *(Delta(at, call.arguments, call.id, call.name) for at, call in enumerate(self.calls)),
         ]
 
@@ -85,3 +90,4 @@ class Delta(NamedTuple):
     finish: Finish | None = None
     refusal: str | None = None
     usage: Usage | None = None
+    reason: str = ""

@@ -209,8 +209,10 @@ class Extraction:
     def _last(self, sink: Sink, finish: Finish | None) -> Sequence[Outcome]:
         """Close the sink; where the reply broke off, what is half there is neither right nor wrong."""
         if self._is_whole(sink, finish):
-            return sink.close()
-        return [outcome for outcome in sink.close() if isinstance(outcome, Good)] if self._output.many else ()
+            return sink.close(ended=True)
+        return (
+            [outcome for outcome in sink.close(ended=False) if isinstance(outcome, Good)] if self._output.many else ()
+        )
 
     def _is_whole(self, sink: Sink, finish: Finish | None) -> bool:
         """Whether a reply came to its end: one value also by its last bracket, unless it is said that it was cut."""

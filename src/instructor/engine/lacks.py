@@ -29,6 +29,7 @@ def an_answer(reply: Reply, names: Sequence[str], mode: Mode) -> tuple[str, str,
 def its_end(reply: Reply, broke: Exception | None) -> IncompleteOutputException:
     """Say how a reply was cut."""
     how = f"by {type(broke).__name__}: {broke}" if broke else _REASONS.get(reply.finish or "", "without an end")
-    problem = IncompleteOutputException(f"The answer was cut {how.rstrip('.')}.", text=reply.text)
+    words = f" The provider's reason: {reply.reason}" if reply.reason else ""
+    problem = IncompleteOutputException(f"The answer was cut {how.rstrip('.')}.{words}", text=reply.text)
     problem.__cause__ = broke
     return problem

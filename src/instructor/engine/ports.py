@@ -53,8 +53,8 @@ class Sink(Protocol):
 
     def feed(self, deltas: Sequence[Delta]) -> list[Outcome]: ...
 
-    def close(self) -> list[Outcome]:
-        """Say what the end of the reply decides."""
+    def close(self, *, ended: bool = True) -> list[Outcome]:
+        """Return what the end of the text decides; `ended`: the reply was proven to end there, and was not cut."""
         ...
 
     @property

@@ -80,7 +80,7 @@ class Reading:
             found.append(Delta(self._channel, "".join(self._held)))
         else:
             channel = self._channel
-            found += [_tuple(Delta, (channel, text, None, None, None, None, None)) for text in self._held]
+            found += [_tuple(Delta, (channel, text, None, None, None, None, None, "")) for text in self._held]
         self._held.clear()
 
     def _take(self, events: Sequence[Json | bytes], place: int, texts: list[str]) -> int:

@@ -38,7 +38,7 @@ class Watch:
 
     def fault(self, deltas: Sequence[Delta], outcomes: Sequence[Outcome]) -> RunawayError | None:
         """Take what came; tell whether it is too much of the same."""
-        for _, text, _, _, _, _, _ in deltas:
+        for _, text, _, _, _, _, _, _ in deltas:
             if text.isspace():
                 self._blanks += len(text)
             elif text:

@@ -64,7 +64,7 @@ class GrowingSink:
 
     def feed(self, deltas: Sequence[Delta]) -> list[Outcome]:
         found: list[Outcome] = []
-        for channel, text, _, name, _, _, _ in deltas:
+        for channel, text, _, name, _, _, _, _ in deltas:
             if (channel >= 0) != self._by_tool:
                 continue
             self._called = self._called or name is not None
@@ -84,8 +84,9 @@ class GrowingSink:
             found.append(_tuple(Good, (0, value, "", False, False, "")))
         return found
 
-    def close(self) -> list[Outcome]:
+    def close(self, *, ended: bool = True) -> list[Outcome]:
         """Validate the whole answer."""
+        del ended  # the engine asks only where the answer is whole
         if not self.started:
             return []
         text = self._reader.text or NO_ARGUMENTS

@@ -97,10 +97,10 @@ class ManySink:
             outcomes += self._read(channel, text)
         return outcomes
 
-    def close(self) -> list[Outcome]:
+    def close(self, *, ended: bool = True) -> list[Outcome]:
         outcomes: list[Outcome] = []
         for reader in self._readers.values():
-            outcomes += self._judge(reader.close())
+            outcomes += self._judge(reader.close(ended=ended))
         if not any(reader.listed for reader in self._readers.values()):  # else they stood in the prose around the list
             outcomes += self._settled()
         return outcomes

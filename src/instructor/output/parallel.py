@@ -84,10 +84,10 @@ class ParallelSink:
                 outcomes += self._judged(delta.channel, reader.feed(text))
         return outcomes
 
-    def close(self) -> list[Outcome]:
+    def close(self, *, ended: bool = True) -> list[Outcome]:
         outcomes: list[Outcome] = []
         for at, reader in self._readers.items():
-            slices = reader.close() if reader.looked or not self._ended else reader.feed(NO_ARGUMENTS)
+            slices = reader.close(ended=ended) if reader.looked or not self._ended else reader.feed(NO_ARGUMENTS)
             outcomes += self._judged(at, slices)
         return outcomes
 

@@ -58,9 +58,9 @@ class Items(Waiting):
         self._ended = self._broken = False  # a list came to its end; a list was left without an end
         self._loose = False  # a loose object was handed out
 
-    def close(self) -> list[Slice]:
-        out = super().close()
-        if self._aside is not None and not (self._listed or self.listed or self._loose):
+    def close(self, *, ended: bool = True) -> list[Slice]:
+        out = super().close(ended=ended)
+        if ended and self._aside is not None and not (self._listed or self.listed or self._loose):
             out += self._aside
             self._ended = True
         return out

@@ -41,8 +41,9 @@ class Waiting(abc.ABC):
             self._held.clear()
         return self._read(text)
 
-    def close(self) -> list[Slice]:
-        """Read what is left; give the items that the end of the text decides."""
+    def close(self, *, ended: bool = True) -> list[Slice]:
+        """Read what is left; return the items that the end of the text decides. `ended`: the text was not cut."""
+        del ended
         held = "".join(self._held)
         self._held.clear()
         return self._read(held)

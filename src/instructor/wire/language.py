@@ -22,6 +22,18 @@ from instructor.usage import Usage
 from instructor.wire.messages import as_text, spoken, with_last_user, with_system
 from instructor.wire.schemas import Subset, fit
 
+_ENDINGS: Mapping[str, Finish] = {
+    **dict.fromkeys(
+        ("stop", "eos", "eos_token", "stop_sequence", "end_turn", "complete", "completed", "end_of_text", "end"), "stop"
+    ),
+    **dict.fromkeys(("tool_use", "tool_call", "tool_calls", "function_call"), "tool"),
+    **dict.fromkeys(
+        ("length", "max_tokens", "model_length", "max_output_tokens", "max_length", "token_limit"), "length"
+    ),
+    **dict.fromkeys(("content_filter", "content_filtered", "filter", "safety", "recitation"), "filter"),
+}
+"""Words for endings that servers use on other wires than their own. A word that is in no table proves nothing."""
+
 
 class Counts(NamedTuple):
     """The names under which a wire tells of tokens: several add up, a dot goes a level down."""
@@ -158,9 +170,13 @@ class Language(abc.ABC):
         del request, reply
         return True
 
-    def finish(self, reason: str | None) -> Finish | None:
-        """Read why a reply ended; None where it has not."""
-        return self.finishes.get(reason, "stop") if reason else None
+    def finish(self, reason: Any) -> Finish | None:
+        """Return why a reply ended, read without regard to case; None where it has not, "other" for unknown words."""
+        if not reason:
+            return None
+        return (
+            self.finishes.get(reason) or _ENDINGS.get(reason.lower(), "other") if isinstance(reason, str) else "other"
+        )
 
     def reason(self, finish: Finish | None) -> str | None:
         """Write why a reply ended."""
