@@ -95,7 +95,10 @@ def too_long_to_mend(fault: str, size: int) -> str:
 
 def one_value(left: str) -> str:
     """Say that there is more in an answer than its one JSON value."""
-    return f"There is more than one JSON value in the answer: {left!r} is left over. Give one JSON value and nothing else."
+    return (
+        f"The answer must be one JSON value and nothing else, got this besides: {left!r}. "
+        "Put what belongs to the answer inside the one value, and leave out the rest."
+    )
 
 
 NO_JSON = "There is no JSON of the form that was asked for in the answer. Answer with that JSON alone."

@@ -30,19 +30,22 @@ def judged(validate: Validate, text: str, at: int, call: Call, tool: str = "") -
     try:
         return Good(at, validate(text, strict=call.strict, context=call.context), text, tool=tool)
     except ValidationError as error:
-        wrong = error
+        return _judged_again(validate, text, at, call, tool, error)
     except Exception as error:
         return Bad(at, text, error, tool)
-    mended = broken(wrong)
+
+
+def _judged_again(validate: Validate, text: str, at: int, call: Call, tool: str, error: ValidationError) -> Outcome:
+    mended = broken(error)
     try:
-        if not mended:
-            value = _with_integers(validate, text, wrong, strict=call.strict, context=call.context)
-        else:
+        if mended:
             value = validated(validate, loose.mended(text), strict=call.strict, context=call.context)
+        else:
+            value = _with_integers(validate, text, error, strict=call.strict, context=call.context)
     except loose.Unclear as unclear:
-        return Bad(at, text, _why(unclear, wrong, text, call), tool)
-    except Exception as error:
-        return Bad(at, text, error, tool)
+        return Bad(at, text, _why(unclear, error, text, call), tool)
+    except Exception as another:
+        return Bad(at, text, another, tool)
     return Good(at, value, text, mended=mended, tool=tool)
 
 
@@ -54,9 +57,7 @@ def validated(validate: Validate, text: str, *, strict: bool | None, context: An
         return _with_integers(validate, text, error, strict=strict, context=context)
 
 
-def _with_integers(
-    validate: Validate, text: str, error: ValidationError, *, strict: bool | None, context: Any
-) -> Any:
+def _with_integers(validate: Validate, text: str, error: ValidationError, *, strict: bool | None, context: Any) -> Any:
     """Validate again where the error is that integers were written with a point or an exponent; raise it otherwise."""
     for _ in range(_ROUNDS):
         faults = error.errors(include_url=False, include_context=False)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
+from decimal import Decimal
+from itertools import pairwise
 from typing import NamedTuple
 
 import jiter
@@ -20,6 +23,14 @@ _BEGIN = re.compile(
     re.VERBOSE,
 )
 _PATIENCE = 8
+_NOTHING = re.compile(
+    r"""(?:[\s\x00-\x1f\ufeff\u200b;,}\]"'`]|</?[A-Za-z][\w:-]*>|\[/?[A-Z_]{2,20}\]"""
+    r"""|<[|\uff5c][^<>\s]{1,60}>(?:assistant|user|system)?)*"""
+)
+"""What is no part of an answer: white space, surplus marks, a fence, tags and the tokens that servers leave."""
+_FIELD = re.compile(r"""\s*["'][^"'\n]{1,80}["']\s*:""")
+_MARK = re.compile(r"""[{}]|(?P<field>(?<!\w)["'][\w $.-]{1,80}["']\s*:)""")
+_CLOSING = " \t\r\n}],;`"
 _decode = json.JSONDecoder().raw_decode
 _FIRST = re.compile(r"\s*([\"}])")
 _COLON = re.compile(r"\s*:\s*")
@@ -141,6 +152,53 @@ def is_json(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def left_over(text: str, parts: Sequence[Found]) -> str:
+    """Return what stands beside the value that a text holds, and may be a part of the answer; empty if nothing may.
+
+    The same value once more is nothing. Prose before the value is passed over.
+    """
+    if _FIELD.match(text, 0, parts[0].begin):
+        return text[: parts[0].begin]
+    place, first = parts[0].end, ""
+    for part in parts[1:]:
+        first = first or meaning(parts[0].text)
+        if not _NOTHING.fullmatch(text, place, part.begin) or meaning(part.text) != first:
+            break
+        place = part.end
+    return "" if _NOTHING.fullmatch(text, place) else text[place:]
+
+
+def torn_off(text: str, part: Found, parts: Sequence[Found]) -> str:
+    """Return what stands beside a value in prose and was to be a part of it: more fields, or its closing bracket."""
+    begin, end = 0, len(text)
+    if part.fence >= 0:
+        begin, end = text.rfind("```", 0, part.begin) + 3, part.fence
+        if language := _LANGUAGE.match(text, begin):
+            begin = language.end()
+    if _FIELD.match(text, begin, part.begin):
+        return text[begin : part.begin]
+    gaps = pairwise([*(other for other in parts if part.end <= other.end <= end), Found("", end, end)])
+    after = " ".join(text[one.end : other.begin] for one, other in gaps).lstrip(_CLOSING)
+    depth = 0
+    for mark in _MARK.finditer(after):
+        depth += (mark[0] == "{") - (mark[0] == "}")
+        if mark["field"] or depth < 0:
+            return text[part.end : end]
+    return ""
+
+
+def meaning(text: str) -> str:
+    """Write a value in the one way that all texts of the same value have; as it is where it is no JSON."""
+    whole = repair(text)
+    if whole is None:
+        return text
+    try:
+        value = json.loads(whole, parse_float=lambda number: f"\0{Decimal(number).normalize()}")
+        return json.dumps(value, sort_keys=True)
+    except (ValueError, RecursionError, ArithmeticError):
+        return whole
 
 
 def members(text: str) -> dict[str, str] | None:

@@ -3,9 +3,9 @@ r"""Small faults of JSON, put right where they leave one reading.
 Put right: missing, surplus and trailing commas, quotes that are single, raw control characters in strings, names and
 literals as Python and JavaScript write them, comments, and a bracket that was forgotten before one further out.
 
-An escape that JSON has not, `\d`, shows that backslashes were not written twice. Then `\n` in the same text may be a line
-end or two characters, and nobody can tell: such a text is not mended. Strings are copied, never decoded and written again.
-What comes out is read once more, by other functions, and must say the same as what went in.
+An escape that JSON has not, `\d`, shows that backslashes were not written twice. Then `\n` in the same text may be a
+line end or two characters, and nobody can tell: such a text is not mended. Strings are copied, never decoded and
+written again. What comes out is read once more, by other functions, and must say the same as what went in.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from instructor.text.scan import paired
 LIMIT = 64 * 1024
 """The length in characters of the longest text whose syntax is put right; a longer one is asked for again.
 
-Mending takes about a second for each megabyte, and an event loop waits for it. Set `instructor.text.mend.LIMIT` to change it.
+Mending takes about a second for each megabyte, and an event loop waits for it. To change the limit, set
+`instructor.text.mend.LIMIT`.
 """
 
 _STRING = r"""[^{0}\\]*(?:\\.[^{0}\\]*)*"""
