@@ -12,6 +12,7 @@ from instructor.engine.call import Call
 from instructor.engine.ports import Bad, Good, Outcome
 from instructor.exceptions import ResponseParsingError
 from instructor.text import loose
+from instructor.text.mend import Unclear
 from instructor.text.numbers import as_integers
 
 Validate = Callable[..., Any]
@@ -42,7 +43,7 @@ def _judged_again(validate: Validate, text: str, at: int, call: Call, tool: str,
             value = validated(validate, loose.mended(text), strict=call.strict, context=call.context)
         else:
             value = _with_integers(validate, text, error, strict=call.strict, context=call.context)
-    except loose.Unclear as unclear:
+    except Unclear as unclear:
         return Bad(at, text, _why(unclear, error, text, call), tool)
     except Exception as another:
         return Bad(at, text, another, tool)
@@ -73,7 +74,7 @@ def _with_integers(validate: Validate, text: str, error: ValidationError, *, str
     raise error
 
 
-def _why(unclear: loose.Unclear, error: ValidationError, text: str, call: Call) -> Exception:
+def _why(unclear: Unclear, error: ValidationError, text: str, call: Call) -> Exception:
     """Say why a text is not mended, where the error of its syntax does not say it."""
     if not (unclear.escape or unclear.long):
         return error

@@ -61,7 +61,7 @@ class One:
         """Find the answer in a reply's text; the flag tells that small faults of its syntax were mended.
 
         There is one. Arguments and JSON modes hold nothing else that may be it; in markdown what is in a fence counts
-        first. Raises the ValidationError of what is wrong, or a ResponseParsingError where there is more than one reading.
+        first. Raises the ValidationError of what is wrong, or a ResponseParsingError where there are several readings.
         """
         parts = loose.found(text)
         if not parts:
@@ -101,7 +101,7 @@ class One:
         raise self._error(outcome, text, call)
 
     def _rest(self, answer: loose.Found, parts: Sequence[loose.Found], call: Call) -> str:
-        """Return what comes after an answer, is no answer by itself, and has keys of one: some of its fields, perhaps."""
+        """Return what comes after an answer, is none by itself, and has keys of one: some of its fields, perhaps."""
         fenced = call.mode is Mode.MD_JSON and answer.fence >= 0
         after = [part for part in parts if part.begin > answer.begin and not (fenced and part.fence != answer.fence)]
         meant = loose.meaning(answer.text) if after else ""

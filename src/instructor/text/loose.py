@@ -224,13 +224,19 @@ def members(text: str) -> dict[str, str] | None:
 
 def inner(text: str) -> str | None:
     r"""Return the JSON that a string of JSON holds, `"{\"a\": 1}"`, with its quotes or without; None for others."""
-    whole = repair(text)
-    if whole is None and _ESCAPED.match(value := _bare(text)):
-        whole = f'"{value}"'
-    if whole is None or whole.lstrip()[:1] != '"':
+    value = _bare(text)
+    if _ESCAPED.match(value):
+        value = f'"{value}"'
+    if value[:1] not in ('"', "'"):
         return None
+    whole = repair(value)
     try:
-        said = str(json.loads(whole, strict=False)).strip()
+        said, end = _decode(whole or value)
     except ValueError:
         return None
-    return said if said[:1] in ("{", "[", '"', "`") else None
+    if whole is None and not _NOTHING.fullmatch(value, end):
+        return None
+    if not isinstance(said, str) or said.strip()[:1] not in ("{", "[", '"', "`"):
+        return None
+    parts = found(said)
+    return parts[0].text if parts and not left_over(said, parts) else said

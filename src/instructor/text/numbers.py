@@ -6,15 +6,17 @@ import json
 import re
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?', re.DOTALL)
 _DIGITS = 400
 """An integer of more digits is left as it is: `1e999999999` would fill the memory."""
 
 
-class _Number(int):
-    """The place of a number with a point or an exponent among all of its kind in a text."""
+class _Number(NamedTuple):
+    """A number with a point or an exponent: its place among all of its kind in a text."""
+
+    place: int
 
 
 def as_integers(text: str, paths: Iterable[tuple[int | str, ...]]) -> str | None:
@@ -33,18 +35,19 @@ def as_integers(text: str, paths: Iterable[tuple[int | str, ...]]) -> str | None
     except (ValueError, RecursionError):
         return None
     found = [number for number in (_at(value, path) for path in paths) if isinstance(number, _Number)]
-    integers = {place: integer for place in found if (integer := _integer(written[place])) is not None}
+    places = [number.place for number in found]
+    integers = {place: integer for place in places if (integer := _integer(written[place])) is not None}
     if not integers:
         return None
-    place = -1
+    count = -1
 
     def put(token: re.Match[str]) -> str:
-        nonlocal place
+        nonlocal count
         number = token[0]
         if number[0] == '"' or number.lstrip("-").isdigit():
             return number
-        place += 1
-        return integers.get(place, number)
+        count += 1
+        return integers.get(count, number)
 
     return _TOKEN.sub(put, text)
 
