@@ -80,6 +80,27 @@ def missing_call(names: Sequence[str], *, by_calls: bool) -> str:
     return f"No tool of the answer was called. Call {told}, {how} as its arguments."
 
 
+def faulty_escape(escape: str) -> str:
+    """Say that a string of JSON holds an escape that JSON does not have."""
+    return (
+        f"Invalid JSON: a string holds `{escape}`, which JSON does not have. "
+        "In a JSON string, write each backslash twice: `\\\\`."
+    )
+
+
+def too_long_to_mend(fault: str, size: int) -> str:
+    """Say that a text is not JSON, and too long for its syntax to be put right."""
+    return f"{fault}. The text has {size} characters, too many for its syntax to be corrected here. Write valid JSON."
+
+
+def one_value(left: str) -> str:
+    """Say that there is more in an answer than its one JSON value."""
+    return (
+        f"The answer must be one JSON value and nothing else, got this besides: {left!r}. "
+        "Put what belongs to the answer inside the one value, and leave out the rest."
+    )
+
+
 NO_JSON = "There is no JSON of the form that was asked for in the answer. Answer with that JSON alone."
 
 NO_LIST = "The arguments hold neither the list nor an item. Call the tool again, with the whole answer in them."
