@@ -30,6 +30,9 @@ Finish = Literal["stop", "tool", "length", "filter", "other"]
 PROVEN = ("stop", "tool")
 """The endings of a reply that are the model's own."""
 
+CUT = ("length", "filter")
+"""The endings by which a provider says that it cut the reply."""
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
