@@ -30,8 +30,8 @@ Finish = Literal["stop", "tool", "length", "filter", "other"]
 PROVEN = ("stop", "tool")
 """The endings of a reply that are the model's own."""
 
-CUT = ("length", "filter")
-"""The endings by which a provider says that it cut the reply."""
+UNPROVEN = (None, "other")
+"""The endings of which nobody says what they mean: the answer itself must show that it is whole."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from instructor.engine import faults, lacks, prompts
 from instructor.engine.answers import matched
 from instructor.engine.assembly import KEPT, Assembly, estimated
 from instructor.engine.bystanders import Bystanders, users_own
-from instructor.engine.call import CUT, PROVEN, Call, Delta, Finish, Reply
+from instructor.engine.call import PROVEN, UNPROVEN, Call, Delta, Finish, Reply
 from instructor.engine.history import History, Item
 from instructor.engine.ledger import Ledger, failed_items
 from instructor.engine.policy import RETRYABLE, Policy
@@ -219,7 +219,7 @@ class Extraction:
 
     def _is_whole(self, sink: Sink, finish: Finish | None) -> bool:
         """Whether a reply came to its end: one value also by its last bracket, unless it is said that it was cut."""
-        return finish in PROVEN or (finish not in CUT and not self._output.many and sink.closed)
+        return finish in PROVEN or (finish in UNPROVEN and not self._output.many and sink.closed)
 
     def _pay(self, reply: Reply | None = None) -> None:
         """Count the tokens of a reply that came whole, or of the stream that is open, for as long as it was."""
