@@ -27,7 +27,7 @@ from instructor.hooks import Hooks
 from instructor.mode import Mode
 from instructor.output import growing_for, item_of, list_for, output_for, parallel_for, streamed_for
 from instructor.output.lists import ListResponse
-from instructor.riders import attach
+from instructor.riders import attach, totalled
 from instructor.streams import AsyncStream, Stream
 from instructor.templating import rendered
 
@@ -62,6 +62,10 @@ class _Plan(NamedTuple):
     def adrive(self, transport: AsyncTransport, way_out: WayOut) -> AsyncValues:
         return adrive(self.extraction.run(), transport, way_out, self.extraction.farewell())
 
+    def completion(self) -> Any:
+        """Return the last response, with the tokens of all attempts."""
+        return totalled(self.ledger.raw, [attempt.completion for attempt in self.ledger.failed])
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -94,7 +98,7 @@ class Caller:
             return (raw := self.create(None, messages, arguments)), raw
         _no_stream(self._given(arguments))
         plan = self._plan(self._whole(response_model), messages, arguments)
-        return self._value(plan), plan.ledger.raw
+        return self._value(plan), plan.completion()
 
     async def acreate(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> Any:
         if response_model is None:
@@ -116,7 +120,7 @@ class Caller:
             return (raw := await self.acreate(None, messages, arguments)), raw
         _no_stream(self._given(arguments))
         plan = self._plan(self._whole(response_model), messages, arguments)
-        return await self._avalue(plan), plan.ledger.raw
+        return await self._avalue(plan), plan.completion()
 
     def _value(self, plan: _Plan) -> Any:
         values: list[Any] = []

@@ -30,6 +30,9 @@ Finish = Literal["stop", "tool", "length", "filter", "other"]
 PROVEN = ("stop", "tool")
 """The endings of a reply that are the model's own."""
 
+UNPROVEN = (None, "other")
+"""The endings of which nobody says what they mean: the answer itself must show that it is whole."""
+
 
 @dataclass(frozen=True, slots=True)
 class Call:

@@ -55,11 +55,11 @@ class Ledger:
     ) -> Steps:
         """Call the user's hooks; one that fails is warned of, and breaks nothing."""
         for hook in self._hooks.at(name):
-            taken = keywords if keywords is not None else accepted(hook, arguments, dict(about or {}))
             try:
+                taken = keywords if keywords is not None else accepted(hook, arguments, dict(about or {}))
                 yield Do(hook, arguments, taken)
             except Exception as error:
-                warnings.warn(f"The hook {hook!r} for {name.value} failed: {error!r}", stacklevel=2)
+                _warn(hook, name, error)
 
     def tell_response(self, about: Callable[[], Mapping[str, Any]], *, counted: bool) -> Steps:
         """Tell of a whole response, and of the tokens where the provider counted them."""
@@ -88,6 +88,14 @@ class Ledger:
             raise joined_failure(error, **known) from error
         said = f"No valid {name} after {tries}: {'; '.join(faults.lines(error))}"
         raise InstructorRetryException(said, **known) from error
+
+
+def _warn(hook: object, name: HookName, error: Exception) -> None:
+    """Warn of a hook that failed. Where warnings are errors it is logged: raised here, it would take an item along."""
+    try:
+        warnings.warn(f"The hook {hook!r} for {name.value} failed: {error!r}", stacklevel=3)
+    except Exception as refused:
+        LOG.error("A hook for %s failed: %s (%s)", name.value, type(error).__name__, type(refused).__name__)
 
 
 def failed_items(pending: Mapping[int, Bad]) -> list[FailedItem]:

@@ -51,14 +51,27 @@ def wrong(lines: Iterable[str]) -> str:
     )
 
 
-def wrong_items(errors: Sequence[Sequence[str]]) -> str:
-    """Say what was wrong with each of the items just shown, and ask for just these again."""
+def wrong_items(errors: Sequence[Sequence[str]], repeats: Sequence[str] = ()) -> str:
+    """Say what was wrong with each of the items just shown, and ask for just these again.
+
+    `repeats`: what was answered the last time, but is in the list already.
+    """
     listed = [f"- item {place}: {'; '.join(lines)}" for place, lines in enumerate(errors, 1)]
-    count = "This item is" if len(errors) == 1 else f"These {len(errors)} items are"
+    one = len(errors) == 1
+    already = []
+    if repeats:
+        there = "This item was" if len(repeats) == 1 else "These items were"
+        below = "version of the item" if one else "versions of the items"
+        already = [
+            f"{there} already in the list:",
+            *(f"- {text}" for text in repeats),
+            f"Give the corrected {below} below instead.",
+        ]
     return "\n".join([
-        f"{count} not valid:",
+        *already,
+        f"{'This item is' if one else f'These {len(errors)} items are'} not valid:",
         *listed,
-        f"Give exactly {'this item' if len(errors) == 1 else f'these {len(errors)} items'} again, corrected, "
+        f"Give exactly {'this item' if one else f'these {len(errors)} items'} again, corrected, "
         "in the same order and in the same form. Leave out all others.",
     ])  # fmt: skip
 

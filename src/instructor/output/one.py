@@ -17,6 +17,7 @@ from instructor.output.choice import choice_for
 from instructor.output.judging import judged
 from instructor.output.wrapping import LEVELS, Wrapping
 from instructor.text import loose
+from instructor.text.scan import THOUGHT, Nest
 
 _SHOWN = 200
 """Characters of a wrong reply that an error quotes."""
@@ -150,7 +151,6 @@ class OneSink:
         self._output, self._call = output, call
         self._parts: dict[int, list[str]] = {}
         self.looked = 0
-        self.closed = False
         self.started = False
 
     def feed(self, deltas: Sequence[Delta]) -> list[Outcome]:
@@ -164,12 +164,23 @@ class OneSink:
         del ended  # the engine asks only where the answer is whole
         if not self.started:
             return []
-        said = ["".join(self._parts[channel]) for channel in sorted(self._parts)]
-        text = next((text for text in said if text.strip()), NO_ARGUMENTS)
+        text = self._text()
         self.looked += len(text)
         try:
             value, mended = self._output.parse(text, self._call)
         except (ValidationError, ResponseParsingError) as error:
             return [Bad(0, text, error)]
-        self.closed = True
         return [Good(0, value, text, mended=mended)]
+
+    @property
+    def closed(self) -> bool:
+        """Whether the first object's last bracket came: the same rule as for a stream."""
+        text = self._text()
+        begin = text.find("{", thought.end() if (thought := THOUGHT.match(text)) else 0)
+        nest = Nest()
+        nest.start("{")
+        return begin >= 0 and nest.follow(text, begin + 1) >= 0
+
+    def _text(self) -> str:
+        said = ["".join(self._parts[channel]) for channel in sorted(self._parts)]
+        return next((text for text in said if text.strip()), NO_ARGUMENTS)
