@@ -28,7 +28,7 @@ _OPENING = re.compile(r"\{\{|\{%")
 _BRACED = re.compile(r"\{[{%]([^}\n]{0,80})")
 _NAME = re.compile(r"(?<![\w.'\"])[^\W\d]\w*")
 """The names in the expressions and tags of a text that is no valid Jinja: near enough, and in linear time."""
-_ELSEWHERE = (nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)
+_ELSEWHERE: tuple[type[nodes.Stmt], ...] = (nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)
 _LIKENESS = 0.75
 """How much alike a name of the context and a misspelled one are, at least."""
 _NO_COMMENT = ("\0{#", "#}\0")
@@ -87,7 +87,7 @@ class _Read(NamedTuple):
 def _read(text: str) -> _Read:
     try:
         tree = _environment.parse(text)
-        if tree.find(_ELSEWHERE) is not None:
+        if any(tree.find(kind) is not None for kind in _ELSEWHERE):
             raise TemplateSyntaxError("there are no other templates to take from", 1)
         names = frozenset(meta.find_undeclared_variables(tree)).difference(_environment.globals)
         return _Read(names, _computes(tree))
