@@ -112,7 +112,7 @@ async def test_responses_too(colour: Colour, scripted_server: Any) -> None:
 
 async def test_texts_for_google_too(colour: Colour, scripted_server: Any) -> None:
     server = scripted_server([answer(ANN)])
-    options = {"api_key": "none", "http_options": {"base_url": server.root}}
+    options: Any = {"api_key": "none", "http_options": {"base_url": server.root}}
     client = instructor.from_provider("google/m", colour.awaiting, **options)
     contents = (text for text in ("one", "two"))
     await colour.result(client.create(User, contents))

@@ -45,7 +45,7 @@ def from_provider(
     **options: Any,
 ) -> Instructor: ...
 @overload
-def from_provider(
+def from_provider(  # pyright: ignore[reportOverlappingOverload] - a client says more than its being left out
     model: str, async_client: Literal[True] | None = None, *, client: Awaiting | Callable[..., Awaitable[Any]],
     mode: Mode | None = None, **options: Any,
 ) -> AsyncInstructor: ...
