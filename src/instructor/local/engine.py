@@ -30,8 +30,8 @@ Emit = Callable[[Json | Exception | None], object]
 class Run:
     """One generation. `stop` ends it at the next token."""
 
-    def __init__(self, server: Any, request: Json, emit: Emit) -> None:
-        self._server, self._request, self._emit = server, request, emit
+    def __init__(self, server: Any, request: Json, emit: Emit, slots: threading.Semaphore) -> None:
+        self._server, self._request, self._emit, self._slots = server, request, emit, slots
         self._stopped = threading.Event()
         # A daemon thread, so that an answer nobody waits for does not hold the interpreter: `_close` ends it.
         self._thread = threading.Thread(target=self._generate, name="instructor-local", daemon=True)
@@ -59,8 +59,9 @@ class Run:
 
     def _generate(self) -> None:
         try:
-            if not self._stopped.is_set():
-                self._server.handle_chat_completions(self._request, self._event)
+            with self._slots:  # waiting in llama.cpp, it could not be stopped before its prompt has been read
+                if not self._stopped.is_set():
+                    self._server.handle_chat_completions(self._request, self._event)
         except (ValueError, RuntimeError) as error:  # what xllamacpp raises for a request that llama.cpp does not take
             self._tell(ProviderError("local", f"llama.cpp did not take the request: {error}"))
         finally:
@@ -82,6 +83,7 @@ class Engine:
         params.warmup, params.ui, params.verbosity = False, False, -1
         params.hostnames, params.port, params.n_threads_http = ["127.0.0.1"], 0, 1
         params.api_keys = [secrets.token_urlsafe()]
+        self._slots = threading.Semaphore(SLOTS)
         try:
             self._server = xllamacpp.Server(params)
         except RuntimeError as error:
@@ -89,7 +91,7 @@ class Engine:
 
     def start(self, request: Json, emit: Emit) -> Run:
         """Start a generation; `request` is a body of llama.cpp's chat completions."""
-        return Run(self._server, {**request, "stream": True}, emit)
+        return Run(self._server, {**request, "stream": True}, emit, self._slots)
 
     def close(self) -> None:
         self._server = None
