@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal, Protocol, overload
 
-from instructor import providers
+from instructor import providers, redaction
 from instructor.caller import Caller
 from instructor.client import AsyncInstructor, Instructor
 from instructor.exceptions import ConfigurationError
@@ -100,7 +100,7 @@ def _client_of(
         raise
     except Exception as error:
         hint = f" Set {provider.key} or give api_key=." if provider.key and "api_key" in str(error) else ""
-        raise ConfigurationError(f"No client for {model!r}: {error}{hint}") from error
+        raise ConfigurationError(f"No client for {model!r}: {redaction.text(str(error))}{hint}") from error
 
 
 def _refuse_settings(provider: Provider, client: Any, options: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ Everything that can be wrong with the arguments is found here, before any reques
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, NamedTuple, get_args
 
@@ -74,7 +74,7 @@ class Caller:
     dialect: Dialect
     transport: Any
     awaiting: bool
-    defaults: Mapping[str, Any]
+    defaults: Mapping[str, Any] = field(repr=False)  # a header may hold a key
     hooks: Hooks
 
     def create(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> Any:
