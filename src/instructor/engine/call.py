@@ -41,7 +41,7 @@ class Call:
     messages: Sequence[Message]
     output: Output
     mode: Mode
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)  # a header may hold a key
     context: Mapping[str, Any] | None = None
     strict: bool | None = True
     stream: bool = False
@@ -51,7 +51,7 @@ class Call:
 class Request:
     """Keyword arguments for one call of an SDK, as the wire documents them."""
 
-    body: Mapping[str, Any]
+    body: Mapping[str, Any] = field(repr=False)  # a header may hold a key
     stream: bool = False
 
 

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
+from instructor import redaction
 from instructor.engine import faults
 from instructor.engine.assembly import Assembly
 from instructor.engine.call import Json, Request
@@ -77,7 +78,7 @@ class Ledger:
             "last_completion": self.completion(),
             "n_attempts": count,
             "total_usage": self.report.usage,
-            "create_kwargs": dict(sent.body),
+            "create_kwargs": redaction.request(sent.body),
             "failed_attempts": self.failed,
             "failed_items": self.report.failed_items,
             "report": self.report,
