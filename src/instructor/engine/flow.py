@@ -24,7 +24,7 @@ from instructor.engine.bystanders import Bystanders, users_own
 from instructor.engine.call import PROVEN, Call, Delta, Finish, Reply
 from instructor.engine.ledger import Ledger, failed_items
 from instructor.engine.policy import RETRYABLE, Policy
-from instructor.engine.ports import Bad, Dialect, Good, Outcome, Sink
+from instructor.engine.ports import Bad, Dialect, Doubting, Good, Outcome, Sink, fitting
 from instructor.engine.reading import Reading
 from instructor.engine.seam import SHOWN, Seam
 from instructor.engine.steps import CLOSE, Do, Emit, Open, Read, Send, Steps, Wait
@@ -105,7 +105,7 @@ class Extraction:
                 return
             problem = yield from self._attempt()
             if problem is None:
-                self._report.complete = not self._report.failed_items
+                self._report.complete = not (self._report.failed_items or self._report.doubted)
                 return
             self._note_failure(problem)
             if self._hopeless:
@@ -152,6 +152,12 @@ class Extraction:
         report.finish_reason = reply.finish
         if self._by_calls:
             yield from self._tell_of_strangers(reply)
+        doubting: Doubting | None = fitting(sink, "doubted")
+        if doubting is not None and doubting.doubted:
+            report.doubted += doubting.doubted
+            yield from self.ledger.tell(
+                HookName.PARSE_ERROR, self._misread(lacks.certainty(doubting.doubted), reply.text), about=self._about()
+            )
         return (yield from self._judged(reply, sink, broke))
 
     def _whole(self, sink: Sink) -> Steps:

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 import jiter
 
-from instructor.text.scan import THOUGHT, Nest, paired, unescaped
+from instructor.text.scan import CLOSING, MARK, Nest, paired, unescaped
 
 _LANGUAGE = re.compile(r"[\w-]*\s")
 _TOKEN = re.compile(
@@ -79,9 +79,8 @@ def values(text: str, opens: str = "{[") -> list[str]:
     """
     if is_json(text):
         return [text]
-    thought = THOUGHT.match(text)
-    start = thought.end() if thought else 0
-    nest, place, fence, unclosed = Nest(), start, False, 0
+    text = spoken(text)
+    nest, place, fence, unclosed = Nest(), 0, False, 0
     bare: list[str] = []
     fenced: list[str] = []
     while unclosed < _UNCLOSED and (begin := _BEGIN.search(text, place)):
@@ -92,13 +91,48 @@ def values(text: str, opens: str = "{[") -> list[str]:
             nest.start(begin[0])
             end = nest.follow(text, place)
             if end < 0:
-                if fence or not text[start : begin.start()].strip():
+                if fence or not text[: begin.start()].strip():
                     return []  # this is the answer, and not whole: a part of it is not to be taken for it
                 unclosed += 1
             else:
                 (fenced if fence else bare).append(text[begin.start() : end])
                 place = end
     return bare + fenced
+
+
+def spoken(text: str) -> str:
+    """Return a text with blanks in the place of what a reasoning model thought; a mark inside JSON is data.
+
+    All before a closing mark that was never opened is a thought: the prompt's template had opened it.
+    """
+    mark = MARK.search(text)
+    if mark is None:
+        return text
+    nest, place, unclosed, begin = Nest(), 0, 0, _BEGIN.search(text)
+    parts: list[str] = []
+    known = 0  # the place up to which the parts go
+    while mark:
+        while begin and begin.start() < place:
+            begin = _BEGIN.search(text, place)
+        if begin and begin.start() < mark.start():
+            place = begin.end()
+            if begin[0] != "```" and unclosed < _UNCLOSED:
+                nest.start(begin[0])
+                end = nest.follow(text, place)
+                unclosed += end < 0
+                place = max(place, end)
+        else:
+            closing = CLOSING.get(mark[0].lower())
+            closed = closing.search(text, mark.end()) if closing else mark
+            place = closed.end() if closed else len(text)
+            if closing is None:
+                parts = [" " * place]
+            else:
+                parts += (text[known : mark.start()], " " * (place - mark.start()))
+            known = place
+        if mark.start() < place:
+            mark = MARK.search(text, place)
+    return "".join(parts) + text[known:]
 
 
 def is_json(text: str) -> bool:
