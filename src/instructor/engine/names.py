@@ -64,7 +64,7 @@ class _Written:
     id: str = ""
     name: str = ""
     has_text: bool = False
-    """Whether arguments came after the name: what is written now is no piece of it."""
+    """Whether arguments came after the last of the name: what is written now is no piece of it."""
 
 
 @dataclass(slots=True)
@@ -174,7 +174,7 @@ class Naming:
                 call.name = name
             delta = delta._replace(name=self._names.of(call.name) or call.name)
         call.id = delta.id or call.id
-        call.has_text = call.has_text or (bool(delta.text) if not delta.name else _is_whole(delta.text))
+        call.has_text = _is_whole(delta.text) if delta.name else call.has_text or bool(delta.text)
         return delta if delta.channel == call.channel else delta._replace(channel=call.channel)
 
     def _joined(self, call: _Written, delta: Delta) -> str | None:
