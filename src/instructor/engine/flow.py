@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tenacity import DoAttempt, DoSleep, RetryCallState, RetryError, nap
+from tenacity import AsyncRetrying, DoAttempt, DoSleep, RetryCallState, RetryError, nap
 
 from instructor.engine import faults, lacks, prompts
 from instructor.engine.answers import matched
@@ -37,6 +37,8 @@ from instructor.mode import Mode
 from instructor.report import Cause
 
 _OFF = Watchdog(0, 0)
+_SLEEPS = (nap.sleep, AsyncRetrying().sleep)
+"""How tenacity waits where the user says nothing."""
 _tuple = tuple.__new__  # a third of the price of Emit(...), for each snapshot
 
 
@@ -93,7 +95,7 @@ class Extraction:
                 verdict = yield Do(retrying.iter, (state,))
                 if isinstance(verdict, DoSleep):
                     state.prepare_for_next_attempt()
-                    plain = retrying.sleep is nap.sleep  # it would hold up an event loop
+                    plain = retrying.sleep in _SLEEPS  # they would hold up an event loop, or go on when it is left
                     yield Wait(float(verdict)) if plain else Do(retrying.sleep, (verdict,))
                     continue
             except Exception as error:

@@ -1,0 +1,44 @@
+"""Ending what another thread waits for, where its SDK has no door for that: it waits for the headers, or in a generator.
+
+An exception that is thrown into a thread is raised when it runs again, so the socket at which it stands is shut, too.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+from types import CodeType, FrameType
+
+
+class Left(BaseException):
+    """What ends an SDK's call in the thread that has made it. Never seen outside of the driver.
+
+    An `Exception` the SDK would take for a lost connection, and ask again.
+    """
+
+
+def throw(thread: int, kind: type[Left] | None) -> None:
+    """Raise an exception in a thread, as Ctrl-C does in the main one; None takes one back that is not raised yet."""
+    import ctypes
+
+    if sys.implementation.name == "cpython":
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), kind and ctypes.py_object(kind))
+
+
+def shut_socket(thread: int, below: CodeType) -> bool:
+    """Shut the socket that a thread reads from, in the calls that `below` has made; say whether there was one."""
+    found: socket.socket | None = None
+    frame: FrameType | None = sys._current_frames().get(thread)
+    while frame is not None and frame.f_code is not below:
+        if str(frame.f_globals.get("__name__")).endswith(".http2"):  # other streams share the connection
+            return False
+        for value in () if found is not None else list(frame.f_locals.values()):
+            held = value if isinstance(value, socket.socket) else getattr(value, "__dict__", {}).get("_sock")
+            if isinstance(held, socket.socket):
+                found = held
+                break
+        frame = frame.f_back
+    if found is None:
+        return False
+    socket.socket.shutdown(found, socket.SHUT_RDWR)  # of the connection itself, under whatever encrypts it
+    return True
