@@ -21,7 +21,7 @@ import anyio
 
 from instructor.engine.ports import AsyncConnection, AsyncTransport, Connection, Interruptible, Transport, fitting
 from instructor.engine.steps import Close, Do, Emit, Open, Read, Send, Steps, Wait
-from instructor.engine.threads import Left, shut_socket, throw
+from instructor.engine.threads import Escape, shut_socket
 
 _BUSY = (ValueError, OSError, RuntimeError)
 """What closing raises if the connection is in use, or has ended. Its reader closes it once more."""
@@ -41,7 +41,7 @@ class WayOut:
         self.does = False
         """Whether a hook or a policy is called: that is never broken off."""
         self._at: Any = None  # the thread that reads, or the task and how often it was cancelled before
-        self._opening = False
+        self._opening: Any = None  # what ends the call that opens a connection; of a task only whether there is one
         self._connection: Any = None
         self._waited: Any = None
         self._scope: Any = None  # of a read, where tasks cannot be cancelled by themselves
@@ -64,23 +64,17 @@ class WayOut:
 
     def opened(self, transport: Transport, request: Any) -> Connection | None:
         """Open a connection, and lead out of it from now on; None if the way out is taken before the SDK has it."""
+        self._opening = Escape()
         try:
-            try:
-                self._opening = True
-                self._connection = transport.open(request)
-            finally:
-                with self._closing:
-                    self._opening = False
-                    if self.taken:
-                        throw(self._at, None)
-        except Left:
-            self._opening = False
+            self._connection = self._opening.call(transport.open, request)
+        finally:
+            self._opening = None
         connection: Connection | None = self._connection
         return connection
 
     async def aopened(self, transport: AsyncTransport, request: Any) -> AsyncConnection | None:
         """Open a connection, and lead out of it from now on; None if the way out is taken before the SDK has it."""
-        self._opening = True
+        self._opening = self
         try:
             if self._at is not None:
                 self._connection = await transport.open(request)
@@ -88,7 +82,7 @@ class WayOut:
                 with self.scope():
                     self._connection = _Scoped(await transport.open(request), self)
         finally:
-            self._opening = False
+            self._opening = None
         connection: AsyncConnection | None = self._connection
         return connection
 
@@ -124,15 +118,12 @@ class WayOut:
     def take(self) -> None:
         """End the read or the wait that another thread is in, or at least what it reads from."""
         with self._closing, contextlib.suppress(*_BUSY):
-            first = not self.taken
             self._leave()
-            if self._at == threading.get_ident():  # a hook leaves
-                if self._connection is not None:
-                    self._connection.close()
-            elif self._opening:
-                if first:
-                    throw(self._at, Left)
-                shut_socket(self._at, drive.__code__)
+            opening: Escape | None = self._opening
+            if opening is not None:
+                opening.end()
+            elif self._connection is not None and self._at == threading.get_ident():  # a hook leaves
+                self._connection.close()
             elif self._connection is not None:
                 interruptible: Interruptible | None = fitting(self._connection, "interrupt")
                 if interruptible is not None:
@@ -143,7 +134,7 @@ class WayOut:
     async def atake(self) -> None:
         """End the read or the wait that another task is in, and wait until its connection is closed."""
         self._leave()
-        if self.does or not (self._opening or self._connection is not None):
+        if self.does or self._opening is self._connection is None:
             return
         if self._at is None:
             self._scope.cancel()
