@@ -7,7 +7,7 @@ import gc
 import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pydantic import BaseModel
@@ -15,7 +15,7 @@ from pydantic import BaseModel
 import instructor
 from cases import Case, cases
 from colours import Colour
-from instructor.exceptions import ConfigurationError, InstructorRetryException
+from instructor.exceptions import InstructorRetryException
 from instructor.testing import Faults, Gate, Reply, answer, error, silence
 from instructor.testing.replies import Asked
 from scripted_grpc import ScriptedGrpc
@@ -65,8 +65,7 @@ async def staged(colour: Colour) -> AsyncIterator[Any]:
 async def test_what_breaks_before_the_first_event_is_a_broken_stream(
     staged: Any, colour: Colour, case: Case, fault: Any
 ) -> None:
-    faults: Faults = {fault: 0}
-    stage, client = staged(case, [REPLY.but(**faults), REPLY])
+    stage, client = staged(case, [REPLY.but(**cast("Faults", {fault: 0})), REPLY])
     stream = client.create_iterable(response_model=User, max_retries=1, **ASKED)
     assert await colour.items(stream) == USERS
     assert (stream.report.complete, len(stage.server.requests)) == (True, 2)

@@ -120,7 +120,7 @@ async def test_a_tools_name_that_begins_anothers(colour: Colour, pieces: Any, ki
     assert stream.report.complete
 
 
-ONE_CHANNEL = {
+ONE_CHANNEL: dict[str, Sequence[Any]] = {
     "ids": [(0, "Weather", PARIS, "a"), (0, "Traffic", A1, "b"), (0, "Weather", PARIS, "c")],
     "no ids": [(None, "Weather", PARIS), (None, "Traffic", A1), (None, "Weather", PARIS)],
     "cut": [
@@ -191,9 +191,14 @@ async def test_unknown_calls_build_one_response(
         told: list[Any] = []
         client.on("parse:error", told.append)
         built: list[Any] = []
-        transport = client._caller.transport if hasattr(client, "_caller") else None
-        response = type(transport).response
-        monkeypatch.setattr(type(transport), "response", lambda self, wire: built.append(1) or response(self, wire))
+        transport: Any = client._caller.transport
+        response = transport.response
+
+        def counted(wire: Any) -> Any:
+            built.append(wire)
+            return response(wire)
+
+        monkeypatch.setattr(transport, "response", counted)
         asked = await colour.result(client.create(response_model=ASKED, stream=streamed, **asking(max_retries=0)))
         found = await colour.items(asked) if streamed else asked
     assert found == [Traffic(road="A1")]
@@ -273,7 +278,10 @@ async def test_items_of_another_call_are_no_items(colour: Colour, streamed: bool
 
 
 async def test_one_value_beside_another_call_in_the_same_channel(colour: Colour) -> None:
-    for calls in ([(0, "search", SEARCH, "a"), (0, "PartialUser", ANN, "b")], [(None, "x", "{}"), (None, "PartialUser", ANN)]):
+    for calls in (
+        [(0, "search", SEARCH, "a"), (0, "PartialUser", ANN, "b")],
+        [(None, "x", "{}"), (None, "PartialUser", ANN)],
+    ):
         with Scripted([chunks(*calls)]) as server:
             stream = colour.client(server).create_partial(response_model=User, **asking(max_retries=0))
             found, error = await taken(colour, stream)

@@ -34,7 +34,18 @@ AsyncValues = AsyncGenerator[Any, None]
 class WayOut:
     """How a stream is left while it is being read."""
 
-    __slots__ = ("_at", "_cancelled", "_closing", "_connection", "_ended", "_opening", "_scope", "_waited", "does", "taken")
+    __slots__ = (
+        "_at",
+        "_cancelled",
+        "_closing",
+        "_connection",
+        "_ended",
+        "_opening",
+        "_scope",
+        "_waited",
+        "does",
+        "taken",
+    )
 
     def __init__(self) -> None:
         self.taken = False
@@ -139,13 +150,13 @@ class WayOut:
         if self._at is None:
             self._scope.cancel()
         else:
-            task, _ = self._at
+            task, before = self._at
             if task is None or task is asyncio.current_task():  # a hook of the SDK's leaves
                 with contextlib.suppress(*_BUSY):
                     if self._connection is not None:
                         await self._connection.close()
                 return
-            if self._cancelled is None and not _is_cancelled(task):
+            if self._cancelled is None and not _is_cancelled(task, before):
                 self._cancelled = task
                 task.cancel()
         if self._ended is None:
@@ -182,10 +193,11 @@ class _Scoped:
         await self._connection.close()
 
 
-def _is_cancelled(task: Any) -> bool:
-    """Whether somebody else has cancelled a task that does not know it yet, where such requests are not counted."""
-    waits = getattr(task, "_fut_waiter", None)
-    return not _COUNTS_CANCELLING and (task._must_cancel or (waits is not None and waits.cancelled()))
+def _is_cancelled(task: Any, before: int) -> bool:
+    """Whether somebody else has cancelled a task that does not know it yet."""
+    if _COUNTS_CANCELLING:
+        return bool(task.cancelling() > before)
+    return task._must_cancel or (task._fut_waiter is not None and task._fut_waiter.cancelled())
 
 
 def drive(flow: Steps, transport: Transport, way_out: WayOut, farewell: Steps | None = None) -> Values:

@@ -98,7 +98,7 @@ class Output(Protocol):
 
     @property
     def distinct(self) -> bool:
-        """Whether arguments that are meant for another tool can hardly be valid: something in the answer is required."""
+        """Whether arguments for another tool can hardly be valid: something in the answer is required."""
         ...
 
     @property

@@ -1,4 +1,4 @@
-"""Ending what another thread waits for, where its SDK has no door for that: it waits for the headers, or in a generator.
+"""Ending what another thread waits for where its SDK has no door for that: for the headers, or in a generator.
 
 An exception that is thrown into a thread is raised when it runs again, so the socket at which it stands is shut, too.
 """

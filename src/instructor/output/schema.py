@@ -92,7 +92,7 @@ def schema_of(adapter: TypeAdapter[Any]) -> Json:
 
 
 def demands(schema: Json) -> bool:
-    """Whether a value must have something that few others have: an object needs a field, of a union each member does."""
+    """Whether a value must have something that few others have: a field, where it is an object."""
 
     def one(node: Json, seen: tuple[str, ...]) -> bool:
         root = node.get("$ref")

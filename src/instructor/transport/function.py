@@ -7,6 +7,8 @@ the headers came is no request: the stream has broken off, as it does on SDKs th
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -40,6 +42,16 @@ def has_begun(error: BaseException | None) -> bool:
             at = at.tb_next
         error = error.__cause__ or error.__context__
     return False
+
+
+async def close_generators(outermost: Any) -> None:
+    """Close an asynchronous generator, and first those it iterates over, which it does not close itself."""
+    found = [outermost] if inspect.isasyncgen(outermost) else []
+    for each in found:  # which grows meanwhile: what a generator iterates over is on its stack
+        found += [value for value in gc.get_referents(each) if inspect.isasyncgen(value) and value not in found]
+    for each in reversed(found):
+        with contextlib.suppress(RuntimeError):  # it is being read: who reads it closes it
+            await each.aclose()
 
 
 def _close(stream: Any) -> Any:

@@ -107,6 +107,7 @@ def _chunks(call: Any) -> Iterator[Any]:
 
 async def _achunks(call: Any) -> AsyncIterator[Any]:
     try:
+        await call.initial_metadata()  # an error that comes with it would be told of without it
         async for chunk in call:
             yield chunk
     finally:
