@@ -139,7 +139,7 @@ class WayOut:
                 interruptible: Interruptible | None = fitting(self._connection, "interrupt")
                 if interruptible is not None:
                     interruptible.interrupt()
-                elif not shut_socket(self._at, drive.__code__):
+                elif self.does or not shut_socket(self._at, drive.__code__):
                     self._connection.close()
 
     async def atake(self) -> None:
@@ -232,14 +232,16 @@ def drive(flow: Steps, transport: Transport, way_out: WayOut, farewell: Steps | 
                         return
                     outcome = connection.headers
                 elif type(step) is Do:
+                    way_out.does = True  # a socket that a hook waits at is its own
                     outcome = _called(step)
+                    way_out.does = False
                 elif type(step) is Wait:
                     way_out.wait(step.seconds)
                 elif type(step) is Close and connection is not None:
                     connection = None
                     way_out.let_go().close()
             except Exception as error:
-                failure = error
+                failure, way_out.does = error, False
     finally:
         flow.close()
         try:
