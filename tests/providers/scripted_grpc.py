@@ -76,6 +76,8 @@ class ScriptedGrpc(chat_pb2_grpc.ChatServicer):  # type: ignore[misc]  # the SDK
         served.events = planned.events
         if planned.status >= 400:
             self._abort(context, served, CODES[planned.status], reply.message)
+        if planned.steps and not isinstance(planned.steps[0], Drop):  # which the SDK would make again
+            context.send_initial_metadata([("x-request-id", f"req_{served.asked.number}")])
         for step in planned.steps:
             if isinstance(step, Write):
                 for line in step.data.splitlines():

@@ -135,7 +135,7 @@ class Script(RuleBasedStateMachine):
         self.send(channel, text)
 
     def send(self, channel: int, text: str) -> None:
-        function = {"index": channel, "function": {"name": "x", "arguments": text}}
+        function = {"index": channel, "function": {"name": "IterableItem", "arguments": text}}
         self.event({"tool_calls": [function]} if self.mode.by_tool else {"content": text})
 
     def event(self, delta: Json, finish: str | None = None) -> None:

@@ -31,12 +31,15 @@ class Assembly:
         self._names: dict[int, tuple[str, str]] = {}
         self._refusal: list[str] = []
         self.characters = 0
+        self.added = 0
+        """How often something was added."""
         self.head: Json = {}
         self.finish: Finish | None = None
         self.reason = ""
         self.usage: Usage | None = None
 
     def add(self, deltas: Sequence[Delta]) -> None:
+        self.added += 1
         for channel, text, call_id, name, finish, refusal, usage, reason in deltas:
             if self.finish and not finish and (text or name):
                 self._go_on(channel, text)

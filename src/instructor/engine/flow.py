@@ -15,15 +15,16 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tenacity import DoAttempt, DoSleep, RetryCallState, RetryError, nap
+from tenacity import AsyncRetrying, DoAttempt, DoSleep, RetryCallState, RetryError, nap
 
 from instructor.engine import faults, lacks, prompts
 from instructor.engine.answers import matched
 from instructor.engine.assembly import KEPT, Assembly, estimated
-from instructor.engine.bystanders import Bystanders, users_own
+from instructor.engine.bystanders import users_own
 from instructor.engine.call import PROVEN, UNPROVEN, Call, Delta, Finish, Reply
 from instructor.engine.history import History, Item
 from instructor.engine.ledger import Ledger, failed_items
+from instructor.engine.names import Names, Naming
 from instructor.engine.policy import RETRYABLE, Policy
 from instructor.engine.ports import Bad, Dialect, Doubting, Good, Outcome, Sink, fitting
 from instructor.engine.reading import Reading
@@ -36,6 +37,8 @@ from instructor.mode import Mode
 from instructor.report import Cause
 
 _OFF = Watchdog(0, 0)
+_SLEEPS = (nap.sleep, AsyncRetrying().sleep)
+"""How tenacity waits where the user says nothing."""
 _tuple = tuple.__new__  # a third of the price of Emit(...), for each snapshot
 
 
@@ -55,7 +58,7 @@ class Extraction:
         self._repeats: dict[int, Item] = {}  # those that were in the list already, by the places that they were for
         self._skips = policy.on_invalid == "skip" and call.output.many
         self._unpaid = False  # a stream is open whose tokens are not counted yet
-        self._bystanders = users_own(call.options)
+        self._names = Names([tool.name for tool in self._output.tools], users_own(call.options))
         self._by_calls = call.mode is Mode.PARALLEL_TOOLS  # each item is a call of its own
         self._hopeless = False  # asking again cannot help
         self._sdk_error: Exception | None = None
@@ -92,7 +95,7 @@ class Extraction:
                 verdict = yield Do(retrying.iter, (state,))
                 if isinstance(verdict, DoSleep):
                     state.prepare_for_next_attempt()
-                    plain = retrying.sleep is nap.sleep  # it would hold up an event loop
+                    plain = retrying.sleep in _SLEEPS  # they would hold up an event loop, or go on when it is left
                     yield Wait(float(verdict)) if plain else Do(retrying.sleep, (verdict,))
                     continue
             except Exception as error:
@@ -143,11 +146,10 @@ class Extraction:
         report.attempts += 1
         yield from self.ledger.tell(HookName.COMPLETION_KWARGS, keywords=self._sent.body)
         sink: Sink = self._output.sink(self._call)
-        if self._bystanders:
-            sink = Bystanders(sink, self._bystanders)
+        naming = Naming(self._names, misnamed=self._output.distinct, named=self._by_calls)
         self._seam = Seam(self._history)
         self._answers = []
-        reply, broke = yield from (self._stream(sink) if self._call.stream else self._whole(sink))
+        reply, broke = yield from (self._stream if self._call.stream else self._whole)(sink, naming)
         yield from self._place(self._seam.close(ended=reply.finish in PROVEN and sink.closed))
         report.dropped_repeats += self._seam.dropped
         report.finish_reason = reply.finish
@@ -161,21 +163,21 @@ class Extraction:
             )
         return (yield from self._judged(reply, sink, broke))
 
-    def _whole(self, sink: Sink) -> Steps:
+    def _whole(self, sink: Sink, naming: Naming) -> Steps:
         try:
             received = yield Send(self._sent)
         except Exception as error:
             yield from self._request_failed(error)
             raise
         self.ledger.raw, self.ledger.headers = received.raw, received.headers
-        reply = self._dialect.decode(received.wire)
+        reply = self._names.resolved(self._dialect.decode(received.wire))
         self._pay(reply)
         yield from self._tell_response(reply)
-        yield from self._deliver(sink.feed(reply.deltas()))
+        yield from self._deliver(sink.feed(naming.whole(reply.deltas())))
         yield from self._deliver(self._last(sink, reply.finish))
         return reply, None
 
-    def _stream(self, sink: Sink) -> Steps:
+    def _stream(self, sink: Sink, naming: Naming) -> Steps:
         try:
             self.ledger.headers = yield Open(self._sent)
         except Exception as error:
@@ -186,7 +188,7 @@ class Extraction:
         )
         self._unpaid = True
         watch = Watch(self._policy.watchdog or _OFF)
-        reading = Reading(self._dialect, sink, joined=self._output.many)
+        reading = Reading(self._dialect, sink, naming, joined=self._output.many)
         read, ended, broke = Read(reading.holds), False, None
         while not (ended or broke):
             deltas: list[Delta] = []
@@ -199,16 +201,19 @@ class Extraction:
                 broke = error
             assembly.head = reading.head or {}
             assembly.add(deltas)
+            heard = naming.heard(deltas) if naming.busy else deltas
             outcomes: Sequence[Outcome] = ()
             if not self._output.many:
-                yield from self._show(sink, deltas)
-            elif outcomes := sink.feed(deltas):
+                yield from self._show(sink, heard)
+            elif outcomes := sink.feed(heard):
                 yield from self._deliver(outcomes)
             broke = broke or watch.fault(deltas, outcomes)
         yield CLOSE
         self._pay()
         reply = assembly.reply()
         yield from self._tell_response(reply)
+        if held := naming.rest():
+            yield from self._deliver(sink.feed(held)) if self._output.many else self._show(sink, held)
         yield from self._deliver(self._last(sink, reply.finish))
         return reply, broke
 
@@ -385,13 +390,11 @@ class Extraction:
 
     def _tell_of_strangers(self, reply: Reply) -> Steps:
         """Count calls of tools that nobody gave: they are no items, and nothing else says that they came."""
-        tools = [tool.name for tool in self._output.tools]
+        there_are = ", ".join(self._names.answers)
         for call in reply.calls:
-            if call.name not in tools and call.name not in self._bystanders:
+            if not self._names.of(call.name):
                 self._report.unknown_calls += 1
-                problem = self._misread(
-                    f"No tool is called {call.name!r}; there are {', '.join(tools)}.", call.arguments
-                )
+                problem = self._misread(f"No tool is called {call.name!r}; there are {there_are}.", call.arguments)
                 yield from self.ledger.tell(HookName.PARSE_ERROR, problem, about=self._about())
 
     def _misread(self, said: str, text: str) -> ResponseParsingError:
@@ -399,8 +402,7 @@ class Extraction:
         return ResponseParsingError(said, text=text, mode=mode, raw_response=self.ledger.completion())
 
     def _nothing_came(self, reply: Reply) -> Steps:
-        names = [tool.name for tool in self._output.tools]
-        what, said, notes = lacks.an_answer(reply, names, self._call.mode)
+        what, said, notes = lacks.an_answer(reply, self._names.answers, self._call.mode)
         problem = self._misread(f"The reply {what}", said)
         self._request = self._dialect.correct(self._sent, reply, notes)
         self._cause = "reask"

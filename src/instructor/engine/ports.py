@@ -106,6 +106,11 @@ class Output(Protocol):
         ...
 
     @property
+    def distinct(self) -> bool:
+        """Whether arguments for another tool can hardly be valid: something in the answer is required."""
+        ...
+
+    @property
     def tools(self) -> Sequence[Tool]:
         """The tools by which the answer may come."""
         ...

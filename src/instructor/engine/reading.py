@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import jiter
 
 from instructor.engine.call import Delta, Json
+from instructor.engine.names import Names, Naming
 from instructor.engine.ports import Dialect, Patient, Sink, fitting, reader_of
 from instructor.exceptions import ResponseParsingError
 
@@ -24,19 +25,21 @@ _TRIES = 8
 _MOST_HELD = 64
 """How many texts are kept back at most: a stream that runs away must be noticed."""
 _SHOWN = 200
+_NOTHING = (b"", b"", b"", 0, 0)
 
 
 class Reading:
     """Reads the events of one stream for a sink. `joined`: texts of neighbouring events may come as one delta."""
 
-    def __init__(self, dialect: Dialect, sink: Sink, *, joined: bool) -> None:
+    def __init__(self, dialect: Dialect, sink: Sink, naming: Naming | None = None, *, joined: bool) -> None:
         self._decode = reader_of(dialect)
+        self._naming = naming or Naming(Names(()), misnamed=True, named=False)
         self._sink: Patient | None = fitting(sink, "awaits")
         self._joined = joined
         self._tries = _TRIES
         self._last: tuple[bytes, Delta] | None = None  # an event that is text only
         self._channel = 0
-        self._around = (b"", b"", b"", 0, 0)  # what is around the text, and around padding after it; where both are
+        self._around = _NOTHING  # what is around the text, and around padding after it; where both are
         self._held: list[str] = []  # texts that are not read yet
         self._begun: Sequence[Json | bytes] | None = None  # events whose texts were taken up to a place
         self._place = 0
@@ -116,8 +119,10 @@ class Reading:
             event = _parsed(event)
         if self.head is None:
             self.head = event
-        deltas = self._decode(event)
+        deltas = self._naming.read(self._decode(event))
         found += deltas
+        if self._naming.reused:  # the same bytes may stand around the texts of two calls
+            self._tries, self._around = 0, _NOTHING
         if payload and self._tries:
             self._learn(payload, deltas)
 

@@ -40,6 +40,7 @@ class Growing:
         self.name = f"Partial{one.name}"[:64]
         self.description: str = one.description
         self.schema: Json = one.schema
+        self.distinct = one.distinct
         self.tools = (Tool(self.name, self.description, self.schema),)
         inner = Shapes().of(one.kind)
         self.shape: Shape = Wrapper(inner) if one.wrapped else inner

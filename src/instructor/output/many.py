@@ -55,6 +55,7 @@ class Many:
         self.adapter: TypeAdapter[Any] = schemas.adapter_for(kind)
         item = schemas.schema_of(self.adapter)
         self.opens = schemas.starts(item)
+        self.distinct = schemas.demands(item)
         wrapper = wrapper or IterableModel(kind)
         self.name = schemas.legal(wrapper.__name__)
         self.description = wrapper.__doc__ or prompts.segmentation(schemas.name_of(kind))

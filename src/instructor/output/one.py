@@ -46,6 +46,7 @@ class One:
         self.name = schemas.legal(whole.get("title") or schemas.name_of(kind))
         self.description = whole.get("description") or prompts.EXTRACT.format(name=self.name)
         self.schema = schemas.parameters(schemas.described(whole, kind))
+        self.distinct = schemas.demands(whole)
         self.tools = (Tool(self.name, self.description, self.schema),)
         self._wrapping = Wrapping(self.name, self.schema)
 

@@ -25,6 +25,7 @@ class Parallel:
     """The shape of an answer that is a list of `kind`, by one tool for each member of the union that it is."""
 
     many = True
+    distinct = False  # nothing but a call's name tells its type
 
     def __init__(self, kind: Any) -> None:
         union = get_origin(kind) in (Union, types.UnionType)

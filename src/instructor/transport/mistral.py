@@ -14,7 +14,7 @@ from instructor.transport.wirejson import as_wire
 
 
 def blocking(client: Any) -> Function:
-    return Function(client.chat.complete, client.chat.stream, _FORMS)
+    return Function(client.chat.complete, client.chat.stream, _FORMS, client)
 
 
 def awaiting(client: Any) -> AsyncFunction:
@@ -27,7 +27,7 @@ def awaiting(client: Any) -> AsyncFunction:
             await _release(error)
             raise
 
-    return AsyncFunction(client.chat.complete_async, stream, _FORMS)
+    return AsyncFunction(client.chat.complete_async, stream, _FORMS, client)
 
 
 async def _release(error: BaseException) -> None:

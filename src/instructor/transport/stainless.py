@@ -26,7 +26,7 @@ from instructor.engine.ports import Arguments, AsyncConnection, Connection, Rece
 from instructor.exceptions import ResponseParsingError
 from instructor.text.sse import EventStream
 from instructor.transport.arguments import arguments_of
-from instructor.transport.function import AsyncFunction, Function
+from instructor.transport.function import AsyncFunction, Function, close_generators
 
 _PLAIN = ("messages", "tools", "tool_choice", "response_format")
 _SCALARS = (str, int, float, bool, type(None))
@@ -170,6 +170,8 @@ class AsyncByteConnection:
         return self._rest() if data is None else self._split(data)
 
     async def close(self) -> None:
+        if "trio" in sys.modules:  # which warns of generators that are left to the garbage collector
+            await close_generators(self._reads)
         await self._manager.__aexit__(None, None, None)
 
 
