@@ -29,7 +29,7 @@ from instructor.engine.reading import Reading
 from instructor.engine.seam import SHOWN, Seam
 from instructor.engine.steps import CLOSE, Do, Emit, Open, Read, Send, Steps, Wait
 from instructor.engine.watchdog import Watch, Watchdog
-from instructor.exceptions import ConfigurationError, FailedAttempt, RefusalError, ResponseParsingError
+from instructor.exceptions import ConfigurationError, FailedAttempt, RefusalError, ResponseParsingError, is_lasting
 from instructor.hooks import HookName
 from instructor.mode import Mode
 from instructor.report import Cause
@@ -122,6 +122,7 @@ class Extraction:
                 problem = error  # its clause's name ends with it
                 yield CLOSE
                 self._pay()
+                self._hopeless = self._hopeless or is_lasting(error)
                 if error is not self._sdk_error and (self._asked or self._tail):
                     self._plan_the_rest()  # what was handed out is not asked for again, should the policy go on
                 return problem
@@ -152,7 +153,11 @@ class Extraction:
         report.finish_reason = reply.finish
         if self._by_calls:
             yield from self._tell_of_strangers(reply)
-        return (yield from self._judged(reply, sink, broke))
+        problem = yield from self._judged(reply, sink, broke)
+        if problem is None or not is_lasting(broke):
+            return problem
+        self._hopeless = True
+        return lacks.its_end(reply, broke)
 
     def _whole(self, sink: Sink) -> Steps:
         try:
