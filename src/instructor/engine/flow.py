@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tenacity import DoAttempt, DoSleep, RetryCallState, RetryError, nap
@@ -204,6 +205,8 @@ class Extraction:
         yield CLOSE
         self._pay()
         reply = assembly.reply()
+        if not (broke or reply.finish or reply.reason or assembly.characters):
+            reply = replace(reply, last_event=reading.passed_over)
         yield from self._tell_response(reply)
         yield from self._deliver(self._last(sink, reply.finish))
         return reply, broke
