@@ -132,11 +132,12 @@ class Reading:
             self.passed_over = event
         if is_odd or self._halves:
             deltas = self._halves.joined(deltas)
+            self._last = None  # its text is not what stands in it
             if self._halves:  # the next text is to be joined to half a character, and has to come here
                 self._around = _NOTHING
-        found += deltas
-        if payload and self._tries and not self._halves:
+        elif self._tries:
             self._learn(payload, deltas)
+        found += deltas
 
     def _learn(self, event: bytes, deltas: Sequence[Delta]) -> None:
         """Compare an event with the one before it."""
