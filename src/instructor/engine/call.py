@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 if TYPE_CHECKING:
     from instructor.engine.ports import Output
     from instructor.mode import Mode
-    from instructor.usage import Usage
+    from instructor.usage import Counted
 
 Message = Mapping[str, Any]
 Json = dict[str, Any]
@@ -71,9 +71,11 @@ class Reply:
     calls: Sequence[ToolCall] = ()
     finish: Finish | None = None
     refusal: str | None = None
-    usage: Usage | None = None
+    usage: Counted | None = None
     reason: str = ""
     """The provider's own words for why the reply ended, where they say more than `finish` does."""
+    last_event: Any = None
+    """The last event of a stream that said nothing else and had no end."""
 
     def deltas(self) -> list[Delta]:
         """Give the reply as a stream of it would: all text of a channel at once."""
@@ -92,5 +94,5 @@ class Delta(NamedTuple):
     name: str | None = None
     finish: Finish | None = None
     refusal: str | None = None
-    usage: Usage | None = None
+    usage: Counted | None = None
     reason: str = ""

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tenacity import AsyncRetrying, DoAttempt, DoSleep, RetryCallState, RetryError, nap
 
 from instructor.engine import faults, lacks, prompts
 from instructor.engine.answers import matched
-from instructor.engine.assembly import KEPT, Assembly, estimated
+from instructor.engine.assembly import KEPT, Assembly, spent
 from instructor.engine.bystanders import users_own
 from instructor.engine.call import PROVEN, UNPROVEN, Call, Delta, Finish, Reply
 from instructor.engine.history import History, Item
@@ -31,7 +32,7 @@ from instructor.engine.reading import Reading
 from instructor.engine.seam import SHOWN, Correction, Moved, Placed, Seam
 from instructor.engine.steps import CLOSE, Do, Emit, Open, Read, Send, Steps, Wait
 from instructor.engine.watchdog import Watch, Watchdog
-from instructor.exceptions import ConfigurationError, FailedAttempt, RefusalError, ResponseParsingError
+from instructor.exceptions import ConfigurationError, FailedAttempt, RefusalError, ResponseParsingError, is_lasting
 from instructor.hooks import HookName
 from instructor.mode import Mode
 from instructor.report import Cause
@@ -126,6 +127,7 @@ class Extraction:
                 problem = error  # its clause's name ends with it
                 yield CLOSE
                 self._pay()
+                self._hopeless = self._hopeless or is_lasting(error)
                 if error is not self._sdk_error and (self._asked or self._history.count):
                     self._plan_the_rest()  # what was handed out is not asked for again, should the policy go on
                 return problem
@@ -161,7 +163,11 @@ class Extraction:
             yield from self.ledger.tell(
                 HookName.PARSE_ERROR, self._misread(lacks.certainty(doubting.doubted), reply.text), about=self._about()
             )
-        return (yield from self._judged(reply, sink, broke))
+        problem = yield from self._judged(reply, sink, broke)
+        if problem is None or not is_lasting(broke):
+            return problem
+        self._hopeless = True
+        return lacks.its_end(reply, broke)
 
     def _whole(self, sink: Sink, naming: Naming) -> Steps:
         try:
@@ -211,6 +217,8 @@ class Extraction:
         yield CLOSE
         self._pay()
         reply = assembly.reply()
+        if not (broke or reply.finish or reply.reason or assembly.characters):
+            reply = replace(reply, last_event=reading.passed_over)
         yield from self._tell_response(reply)
         if held := naming.rest():
             yield from self._deliver(sink.feed(held)) if self._output.many else self._show(sink, held)
@@ -237,9 +245,9 @@ class Extraction:
         assembly = self.ledger.assembly
         if reply is not None:
             said = len(reply.text) + sum(len(call.arguments) for call in reply.calls)
-            usage = reply.usage or estimated(self._sent, said)
+            usage = spent(self._sent, said, reply.usage)
         elif self._unpaid and assembly is not None:
-            usage = assembly.usage or estimated(self._sent, assembly.characters)
+            usage = spent(self._sent, assembly.characters, assembly.usage)
         else:
             return
         self._unpaid = False
