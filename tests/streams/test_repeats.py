@@ -201,7 +201,7 @@ def chunk_of(text: str = "", finish: str | None = None, **more: Any) -> dict[str
 
 
 async def test_a_finish_counts_if_nothing_of_the_answer_follows(colour: Colour) -> None:
-    usage = {"usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}}
+    usage: dict[str, Any] = {"usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}}
     stamped = [chunk_of(finish="stop"), chunk_of('{"tasks": [{"id": 1}'), chunk_of(', {"id": 2}]}')]
     with Scripted([events(stamped), content(people(3))]) as server:
         assert ids(await colour.items(stream := stream_of(colour, server, mode=Mode.JSON))) == [1, 2, 3]

@@ -20,8 +20,8 @@ KEPT = 1 << 20
 class Assembly:
     """Gathers the deltas of one stream; of its text no more than `most` characters.
 
-    A finish counts if nothing of the answer follows it: some servers stamp it on their first, empty chunk. `by_tool` says
-    where the answer comes; None: anywhere.
+    A finish counts if nothing of the answer follows it: some servers stamp it on their first, empty chunk. `by_tool`
+    says where the answer comes; None: anywhere.
     """
 
     def __init__(self, most: int = sys.maxsize, *, by_tool: bool | None = None) -> None:

@@ -6,6 +6,9 @@ One flow serves every answer, streamed or not, one value or many items. Each req
     reask         what came is wrong: for a list, only the wrong items are asked for again; for one value, all of it
     continuation  what came broke off: the list is to go on after its last item
 
+What came of a list is remembered (`history.py`): a continuation that gives it again (`seam.py`) and a correction that
+equals one of its items (`answers.py`) are known by it.
+
 A flow is a generator that does no I/O: it yields the steps of `steps.py` and is sent their outcomes.
 """
 
@@ -274,12 +277,12 @@ class Extraction:
                     yield _tuple(Emit, ((outcome.value,),))
 
     def _place(self, placed: Iterable[Placed]) -> Steps:
-        """Deliver what a seam lets through: new items, and what corrects others or proved to be the correction of one."""
+        """Carry out what a seam says: deliver new items and corrections, and move or forget what was uncertain."""
         for each in placed:
             if isinstance(each, Moved):
                 self._move(each.places)
             elif isinstance(each, Unsure):
-                self._take_back(each.count)
+                self._take_back(each.many)
             elif isinstance(each, Correction):
                 yield from self._correct(*each)
             else:

@@ -48,7 +48,7 @@ class Moved(NamedTuple):
 class Unsure(NamedTuple):
     """Of the items that were delivered last, as new ones, so many may be repeats, and it will not be known."""
 
-    count: int
+    many: int
 
 
 Placed = Outcome | Correction | Moved | Unsure
