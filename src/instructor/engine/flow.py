@@ -6,6 +6,9 @@ One flow serves every answer, streamed or not, one value or many items. Each req
     reask         what came is wrong: for a list, only the wrong items are asked for again; for one value, all of it
     continuation  what came broke off: the list is to go on after its last item
 
+What came of a list is remembered (`history.py`): a continuation that gives it again (`seam.py`) and a correction that
+equals one of its items (`answers.py`) are known by it.
+
 A flow is a generator that does no I/O: it yields the steps of `steps.py` and is sent their outcomes.
 """
 
@@ -29,7 +32,7 @@ from instructor.engine.names import Names, Naming
 from instructor.engine.policy import RETRYABLE, Policy
 from instructor.engine.ports import Bad, Dialect, Doubting, Good, Outcome, Sink, fitting
 from instructor.engine.reading import Reading
-from instructor.engine.seam import SHOWN, Correction, Moved, Placed, Seam
+from instructor.engine.seam import SHOWN, Correction, Moved, Placed, Seam, Unsure
 from instructor.engine.steps import CLOSE, Do, Emit, Open, Read, Send, Steps, Wait
 from instructor.engine.watchdog import Watch, Watchdog
 from instructor.exceptions import ConfigurationError, FailedAttempt, RefusalError, ResponseParsingError, is_lasting
@@ -52,11 +55,15 @@ class Extraction:
         self._first = self._request = self._sent = dialect.encode(call)
         self._cause: Cause = "first"
         self._pending: dict[int, Bad] = {}  # what is wrong and not put right, by its place in the list
+        self._first_wrong: dict[int, Bad] = {}  # as it came first
         self._history = History()  # the items that came, the wrong ones included
         self._seam = Seam(self._history)
         self._asked = False  # whether the request asks for the wrong items again
         self._answers: list[Outcome] = []  # what came of them
         self._repeats: dict[int, Item] = {}  # those that were in the list already, by the places that they were for
+        self._doubts: dict[int, set[int]] = {}  # places of items of which each may be a repeat of one of others
+        self._delivered: list[Item] = []  # items whose places are not known yet
+        self._again = 0  # of those, how many came again in this reply
         self._skips = policy.on_invalid == "skip" and call.output.many
         self._unpaid = False  # a stream is open whose tokens are not counted yet
         self._names = Names([tool.name for tool in self._output.tools], users_own(call.options))
@@ -150,10 +157,11 @@ class Extraction:
         sink: Sink = self._output.sink(self._call)
         naming = Naming(self._names, misnamed=self._output.distinct, named=self._by_calls)
         self._seam = Seam(self._history)
-        self._answers = []
+        self._answers, self._again = [], 0
         reply, broke = yield from (self._stream if self._call.stream else self._whole)(sink, naming)
         yield from self._place(self._seam.close(ended=reply.finish in PROVEN and sink.closed))
         report.dropped_repeats += self._seam.dropped
+        self._doubts.update(self._seam.doubts())
         report.finish_reason = reply.finish
         if self._by_calls:
             yield from self._tell_of_strangers(reply)
@@ -288,10 +296,12 @@ class Extraction:
                     yield _tuple(Emit, ((outcome.value,),))
 
     def _place(self, placed: Iterable[Placed]) -> Steps:
-        """Deliver what a seam lets through: new items, and corrections of others."""
+        """Carry out what a seam says: deliver new items and corrections, and move or forget what was uncertain."""
         for each in placed:
             if isinstance(each, Moved):
                 self._move(each.places)
+            elif isinstance(each, Unsure):
+                self._take_back(each.many)
             elif isinstance(each, Correction):
                 yield from self._correct(*each)
             else:
@@ -311,6 +321,35 @@ class Extraction:
         if self._skips:
             report.failed_items = failed_items(self._pending)
 
+    def _take_back(self, count: int) -> None:
+        """Forget where the last items stood: the right ones are delivered, and will be known when they come again.
+
+        What comes a second time is believed to stand there: a list must get on.
+        """
+        last = self._history.last(count)
+        if self._again >= sum(isinstance(outcome, Good) for outcome in last) > 0:
+            return
+        for outcome in reversed(last):
+            self._history.take_back()
+            if isinstance(outcome, Good):
+                self._delivered.append(Item(outcome))
+            else:
+                self._report.bad -= 1
+                self._report.dropped_repeats += 1
+                del self._pending[self._history.count]
+        if self._skips:
+            self._report.failed_items = failed_items(self._pending)
+
+    def _is_delivered(self, place: int, outcome: Outcome) -> bool:
+        """Whether an item was delivered before its place was known; it is counted for it now."""
+        same = next((known for known in self._delivered if known.equals(Item(outcome))), None)
+        if same is None or isinstance(outcome, Bad):
+            return False
+        self._delivered.remove(same)
+        self._again += 1
+        self._report.repaired += self._pending.pop(place, None) is not None
+        return True
+
     def _correct(self, place: int, outcome: Outcome) -> Steps:
         """Deliver an item in the place of a wrong one."""
         self._history.put(place, outcome)
@@ -320,6 +359,8 @@ class Extraction:
 
     def _deliver_at(self, place: int, outcome: Outcome) -> Steps:
         """Hand out an item, by itself: whoever leaves after it has been given no other, and the report says so."""
+        if self._delivered and self._is_delivered(place, outcome):
+            return
         if isinstance(outcome, Good):
             self._note_good(place, outcome)
             if self.ledger.tells(HookName.ITEM_GOOD):  # a generator an item is not for nothing
@@ -338,6 +379,7 @@ class Extraction:
     def _put_aside(self, place: int, bad: Bad) -> Steps:
         self._report.bad += place not in self._pending
         self._pending[place] = bad
+        self._first_wrong.setdefault(place, bad)
         if isinstance(bad.error, ResponseParsingError) and bad.error.raw_response is None:
             bad.error.raw_response = self.ledger.completion()
         yield from self.ledger.tell(HookName.ITEM_BAD, place, bad.text, bad.error)
@@ -366,10 +408,7 @@ class Extraction:
         if not self._output.many:
             return self._judged_one(reply, broke, whole=self._is_whole(sink, reply.finish))
         if self._asked:
-            found = matched(self._pending, self._answers, self._history, self._repeats, ended=ended)
-            self._repeats = found.repeats if self._answers else self._repeats
-            for place, outcome in found.corrections:
-                yield from self._correct(place, outcome)
+            yield from self._take_answers(ended=ended)
         elif not (over or (ended and sink.closed)):
             self._hopeless = reply.finish == "filter"
             self._plan_the_rest()
@@ -379,6 +418,25 @@ class Extraction:
         self._asked = True
         self._plan_the_rest()
         return self._pending[min(self._pending)].error
+
+    def _take_answers(self, *, ended: bool) -> Steps:
+        """Deliver the corrections; what was answered with an item of the list stays asked for, as it first came."""
+        found = matched(self._pending, self._answers, self._history, self._repeats, ended=ended)
+        self._repeats = found.repeats if self._answers else self._repeats
+        for place, outcome in found.corrections:
+            yield from self._correct(place, outcome)
+        for place, item in [*found.repeats.items()]:
+            self._pending[place] = self._first_wrong.get(place, self._pending[place])
+            for same in self._history.places(item):
+                if same in self._doubts.get(place, ()):  # it was no new item, but this one once more
+                    self._report.bad -= 1
+                    self._report.dropped_repeats += 1
+                elif place in self._doubts.get(same, ()):  # its correction was delivered already, as a new item
+                    self._report.repaired += 1
+                else:
+                    continue
+                del self._pending[place], self._repeats[place]
+                break
 
     def _plan_the_rest(self) -> None:
         """Make the request for what a list lacks: its wrong items, once the others are there, or how it goes on."""
