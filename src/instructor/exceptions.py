@@ -247,7 +247,8 @@ def _ways(cause: Exception) -> list[_Way]:
     """List the ways to make an error like another one: as pickling would (pydantic's has no other), or by `__new__`."""
     ways = [_Way("", cause.args), _Way("", ())]
     try:
-        maker, arguments = cause.__reduce__()[:2]  # type: ignore[misc]
+        told: Any = cause.__reduce__()
+        maker, arguments = told[:2]
     except Exception:  # whatever the classes of others raise
         return ways
     if getattr(maker, "__self__", None) is type(cause):
