@@ -21,6 +21,8 @@ class Calls:
         self._calls: list[_Call] = []
         self._by_id: dict[str, _Call] = {}
         self._by_index: dict[int, _Call] = {}
+        self._channels: set[int] = set()
+        self._next = 0
 
     def read(self, index: int | None, call_id: str, name: str, text: str, *, opens: bool = False) -> Delta:
         """Read a piece of a call; `opens`: the pieces after it may repeat its text."""
@@ -56,8 +58,9 @@ class Calls:
         return text.lstrip().startswith("{") and call.text.is_whole and is_json(text) and not call.text.tells(text)
 
     def _begun(self, index: int | None, call_id: str) -> _Call:
-        taken = {call.channel for call in self._calls}
-        channel = index if index is not None and index not in taken else max(taken, default=-1) + 1
+        channel = index if index is not None and index not in self._channels else self._next
+        self._channels.add(channel)
+        self._next = max(self._next, channel + 1)
         call = _Call(channel, index, call_id)
         self._calls.append(call)
         return call

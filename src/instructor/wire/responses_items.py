@@ -60,6 +60,7 @@ class Items:
         self._by_call: dict[str, _Item] = {}
         self._by_index: dict[int, _Item] = {}
         self._channels: set[int] = set()
+        self._next = 0
 
     @property
     def none(self) -> bool:
@@ -197,12 +198,13 @@ class Items:
         return None if another and not (call_id and call_id == found.call_id) else found
 
     def _channel(self, item: _Item) -> int:
-        if item.channel is None:
-            free = item.index is not None and item.index not in self._channels
-            item.channel = item.index if free else max(self._channels, default=-1) + 1
-            assert item.channel is not None
-            self._channels.add(item.channel)
-        return item.channel
+        channel = item.channel
+        if channel is None:
+            channel = item.index if item.index is not None and item.index not in self._channels else self._next
+            item.channel = channel
+            self._channels.add(channel)
+            self._next = max(self._next, channel + 1)
+        return channel
 
 
 def _arguments(told: Any) -> str:
