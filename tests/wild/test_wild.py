@@ -158,7 +158,21 @@ def _client(wire: str, colour: Colour, server: Bytes, mode: Mode) -> Any:
     )
     if hasattr(client.client, "close") or hasattr(client.client, "aclose"):
         colour.kept(client.client)
+    else:
+        colour.kept(_Closing(client.client, colour))
     return client
+
+
+class _Closing:
+    """Closes an SDK's client that has no name for that, but is a context."""
+
+    def __init__(self, client: Any, colour: Colour) -> None:
+        self._client, self._colour = client, colour
+
+    async def aclose(self) -> None:
+        for kind in ("__exit__", "__aexit__"):
+            if hasattr(self._client, kind):
+                await self._colour.result(getattr(self._client, kind)(None, None, None))
 
 
 async def _played(line: Mapping[str, Any], colour: Colour, client: Any) -> dict[str, Any]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from instructor.engine.call import TEXT, Delta, Finish, Json, Reply, Request, ToolCall
+from instructor.engine.ids import identified
 from instructor.usage import Counted, Usage
 
 _CHARACTERS_A_TOKEN = 4
@@ -38,7 +39,7 @@ class Assembly:
         self.reason = ""
         self.usage: Counted | None = None
 
-    def add(self, deltas: Sequence[Delta]) -> None:
+    def add(self, deltas: Iterable[Delta]) -> None:
         self.added += 1
         for channel, text, call_id, name, finish, refusal, usage, reason in deltas:
             if self.finish and not finish and (text or name):
@@ -67,8 +68,10 @@ class Assembly:
         """Give the reply as if it had come whole; where text was not kept, it says so."""
         channels = sorted({c for c in (*self._parts, *self._names) if c != TEXT})
         named = [(*self._names.get(channel, ("", "")), self._text(channel)) for channel in channels]
-        calls = [ToolCall(call_id or "call_1", name, text) for call_id, name, text in named]
-        return Reply(self._text(TEXT), calls, self.finish, "".join(self._refusal) or None, self.usage, self.reason)
+        calls = [ToolCall(call_id, name, text) for call_id, name, text in named]
+        return Reply(
+            self._text(TEXT), identified(calls), self.finish, "".join(self._refusal) or None, self.usage, self.reason
+        )
 
     def _go_on(self, channel: int, text: str) -> None:
         """Forget the finish if this is a part of the answer: a text, or a call that begins."""

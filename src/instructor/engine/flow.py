@@ -189,7 +189,7 @@ class Extraction:
         yield from self._tell_response(reply)
         yield from self._deliver(sink.feed(naming.whole(reply.deltas())))
         yield from self._deliver(self._last(sink, reply.finish))
-        return reply, None
+        return reply, reply.broke
 
     def _stream(self, sink: Sink, naming: Naming) -> Steps:
         try:

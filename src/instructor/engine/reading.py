@@ -38,7 +38,7 @@ class Reading:
         self._naming = naming or Naming(Names(()), misnamed=True, named=False)
         self._sink: Patient | None = fitting(sink, "awaits")
         self._joined = joined
-        self._tries = _TRIES
+        self._tries = 0 if getattr(dialect, "sees_all", False) else _TRIES
         self._last: tuple[bytes, Delta] | None = None  # an event that is text only
         self._channel = 0
         self._around = _NOTHING  # what is around the text, and around padding after it; where both are
@@ -129,13 +129,15 @@ class Reading:
             return
         if self.head is None:
             self.head = event
-        deltas = self._decode(event)
+        known = len(found)
+        found += self._decode(event)  # what comes before an error is there
+        deltas = found[known:]
         if not deltas:
             self.passed_over = event
         odd = is_odd or bool(self._halves)
         if odd:
             deltas = self._halves.joined(deltas)
-        deltas = self._naming.read(deltas)
+        found[known:] = deltas = self._naming.read(deltas)
         if self._naming.reused:  # the same bytes may stand around the texts of two calls
             self._tries, self._around = 0, _NOTHING
         if odd:
@@ -144,7 +146,6 @@ class Reading:
                 self._around = _NOTHING
         elif self._tries:
             self._learn(payload, deltas)
-        found += deltas
 
     def _learn(self, event: bytes, deltas: Sequence[Delta]) -> None:
         """Compare an event with the one before it."""
