@@ -26,6 +26,7 @@ class Assembly:
         self._lost: dict[int, int] = {}
         self._names: dict[int, tuple[str, str]] = {}
         self._refusal: list[str] = []
+        self._turn: list[tuple[str, int]] = []  # parts of the turn, and how much text had come by then
         self.characters = 0
         self.head: Json = {}
         self.finish: Finish | None = None
@@ -42,14 +43,16 @@ class Assembly:
                 else:
                     self._room -= len(text)
                     parts.write(text)
-            if call_id or name:
+            if call_id and channel == TEXT:
+                self._turn.append((call_id, self._parts[TEXT].tell() if TEXT in self._parts else 0))
+            elif call_id or name:
                 was = self._names.get(channel, ("", ""))
                 self._names[channel] = (call_id or was[0], name or was[1])
             if finish:
                 self.finish = finish
             if reason:
                 self.reason = reason
-            if refusal:
+            if refusal is not None:
                 self._refusal.append(refusal)
             if usage:
                 self.usage = usage
@@ -59,7 +62,18 @@ class Assembly:
         channels = sorted({c for c in (*self._parts, *self._names) if c != TEXT})
         named = [(*self._names.get(channel, ("", "")), self._text(channel)) for channel in channels]
         calls = [ToolCall(call_id or "call_1", name, text) for call_id, name, text in named]
-        return Reply(self._text(TEXT), calls, self.finish, "".join(self._refusal) or None, self.usage, self.reason)
+        text, refusal = self._text(TEXT), None
+        if self._refusal:
+            refusal = "".join(self._refusal) or text or self.reason or "no words given"
+        turn = self._paused_turn(text) if self.finish == "pause" else ()
+        return Reply(text, calls, self.finish, refusal, self.usage, self.reason, turn)
+
+    def _paused_turn(self, text: str) -> list[tuple[str, str]]:
+        """Return each part of the turn with its text; nothing where not all text was kept."""
+        if TEXT in self._lost:
+            return []
+        begins = [0, *(end for _, end in self._turn)]
+        return [(part, text[begin:end]) for begin, (part, end) in zip(begins, self._turn, strict=False)]
 
     def _keep(self, channel: int, text: str) -> None:
         if len(text) > self._room:

@@ -21,10 +21,10 @@ from instructor.engine import faults, lacks, prompts
 from instructor.engine.answers import matched
 from instructor.engine.assembly import KEPT, Assembly, estimated
 from instructor.engine.bystanders import Bystanders, users_own
-from instructor.engine.call import PROVEN, Call, Delta, Finish, Reply
+from instructor.engine.call import PROVEN, Call, Delta, Finish, Reply, Request
 from instructor.engine.ledger import Ledger, failed_items
 from instructor.engine.policy import RETRYABLE, Policy
-from instructor.engine.ports import Bad, Dialect, Good, Outcome, Sink
+from instructor.engine.ports import Bad, Dialect, Good, Outcome, Resuming, Sink, fitting
 from instructor.engine.reading import Reading
 from instructor.engine.seam import SHOWN, Seam
 from instructor.engine.steps import CLOSE, Do, Emit, Open, Read, Send, Steps, Wait
@@ -56,6 +56,7 @@ class Extraction:
         self._bystanders = users_own(call.options)
         self._by_calls = call.mode is Mode.PARALLEL_TOOLS  # each item is a call of its own
         self._hopeless = False  # asking again cannot help
+        self._paused: Sink | None = None  # what reads a reply that was paused, and reads on when that goes on
         self._sdk_error: Exception | None = None
         self.replaced = False
         """Whether the last value is not the answer, but what the policy gives instead."""
@@ -141,18 +142,22 @@ class Extraction:
             yield from self.ledger.tell(HookName.STREAM_CONTINUE, report)
         report.attempts += 1
         yield from self.ledger.tell(HookName.COMPLETION_KWARGS, keywords=self._sent.body)
-        sink: Sink = self._output.sink(self._call)
-        if self._bystanders:
-            sink = Bystanders(sink, self._bystanders)
-        self._seam = Seam(() if self._asked else self._tail)
-        self._answers = []
+        sink = self._paused or self._new_sink()
         reply, broke = yield from (self._stream(sink) if self._call.stream else self._whole(sink))
+        report.finish_reason = reply.finish
+        if self._paused is not None:
+            return lacks.its_end(reply, broke)
         yield from self._deliver_all(self._seam.close())
         report.dropped_repeats += self._seam.dropped
-        report.finish_reason = reply.finish
         if self._by_calls:
             yield from self._tell_of_strangers(reply)
         return (yield from self._judged(reply, sink, broke))
+
+    def _new_sink(self) -> Sink:
+        sink: Sink = self._output.sink(self._call)
+        self._seam = Seam(() if self._asked else self._tail)
+        self._answers = []
+        return Bystanders(sink, self._bystanders) if self._bystanders else sink
 
     def _whole(self, sink: Sink) -> Steps:
         try:
@@ -165,7 +170,7 @@ class Extraction:
         self._pay(reply)
         yield from self._tell_response(reply)
         yield from self._deliver(sink.feed(reply.deltas()))
-        yield from self._deliver(self._last(sink, reply.finish))
+        yield from self._deliver(self._last(sink, reply))
         return reply, None
 
     def _stream(self, sink: Sink) -> Steps:
@@ -200,19 +205,31 @@ class Extraction:
         self._pay()
         reply = assembly.reply()
         yield from self._tell_response(reply)
-        yield from self._deliver(self._last(sink, reply.finish))
+        yield from self._deliver(self._last(sink, reply))
         return reply, broke
 
     def _tell_response(self, reply: Reply) -> Steps:
         return self.ledger.tell_response(self._about, counted=reply.usage is not None)
 
-    def _last(self, sink: Sink, finish: Finish | None) -> Sequence[Outcome]:
+    def _last(self, sink: Sink, reply: Reply) -> Sequence[Outcome]:
         """Close the sink; where the reply broke off, what is half there is neither right nor wrong."""
-        if self._is_whole(sink, finish):
+        if self._goes_on(reply):
+            self._paused = sink
+            return ()
+        self._paused = None
+        if self._is_whole(sink, reply.finish):
             return sink.close(ended=True)
         return (
             [outcome for outcome in sink.close(ended=False) if isinstance(outcome, Good)] if self._output.many else ()
         )
+
+    def _goes_on(self, reply: Reply) -> bool:
+        """Make the request by which a reply that was paused goes on; tell whether there is one."""
+        dialect: Resuming | None = fitting(self._dialect, "resume") if reply.finish == "pause" else None
+        request = dialect.resume(self._sent, reply) if dialect is not None else None
+        if request is not None:
+            self._cause, self._request = "continuation", request
+        return request is not None
 
     def _is_whole(self, sink: Sink, finish: Finish | None) -> bool:
         """Whether a reply came to its end: one value also by its last bracket, unless it is said that it was cut."""
@@ -304,10 +321,8 @@ class Extraction:
         """Say what the reply lacks, and make the request that asks for it."""
         if reply.refusal:
             self._hopeless = True
-            said = f"The model declined: {reply.refusal}"
-            return RefusalError(
-                said, text=reply.refusal, mode=self._call.mode.value, raw_response=self.ledger.completion()
-            )
+            said, mode = lacks.a_willing_model(reply), self._call.mode.value
+            return RefusalError(said, text=reply.refusal, mode=mode, raw_response=self.ledger.completion())
         ended = reply.finish in PROVEN  # whatever broke after that
         # A list of calls has no other way to say that nothing is left of it.
         over = ended and self._by_calls and self._cause == "continuation" and bool(self._tail) and not reply.calls
@@ -321,6 +336,8 @@ class Extraction:
         elif not (over or (ended and sink.closed)):
             self._hopeless = reply.finish == "filter"
             self._plan_the_rest()
+            if not self._tail:
+                self._request = self._again(reply)
             return lacks.its_end(reply, broke)
         if not self._pending:
             return None
@@ -330,7 +347,7 @@ class Extraction:
 
     def _plan_the_rest(self) -> None:
         """Make the request for what a list lacks: its wrong items, once the others are there, or how it goes on."""
-        shape, mode = self._output, self._call.mode
+        shape, mode, self._paused = self._output, self._call.mode, None
         if self._asked:
             self._cause, self._asked = "reask", sorted(self._pending)
             wrong = [self._pending[place] for place in self._asked]
@@ -342,6 +359,12 @@ class Extraction:
             self._request = self._dialect.correct(self._first, shape.replay(self._tail, mode), notes)
         else:
             self._cause, self._request = "continuation", self._first
+
+    def _again(self, reply: Reply) -> Request:
+        """Return the request that asks for all again; the model is told why its answer was no answer, if that is said."""
+        if reply.finish != "other" or not reply.reason:
+            return self._first
+        return self._dialect.correct(self._first, reply, prompts.ended_by(reply.reason))
 
     def _tell_of_strangers(self, reply: Reply) -> Steps:
         """Count calls of tools that nobody gave: they are no items, and nothing else says that they came."""
@@ -372,7 +395,7 @@ class Extraction:
         if not whole:
             # A length limit cuts the same answer again; a lost connection may not.
             self._hopeless = reply.finish in ("length", "filter")
-            self._request = self._first
+            self._request = self._again(reply)
             return lacks.its_end(reply, broke)
         if not self._pending:
             return None

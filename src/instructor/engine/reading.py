@@ -24,6 +24,7 @@ _TRIES = 8
 _MOST_HELD = 64
 """How many texts are kept back at most: a stream that runs away must be noticed."""
 _SHOWN = 200
+_NOTHING = (b"", b"", b"", 0, 0)
 
 
 class Reading:
@@ -36,7 +37,7 @@ class Reading:
         self._tries = _TRIES
         self._last: tuple[bytes, Delta] | None = None  # an event that is text only
         self._channel = 0
-        self._around = (b"", b"", b"", 0, 0)  # what is around the text, and around padding after it; where both are
+        self._around = _NOTHING  # what is around the text, and around padding after it; where both are
         self._held: list[str] = []  # texts that are not read yet
         self._begun: Sequence[Json | bytes] | None = None  # events whose texts were taken up to a place
         self._place = 0
@@ -125,6 +126,7 @@ class Reading:
         """Compare an event with the one before it."""
         last, self._last = self._last, None
         if len(deltas) != 1 or deltas[0] != Delta(deltas[0].channel, deltas[0].text):
+            self._around = _NOTHING  # a block began, say: what is like the events before is not its own
             return
         delta = deltas[0]
         self._last = (event, delta)

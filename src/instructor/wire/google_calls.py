@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 
 from instructor.engine.call import Delta, Json
+from instructor.wire.fields import mapping, mappings, words
 from instructor.wire.messages import as_text
 
 SIGNED = "signature:"
@@ -28,24 +29,40 @@ class Calls:
     def __init__(self) -> None:
         self._count = 0
         self._open: Arguments | None = None  # of a call that goes on in the next event
+        self._begun = ("", "")  # its id and its name
+        self._ids = set[str]()  # of the calls that came
 
     def read(self, part: Json) -> Delta:
-        """Read a part that is a call, or a piece of the one before."""
-        call = part["functionCall"]
-        goes_on, pieces = bool(call.get("willContinue")), call.get("partialArgs") or ()
+        """Read a part that is a call, or a piece of the one before; of a call that came already nothing is left."""
+        call = mapping(part.get("functionCall"))
+        goes_on, pieces = bool(call.get("willContinue")), mappings(call.get("partialArgs"))
         call_id = name = None
         if self._open is None:
-            signature = part.get("thoughtSignature")
-            call_id, name = f"{SIGNED}{signature}" if signature else CALLED, call.get("name")
+            known, name = words(call.get("id")), words(call.get("name")) or None
+            if known in self._ids:
+                return Delta()
+            self._begun = (known, name or "")
+            self._ids.update({known} - {""})
+            signature = words(part.get("thoughtSignature"))
+            call_id = f"{SIGNED}{signature}" if signature else CALLED
             self._count += 1
             if not goes_on and not pieces:
                 return Delta(self._count - 1, as_text(call.get("args")), call_id, name)
             self._open = Arguments()
         text = "".join(map(self._open.write, pieces))
-        if not goes_on:
-            text += self._open.close()
-            self._open = None
-        return Delta(self._count - 1, text, call_id, name)
+        return Delta(self._count - 1, text if goes_on else text + self._close(), call_id, name)
+
+    def broken_by(self, part: Json) -> list[Delta]:
+        """End the call that is open, if a part that is another one's says that it does not go on."""
+        call = mapping(part.get("functionCall"))
+        now = (words(call.get("id")), words(call.get("name")))
+        other = any(was and new and was != new for was, new in zip(self._begun, now, strict=True))
+        return [Delta(self._count - 1, self._close())] if other and self._open is not None else []
+
+    def _close(self) -> str:
+        text = self._open.close() if self._open is not None else ""
+        self._open = None
+        return text
 
 
 class Arguments:
