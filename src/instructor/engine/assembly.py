@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from instructor.engine.call import TEXT, Delta, Finish, Json, Reply, Request, ToolCall
+from instructor.engine.ids import identified
 from instructor.usage import Usage
 
 _CHARACTERS_A_TOKEN = 4
@@ -61,12 +62,12 @@ class Assembly:
         """Give the reply as if it had come whole; where text was not kept, it says so."""
         channels = sorted({c for c in (*self._parts, *self._names) if c != TEXT})
         named = [(*self._names.get(channel, ("", "")), self._text(channel)) for channel in channels]
-        calls = [ToolCall(call_id or "call_1", name, text) for call_id, name, text in named]
+        calls = identified([ToolCall(call_id, name, text) for call_id, name, text in named])
         text, refusal = self._text(TEXT), None
         if self._refusal:
             refusal = "".join(self._refusal) or text or self.reason or "no words given"
         turn = self._paused_turn(text) if self.finish == "pause" else ()
-        return Reply(text, calls, self.finish, refusal, self.usage, self.reason, turn)
+        return Reply(text, calls, self.finish, refusal, self.usage, self.reason, turn=turn)
 
     def _paused_turn(self, text: str) -> list[tuple[str, str]]:
         """Return each part of the turn with its text; nothing where not all text was kept."""
