@@ -73,7 +73,7 @@ class Reply:
     reason: str = ""
     """The provider's own words for why the reply ended, where they say more than `finish` does."""
     turn: Sequence[tuple[str, str]] = ()
-    """What a reply that was paused is sent back as: the wire's own parts, as JSON, each with the text that came for it."""
+    """What a paused reply is sent back as: the wire's own parts, as JSON, each with the text that came for it."""
 
     def deltas(self) -> list[Delta]:
         """Give the reply as a stream of it would: all text of a channel at once."""

@@ -361,7 +361,7 @@ class Extraction:
             self._cause, self._request = "continuation", self._first
 
     def _again(self, reply: Reply) -> Request:
-        """Return the request that asks for all again; the model is told why its answer was no answer, if that is said."""
+        """Return the request that asks for all again, and tells the model why its answer was none, if that is said."""
         if reply.finish != "other" or not reply.reason:
             return self._first
         return self._dialect.correct(self._first, reply, prompts.ended_by(reply.reason))

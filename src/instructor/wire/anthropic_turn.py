@@ -1,4 +1,4 @@
-"""The blocks of one reply on Anthropic's wire, which also become its turn: a reply that was paused is sent back as it is."""
+"""The blocks of one reply on Anthropic's wire, and the turn that they are: a paused reply is sent back as it is."""
 
 from __future__ import annotations
 
