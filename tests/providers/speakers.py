@@ -14,6 +14,8 @@ from botocore.config import Config
 from google import genai
 
 import instructor
+from cases.google import CASE as GOOGLE
+from cases.vertexai import CASE as VERTEXAI
 from colours import Colour
 from instructor import Mode
 from instructor.testing import Reply, Scripted, body, events
@@ -40,7 +42,10 @@ class Speaker:
             config = Config(retries={"total_max_attempts": 1})
             made = boto3.client("bedrock-runtime", endpoint_url=server.root, config=config, **KEYS)
             return instructor.from_bedrock(made, mode, "m", use_async=awaiting)
-        google = genai.Client(api_key="none", http_options={"base_url": server.root})
+        if self.name == "vertexai":
+            google = genai.Client(vertexai=True, location="us-central1", **VERTEXAI.options(server))
+        else:
+            google = genai.Client(**GOOGLE.options(server))
         self._made.callback(google.close)
         self._made.push_async_callback(google.aio.aclose)
         return instructor.from_genai(google, mode, "m", use_async=awaiting)
