@@ -24,8 +24,8 @@ TEXT = -1
 Finish = Literal["stop", "tool", "length", "filter", "pause", "other"]
 """Why a reply ended, in one vocabulary for all wires. None while it has not: no terminal event was seen.
 
-"pause": the provider's own tools take long. The reply goes on when it is sent back as it is. "other" is any word that is
-not known to mean one of the others. It proves nothing: the reply counts as broken off.
+"pause": the provider's own tools take long; the reply goes on when it is sent back as it is. "other": any word that is
+not known to mean one of the first five. It proves nothing: the reply counts as broken off.
 """
 
 PROVEN = ("stop", "tool")

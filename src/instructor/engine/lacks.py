@@ -9,11 +9,7 @@ from instructor.engine.call import Reply
 from instructor.exceptions import IncompleteOutputException
 from instructor.mode import Mode
 
-_REASONS = {
-    "length": "at the length limit",
-    "filter": "by the provider's content filter",
-    "pause": "by a pause of the provider's",
-}
+_REASONS = {"length": "at the length limit", "filter": "by the provider's content filter"}
 
 
 def an_answer(reply: Reply, names: Sequence[str], mode: Mode) -> tuple[str, str, str]:
@@ -33,7 +29,8 @@ def an_answer(reply: Reply, names: Sequence[str], mode: Mode) -> tuple[str, str,
 def its_end(reply: Reply, broke: Exception | None) -> IncompleteOutputException:
     """Say how a reply was cut."""
     how = f"by {type(broke).__name__}: {broke}" if broke else _REASONS.get(reply.finish or "", "without an end")
-    problem = IncompleteOutputException(f"The answer was cut {how.rstrip('.')}{_why(reply) or '.'}", text=reply.text)
+    words = f" The provider's reason: {reply.reason}" if reply.reason else ""
+    problem = IncompleteOutputException(f"The answer was cut {how.rstrip('.')}.{words}", text=reply.text)
     problem.__cause__ = broke
     return problem
 
