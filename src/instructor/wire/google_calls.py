@@ -11,7 +11,8 @@ import re
 from collections.abc import Sequence
 
 from instructor.engine.call import Delta, Json
-from instructor.wire.fields import mapping, mappings, words
+from instructor.exceptions import ResponseParsingError
+from instructor.wire.fields import mapping, mappings, piece, words
 from instructor.wire.messages import as_text
 
 SIGNED = "signature:"
@@ -19,6 +20,8 @@ SIGNED = "signature:"
 CALLED = "called"
 """The id of a call without a signature. One of any other id was never made: it stands for an answer that is shown."""
 _STEP = re.compile(r"""\.([^.\[]+)|\[(\d+)\]|\['((?:[^'\\]|\\.)*)'\]|\["((?:[^"\\]|\\.)*)"\]""")
+
+_VALUES = frozenset(("stringValue", "numberValue", "boolValue", "nullValue"))
 
 Step = str | int
 
@@ -74,8 +77,13 @@ class Arguments:
 
     def write(self, value: Json) -> str:
         """Write a value, or the next piece of a text."""
-        path = [_step(*found) for found in _STEP.findall(value.get("jsonPath") or "")]
+        path = [_step(*found) for found in _STEP.findall(words(value.get("jsonPath")))]
         text, was_in_text = value.get("stringValue"), self._in_text
+        text = None if text is None else piece(text)
+        if not path:
+            if _VALUES.isdisjoint(value):
+                return ""
+            raise ResponseParsingError(f"A value of a call's arguments must say its place, got {value!r}.")
         self._in_text = bool(value.get("willContinue")) and text is not None
         end = "" if self._in_text else '"'
         if was_in_text and path == self._path:
@@ -116,6 +124,6 @@ def _end(step: Step) -> str:
 
 def _plain(value: Json) -> str:
     number = value.get("numberValue")
-    if number is not None:
-        return json.dumps(int(number) if float(number).is_integer() else number)
-    return json.dumps(value.get("boolValue"))
+    if isinstance(number, float) and number.is_integer():
+        number = int(number)
+    return json.dumps(value.get("boolValue") if number is None else number)
