@@ -19,7 +19,6 @@ from cases.vertexai import CASE as VERTEXAI
 from colours import Colour
 from instructor import Mode
 from instructor.testing import Reply, Scripted, body, events
-from instructor.testing.wires_anthropic import Anthropic
 from instructor.testing.wires_bedrock import Bedrock
 
 HELLO = [{"role": "user", "content": "Extract."}]
@@ -54,9 +53,9 @@ class Speaker:
         """Write a whole reply, or the events of one."""
         if not streamed:
             return body(whole)
-        wires = {"anthropic": Anthropic(), "bedrock": Bedrock()}
-        wire = wires.get(self.name)
-        return events([wire.frame(each) if wire else each for each in whole])
+        if self.name == "anthropic":
+            return events([f"event: {each.get('type')}\ndata: {json.dumps(each)}\n\n".encode() for each in whole])
+        return events([Bedrock().frame(each) if self.name == "bedrock" else each for each in whole])
 
     async def value(
         self, server: Scripted, kind: Any, *, streamed: bool, mode: Mode = Mode.TOOLS, **options: Any

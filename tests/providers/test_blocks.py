@@ -190,10 +190,15 @@ async def test_bedrocks_calls_with_one_number_are_two(
 
 @on("google")
 @STREAMED
-@pytest.mark.parametrize("part", [
-    {"executableCode": {"code": "x", "language": "PYTHON"}}, {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "{}"}},
-    {"toolCall": {"id": "t", "toolType": "GOOGLE_SEARCH_WEB", "args": {"queries": ["x"]}}}, {"toolResponse": {"id": "t"}},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"executableCode": {"code": "x", "language": "PYTHON"}},
+        {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "{}"}},
+        {"toolCall": {"id": "t", "toolType": "GOOGLE_SEARCH_WEB", "args": {"queries": ["x"]}}},
+        {"toolResponse": {"id": "t"}},
+    ],
+)
 async def test_geminis_own_tools_are_never_the_answer(
     speaker: Speaker, scripted_server: Any, part: dict[str, Any], streamed: bool
 ) -> None:

@@ -66,9 +66,10 @@ PARTIAL = {
 }
 BLOCKED = {"promptFeedback": {"blockReason": "SAFETY", "blockReasonMessage": "No."}, "usageMetadata": {}}
 COUNTS = {"promptTokenCount": 3, "candidatesTokenCount": 5, "thoughtsTokenCount": 0, "totalTokenCount": 8}
+SIGNED = {"functionCall": {"id": "f", "name": "User", "args": ANN}, "thoughtSignature": "AA=="}
 GEMINI = [
     candidate({"text": "Hm", "thought": True}, {"executableCode": {"code": "x"}}),
-    candidate({"functionCall": {"id": "f", "name": "User", "args": ANN}, "thoughtSignature": "AA=="}),
+    candidate(SIGNED),
     {**candidate({"text": ""}, reason="STOP"), "usageMetadata": COUNTS},
 ]
 PIECES = [
@@ -85,7 +86,7 @@ WHOLES: Sequence[tuple[Any, dict[str, Any]]] = (
     *((Anthropic, joined(each)) for each in (CALLED, SPOKEN, PAUSED)), (Anthropic, FAILED[1]),
     (Bedrock, converse("tool_use", {"text": "Here:"}, USED)),
     (Bedrock, converse("guardrail_intervened", {"text": "No."}, trace={"guardrail": {"actionReason": "No."}})),
-    (Google, {**candidate({"text": "Hm"}, GEMINI[1]["candidates"][0]["content"]["parts"][0], reason="STOP"), "usageMetadata": COUNTS}),
+    (Google, {**candidate({"text": "Hm"}, SIGNED, reason="STOP"), "usageMetadata": COUNTS}),
     (Google, BLOCKED),
 )  # fmt: skip
 

@@ -14,6 +14,7 @@ USE = {"type": "tool_use", "id": "c1", "name": "look", "input": {}}
 RESULT = {"type": "tool_result", "tool_use_id": "c1", "content": "seen"}
 TOOL = {"toolUse": {"toolUseId": "c1", "name": "look", "input": {}}}
 TOOLS_RESULT = {"toolResult": {"toolUseId": "c1", "content": [{"text": "seen"}]}}
+PART = {"text": "y"}
 CALL, RESPONSE = {"functionCall": {"name": "look", "args": {}}}, {"functionResponse": {"name": "look", "response": {}}}
 
 
@@ -83,7 +84,8 @@ def test_bedrocks_system_and_its_tools() -> None:
     [
         ([("user", [{"text": "x"}])], 200),
         ([("user", [{"text": "x"}]), ("model", [CALL]), ("user", [RESPONSE])], 200),
-        ([("user", [{"text": "x"}]), ("model", [{"text": "", "thoughtSignature": "AA=="}]), ("user", [{"text": "y"}])], 200),
+        ([("user", [{"text": "x"}]), ("model", [{"text": "", "thoughtSignature": "AA"}]), ("user", [RESPONSE])], 400),
+        ([("user", [{"text": "x"}]), ("model", [{"text": "", "thoughtSignature": "AA"}]), ("user", [PART])], 200),
         ([("user", [{"text": "x"}]), ("model", [{"text": "y"}])], 400),
         ([("user", [{"text": "x"}]), ("model", [CALL, CALL]), ("user", [RESPONSE])], 400),
         ([("user", [{"text": "x"}]), ("model", [CALL]), ("user", [{"text": "y"}])], 400),
