@@ -73,6 +73,8 @@ async def test_blank_texts_of_a_history_stay_out(speaker: Speaker, scripted_serv
     history = [
         {"role": "system", "content": " "},
         {"role": "user", "content": [{"type": "text", "text": ""}, {"type": "text", "text": "Look."}]},
+        {"role": "assistant", "content": [{"type": "text", "text": "Well.", "citations": None}]},
+        {"role": "user", "content": "And now?"},
         {"role": "assistant", "content": "\n", "tool_calls": [call]},
         {"role": "tool", "tool_call_id": "c1", "content": "seen"},
     ]

@@ -72,8 +72,9 @@ class Blocks(Language):
         return turns
 
     def blocks(self, content: Any) -> list[Json]:
-        """Write a content, without blank texts, which these wires refuse."""
-        return [self.block(part) for part in parts_of(content) if not _is_blank(part)]
+        """Write a content, without what these wires refuse: blank texts, and fields that are null."""
+        parts = ({name: value for name, value in part.items() if value is not None} for part in parts_of(content))
+        return [self.block(part) for part in parts if not _is_blank(part)]
 
     def why(self, reason: Any, said: str = "") -> str:
         """Return the provider's own words for an ending, where they say more than `finish` does."""

@@ -70,8 +70,8 @@ def ended(name: str, word: str, *, streamed: bool, said: str = "", part: str = "
     if name == "bedrock":
         blocks = [{"text": part}] if part else []
         return conversed(word, *enumerate(blocks)) if streamed else converse(word, *blocks)
-    told = message([text(0, part)] if part else [], word)
-    return told if streamed else joined(told)
+    events = message([text(0, part)] if part else [], word)
+    return events if streamed else joined(events)
 
 
 OTHERS = [
