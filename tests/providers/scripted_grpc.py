@@ -16,7 +16,7 @@ from typing_extensions import Self
 from xai_sdk.proto import chat_pb2, chat_pb2_grpc
 
 from instructor.testing import Reply, Served, error
-from instructor.testing.faults import Drop, Stall, Wait, Write, plan
+from instructor.testing.faults import Drop, Stall, Wait, Write, plan, taken
 from instructor.testing.replies import Asked
 
 CODES = {
@@ -72,6 +72,7 @@ class ScriptedGrpc(chat_pb2_grpc.ChatServicer):  # type: ignore[misc]  # the SDK
 
     def _serve(self, method: str, request: Any, context: Any, kind: Any) -> Iterator[Any]:
         served, reply = self._begun(method, request, context)
+        reply = taken(reply, served.asked)
         planned = plan(reply, served.asked)
         served.events = planned.events
         if planned.status >= 400:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from instructor.engine.call import TEXT, Delta, Finish, Json, Reply, Request, ToolCall
+from instructor.engine.ids import identified
 from instructor.usage import Counted, Usage
 
 _CHARACTERS_A_TOKEN = 4
@@ -58,8 +59,10 @@ class Assembly:
         """Give the reply as if it had come whole; where text was not kept, it says so."""
         channels = sorted({c for c in (*self._parts, *self._names) if c != TEXT})
         named = [(*self._names.get(channel, ("", "")), self._text(channel)) for channel in channels]
-        calls = [ToolCall(call_id or "call_1", name, text) for call_id, name, text in named]
-        return Reply(self._text(TEXT), calls, self.finish, "".join(self._refusal) or None, self.usage, self.reason)
+        calls = [ToolCall(call_id, name, text) for call_id, name, text in named]
+        return Reply(
+            self._text(TEXT), identified(calls), self.finish, "".join(self._refusal) or None, self.usage, self.reason
+        )
 
     def _keep(self, channel: int, text: str) -> None:
         if len(text) > self._room:

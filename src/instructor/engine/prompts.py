@@ -16,6 +16,8 @@ def schema(schema: dict[str, Any]) -> str:
     )
 
 
+NOTHING_SAID = "(no answer)"
+
 CODE_BLOCK = "Put the JSON into one ```json code block."
 
 EXTRACT = "Give one `{name}`, with each required field and every value in its own type."

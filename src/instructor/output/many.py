@@ -71,7 +71,7 @@ class Many:
 
     def replay(self, parts: Iterable[Outcome], mode: Mode) -> Reply:
         text = f'{{"{KEY}": [{", ".join(part.text for part in parts)}]}}'
-        return Reply(calls=(ToolCall("call_1", self.name, text),)) if mode.by_tool else Reply(text=text)
+        return Reply(calls=(ToolCall("", self.name, text),)) if mode.by_tool else Reply(text=text)
 
 
 class ManySink:

@@ -75,7 +75,7 @@ class One:
 
     def replay(self, parts: Iterable[Outcome], mode: Mode) -> Reply:
         text = "".join(part.text for part in parts)
-        return Reply(calls=(ToolCall("call_1", self.name, text),)) if mode.by_tool else Reply(text=text)
+        return Reply(calls=(ToolCall("", self.name, text),)) if mode.by_tool else Reply(text=text)
 
     def sink(self, call: Call) -> OneSink:
         return OneSink(self, call)

@@ -38,7 +38,7 @@ class Parallel:
 
     def replay(self, parts: Iterable[Outcome], mode: Mode) -> Reply:
         del mode  # its one mode is the one of parallel tools
-        return Reply(calls=[ToolCall(f"call_{n}", part.tool, part.text) for n, part in enumerate(parts, 1)])
+        return Reply(calls=[ToolCall("", part.tool, part.text) for part in parts])
 
     def sink(self, call: Call) -> ParallelSink:
         return ParallelSink(self, call)

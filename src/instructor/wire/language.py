@@ -9,6 +9,7 @@ from __future__ import annotations
 import abc
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import reduce
 from typing import Any, ClassVar, NamedTuple
 
@@ -16,6 +17,7 @@ from instructor.engine import prompts
 from instructor.engine.assembly import Assembly
 from instructor.engine.bystanders import users_own
 from instructor.engine.call import Call, Delta, Finish, Json, Message, Reply, Request
+from instructor.engine.ids import presentable
 from instructor.engine.ports import Output, Tool
 from instructor.exceptions import ConfigurationError, ResponseParsingError
 from instructor.mode import Mode
@@ -166,7 +168,10 @@ class Language(abc.ABC):
         """Append the reply and the notes, as the result of each of its calls where there are any."""
         if reply.calls and not self.answerable(request, reply):
             reply = Reply("\n".join(filter(str.strip, [reply.text, *(call.arguments for call in reply.calls)])))
-        turns = self.turns(spoken(reply, notes, self.wrong), request.body[self.turns_key])
+        before = request.body[self.turns_key]
+        if reply.calls:
+            reply = replace(reply, calls=presentable(reply.calls, before))
+        turns = self.turns(spoken(reply, notes, self.wrong), before)
         return Request({**request.body, self.turns_key: turns}, request.stream)
 
     def answerable(self, request: Request, reply: Reply) -> bool:

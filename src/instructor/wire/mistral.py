@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from instructor.engine.call import TEXT, Call, Delta, Json, Message
+from instructor.engine import prompts
+from instructor.engine.call import TEXT, Call, Delta, Json, Message, Reply, Request
 from instructor.wire.openai_chat import OpenAIChat
 
 _NAMES = {"seed": "random_seed", "max_completion_tokens": "max_tokens"}
@@ -29,6 +31,14 @@ class Mistral(OpenAIChat):
         """Force any tool."""
         del body, call
         return "any"
+
+    def correct(self, request: Request, reply: Reply, notes: str) -> Request:
+        """Append the reply and the notes; a user's word right after a tool's result is refused, so nothing is said."""
+        turns = request.body[self.turns_key]
+        silent = not reply.calls and not reply.text.strip()
+        if silent and turns and isinstance(turns[-1], Mapping) and turns[-1].get("role") == "tool":
+            reply = replace(reply, text=prompts.NOTHING_SAID)
+        return super().correct(request, reply, notes)
 
     def delta(self, event: Json) -> Sequence[Delta]:
         deltas = list(super().delta(event))

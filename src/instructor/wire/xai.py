@@ -119,7 +119,8 @@ class XAI(Language):
 def _turn(message: Message) -> Json:
     role = str(message.get("role") or "user")
     made: Json = {key: value for key, value in message.items() if key not in ("role", "content", "tool_calls")}
-    made.update(role=f"ROLE_{role.upper()}", content=[_part(part) for part in parts_of(message.get("content"))])
+    content = [_part(part) for part in parts_of(message.get("content"))]
+    made.update(role=f"ROLE_{role.upper()}", content=content or [{"text": ""}])  # none at all is refused
     if message.get("tool_calls"):
         made["tool_calls"] = [{**call, "type": _OURS} for call in message["tool_calls"]]
     return made
