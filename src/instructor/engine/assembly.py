@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from instructor.engine.call import TEXT, Delta, Finish, Json, Reply, Request, ToolCall
 from instructor.engine.ids import identified
@@ -33,7 +33,7 @@ class Assembly:
         self.reason = ""
         self.usage: Counted | None = None
 
-    def add(self, deltas: Sequence[Delta]) -> None:
+    def add(self, deltas: Iterable[Delta]) -> None:
         for channel, text, call_id, name, finish, refusal, usage, reason in deltas:
             if text:
                 self.characters += len(text)

@@ -73,6 +73,8 @@ class Reply:
     """The provider's own words for why the reply ended, where they say more than `finish` does."""
     last_event: Any = None
     """The last event of a stream that said nothing else and had no end."""
+    broke: Exception | None = None
+    """What the provider says it failed by, after what came."""
 
     def deltas(self) -> list[Delta]:
         """Give the reply as a stream of it would: all text of a channel at once."""

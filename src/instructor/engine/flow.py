@@ -172,7 +172,7 @@ class Extraction:
         yield from self._tell_response(reply)
         yield from self._deliver(sink.feed(reply.deltas()))
         yield from self._deliver(self._last(sink, reply.finish))
-        return reply, None
+        return reply, reply.broke
 
     def _stream(self, sink: Sink) -> Steps:
         try:

@@ -36,7 +36,7 @@ class Reading:
         self._decode = reader_of(dialect)
         self._sink: Patient | None = fitting(sink, "awaits")
         self._joined = joined
-        self._tries = _TRIES
+        self._tries = 0 if getattr(dialect, "sees_all", False) else _TRIES
         self._last: tuple[bytes, Delta] | None = None  # an event that is text only
         self._channel = 0
         self._around = _NOTHING  # what is around the text, and around padding after it; where both are
@@ -127,14 +127,15 @@ class Reading:
             return
         if self.head is None:
             self.head = event
-        deltas = self._decode(event)
+        known = len(found)
+        found += self._decode(event)  # what comes before an error is there
+        deltas = found[known:]
         if not deltas:
             self.passed_over = event
         if is_odd or self._halves:
-            deltas = self._halves.joined(deltas)
+            found[known:] = deltas = self._halves.joined(deltas)
             if self._halves:  # the next text is to be joined to half a character, and has to come here
                 self._around = _NOTHING
-        found += deltas
         if payload and self._tries and not self._halves:
             self._learn(payload, deltas)
 

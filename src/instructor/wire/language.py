@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import abc
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from typing import Any, ClassVar, NamedTuple
@@ -19,7 +19,7 @@ from instructor.engine.bystanders import users_own
 from instructor.engine.call import Call, Delta, Finish, Json, Message, Reply, Request
 from instructor.engine.ids import presentable
 from instructor.engine.ports import Output, Tool
-from instructor.exceptions import ConfigurationError, ResponseParsingError
+from instructor.exceptions import ConfigurationError, ProviderError, ResponseParsingError
 from instructor.mode import Mode
 from instructor.usage import Counted
 from instructor.wire.messages import as_text, spoken, with_last_user, with_system
@@ -105,11 +105,11 @@ class Language(abc.ABC):
         """Write a tool; its schema is in its strict form already where it is to be held to it."""
 
     @abc.abstractmethod
-    def whole(self, wire: Json) -> Sequence[Delta]:
+    def whole(self, wire: Json) -> Iterable[Delta]:
         """Read a whole response, as one event that brings all."""
 
     @abc.abstractmethod
-    def delta(self, event: Json) -> Sequence[Delta]: ...
+    def delta(self, event: Json) -> Iterable[Delta]: ...
 
     @abc.abstractmethod
     def assemble(self, reply: Reply, head: Json) -> Json: ...
@@ -160,7 +160,12 @@ class Language(abc.ABC):
     def decode(self, wire: Json) -> Reply:
         """Read a whole response, which has ended, said or not."""
         gathered = Assembly()
-        gathered.add(self.whole(wire))
+        try:
+            gathered.add(self.whole(wire))
+        except ProviderError as error:
+            if not gathered.characters:
+                raise
+            return replace(gathered.reply(), broke=error)  # as in a stream, what came before counts
         gathered.finish = gathered.finish or "stop"
         return gathered.reply()
 
@@ -223,6 +228,12 @@ def lacking(what: str, wire: Json) -> ResponseParsingError:
     """Make the error that says what a response has not."""
     told = as_text(wire)[:300]
     return ResponseParsingError(f"The response has no {what}: {told}", text=told)
+
+
+def failing(deltas: Iterable[Delta], error: Exception) -> Iterator[Delta]:
+    """Yield what came before the provider failed, then raise what it says of that."""
+    yield from deltas
+    raise error
 
 
 def _at(told: Any, name: str) -> int | None:
