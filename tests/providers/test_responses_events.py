@@ -158,7 +158,7 @@ async def test_a_proxy_that_gives_an_item_another_id_in_each_event(colour: Colou
 
 
 async def test_two_calls_of_one_id_are_two(colour: Colour) -> None:
-    second = {**call('{"tasks": [{"name": "Cyd"}]}', 1), "call_id": "call_0"}
+    second: dict[str, Any] = {**call('{"tasks": [{"name": "Cyd"}]}', 1), "call_id": "call_0"}
     script = [
         added(EMPTY, 0),
         *deltas(LIST, 0),
@@ -177,7 +177,7 @@ async def test_a_lost_piece_is_noticed(colour: Colour) -> None:
         await items(colour, script)
 
 
-SERVER_MADE = [
+SERVER_MADE: list[dict[str, Any]] = [
     {"type": "web_search_call", "id": "ws", "status": "completed", "action": {"type": "search", "query": "x"}},
     {"type": "file_search_call", "id": "fs", "queries": ["x"], "status": "completed", "results": None},
     {"type": "mcp_call", "id": "m", "name": "IterableUser", "arguments": LIST, "server_label": "s", "output": "x"},
@@ -267,6 +267,7 @@ async def test_what_proves_no_end(colour: Colour, status: str, streamed: bool) -
     with Scripted([made]) as server, pytest.raises(IncompleteOutputException, match="tired|" + status) as failed:
         await ask(colour, server, found, streamed=streamed)
     assert (found or failed.value.items) == [ANN, BOB]
+    assert failed.value.report
     assert not failed.value.report.complete
 
 

@@ -39,6 +39,11 @@ def error_of(event: Json, *, answers: bool) -> Any:
     return event if not answers and _is_marked(event) else None
 
 
+def complaint(event: Json) -> Any:
+    """Return what a body or an event is wrong about that has none of its wire's own marks, or None."""
+    return error_of(event, answers=False) or (event if isinstance(event.get("message"), str) else None)
+
+
 def words_of(error: Any) -> str:
     """Return the words of a reported error, for people."""
     return _words(error) or as_text(error)[:_SHOWN]

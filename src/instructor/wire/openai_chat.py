@@ -6,7 +6,7 @@ terminal event. Only the first choice is read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from instructor.engine.call import TEXT, Call, Delta, Finish, Json, Message, Reply
@@ -15,7 +15,7 @@ from instructor.exceptions import ProviderError
 from instructor.mode import Mode
 from instructor.usage import Counted
 from instructor.wire.complaints import error_of, words_of
-from instructor.wire.language import Counts, Language, count_of, lacking, untaken
+from instructor.wire.language import Counts, Language, count_of, failing, lacking, untaken
 from instructor.wire.messages import as_text, called, parts_of
 from instructor.wire.schemas import OPENAI, fit
 
@@ -96,28 +96,28 @@ class OpenAIChat(Language):
             return {**body, "stream": True}
         return {**body, "stream": True, "stream_options": {"include_usage": True, **(body.get("stream_options") or {})}}
 
-    def whole(self, wire: Json) -> Sequence[Delta]:
+    def whole(self, wire: Json) -> Iterable[Delta]:
         choice = _first(wire.get("choices"), every=True)
         self._raise_reported(wire, choice)
         if choice is None or not isinstance(choice.get("message"), Mapping):
             raise lacking("choices[0].message", wire)
         return self.delta({**wire, "choices": [{**choice, "index": 0}]})
 
-    def reader(self) -> Callable[[Json], Sequence[Delta]]:
+    def reader(self) -> Callable[[Json], Iterable[Delta]]:
         """Return what reads one stream: where its text came in deltas, the whole message that some add is a repeat."""
         came = False
 
-        def read(event: Json) -> Sequence[Delta]:
+        def read(event: Json) -> Iterable[Delta]:
             nonlocal came
             if came and isinstance(choices := event.get("choices"), list):
                 event = {**event, "choices": [_without_message(choice) for choice in choices]}
             deltas = self.delta(event)
-            came = came or any(delta.text for delta in deltas)
+            came = came or (isinstance(deltas, list) and any(delta.text for delta in deltas))
             return deltas
 
         return read
 
-    def delta(self, event: Json) -> Sequence[Delta]:
+    def delta(self, event: Json) -> Iterable[Delta]:
         choice = _first(event.get("choices"))
         self._raise_reported(event, choice)
         usage = self._usage(event, choice or {})
@@ -126,7 +126,8 @@ class OpenAIChat(Language):
         deltas = self._said(choice)
         reason = choice.get("finish_reason")
         if reason == "error":
-            raise ProviderError(self.provider, "the reply ended with an error", event)
+            deltas += [Delta(usage=usage)] if usage else []
+            return failing(deltas, ProviderError(self.provider, "the reply ended with an error", event))
         if reason or usage:
             deltas.append(self.ending(reason, usage))
         return deltas

@@ -13,16 +13,15 @@ from instructor.engine.call import Call, Delta, Finish, Json, Message, Reply, Re
 from instructor.engine.ports import Tool
 from instructor.exceptions import ConfigurationError, ProviderError
 from instructor.mode import Mode
+from instructor.wire.complaints import complaint, words_of
 from instructor.wire.language import Counts, Language, lacking
-from instructor.wire.messages import as_text, call_of, parts_of
+from instructor.wire.messages import call_of, parts_of
 from instructor.wire.pieces import mapping, word
 from instructor.wire.responses_items import Items
 from instructor.wire.schemas import OPENAI, fit
 
 _ENDS = {"response.completed": "completed", "response.incomplete": "incomplete", "response.failed": "failed"}
 """The terminal events, and what they say where their response does not say it itself."""
-_COMPLAINTS = ("error", "errors", "message", "detail")
-"""Where a body says what is wrong that is no event of this wire."""
 
 
 class OpenAIResponses(Language):
@@ -107,11 +106,11 @@ class OpenAIResponses(Language):
             case None if "output" in event:  # a whole response, where a stream was asked for
                 return self._ended(event, items)
             case "error":
-                raise self._failure(event)
+                raise self._failure(event.get("error") or event)
             case str():
                 return ()
-        if any(event.get(name) for name in _COMPLAINTS):
-            raise self._failure(event)
+        if error := complaint(event):
+            raise self._failure(error)
         return ()
 
     def correct(self, request: Request, reply: Reply, notes: str) -> Request:
@@ -150,9 +149,9 @@ class OpenAIResponses(Language):
         if status == "failed" or (wire.get("error") and status != "completed"):
             if usage:
                 yield Delta(usage=usage)
-            raise self._failure(wire)
+            raise self._failure(wire.get("error") or _brief(wire))
         if items.none and not isinstance(output, (list, dict)) and "object" not in wire:
-            raise self._failure(wire) if any(map(wire.get, _COMPLAINTS)) else lacking("output", wire)
+            raise self._failure(error) if (error := complaint(wire)) else lacking("output", wire)
         yield self._finished(word(status), mapping(wire.get("incomplete_details")).get("reason"))._replace(usage=usage)
 
     def _finished(self, status: str, reason: Any) -> Delta:
@@ -165,15 +164,9 @@ class OpenAIResponses(Language):
             reason=": ".join(filter(None, (status, word(reason)))),
         )
 
-    def _failure(self, wire: Json) -> ProviderError:
+    def _failure(self, error: Any) -> ProviderError:
         """Return the error that quotes what the provider said."""
-        told = wire.get("error") or next((wire[name] for name in _COMPLAINTS if wire.get(name)), None)
-        while isinstance(told, list) and told:
-            told = told[0]
-        words = told.get("message") or told.get("code") if isinstance(told, Mapping) else told
-        return ProviderError(
-            self.provider, str(words or f"the reply ended: {as_text(_brief(wire))[:300]}"), told or wire
-        )
+        return ProviderError(self.provider, words_of(error), error)
 
 
 def _without_nulls(response: Any) -> Json:

@@ -10,15 +10,18 @@ from instructor.exceptions import ResponseParsingError
 
 MOST = 1 << 20
 """Characters of a text that are kept to compare the whole with: a list may be endless."""
+_BEGINNING = 64
+"""Characters by which a text that begins anew is told from one that goes on."""
 
 
 class Text:
     """One text of a reply, a call's arguments say: of each event it gives what was not read before."""
 
-    __slots__ = ("_at", "_echo", "_pieces", "length")
+    __slots__ = ("_at", "_echo", "_head", "_pieces", "length")
 
     def __init__(self) -> None:
         self.length = 0
+        self._head = ""
         self._pieces: list[str] | None = []
         self._echo = ""  # what an opening event brought: the pieces after it may bring it again
         self._at = 0  # how much of that has come again
@@ -60,12 +63,14 @@ class Text:
         self.length += len(missing)
         return missing
 
-    def repeats(self, text: str) -> str | None:
+    def again(self, text: str) -> str | None:
         """Return what a text brings that tells all that came once more; None if it is no such text."""
-        if self._pieces is None or not self.length or not text.startswith(self._pieces[0][:_BEGINNING]):
+        if self._pieces is None or not self._head:
             return None
+        if not text.startswith(self._head):  # the same in other spelling, at most
+            begins = text.startswith("{") and self.is_whole and is_json(text)
+            return "" if begins and self.tells(text) else None
         said = "".join(self._pieces)
-        self._pieces = [said]
         if text.startswith(said) and (len(text) == len(said) or is_json(text)):
             return self._added(text[len(said) :])
         return "" if alike(said, text) else None
@@ -79,20 +84,20 @@ class Text:
 
     @property
     def is_whole(self) -> bool:
-        """Whether what came is one JSON value; to know it costs a look at all of it."""
-        return self._pieces is not None and is_json("".join(self._pieces))
+        """Whether what came is one JSON object; all of it is looked at only where it ends as one does."""
+        if not self._pieces or not self._pieces[-1].rstrip().endswith("}"):
+            return False
+        return is_json("".join(self._pieces))
 
     def _added(self, text: str) -> str:
         self.length += len(text)
         if self._pieces is not None and text:
             self._pieces.append(text)
+            if len(self._head) < _BEGINNING:
+                self._head += text[: _BEGINNING - len(self._head)]
             if self.length > MOST:
                 self._pieces = None
         return text
-
-
-_BEGINNING = 64
-"""Characters by which a text that begins anew is told from one that goes on."""
 
 
 def alike(one: str, other: str) -> bool:
