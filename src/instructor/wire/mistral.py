@@ -50,7 +50,7 @@ class Mistral(OpenAIChat):
         return lambda event: self._told_apart(OpenAIChat.delta(self, event), calls)
 
     def _told_apart(self, deltas: Iterable[Delta], calls: Calls) -> Iterator[Delta]:
-        """Yield deltas whose calls are told apart: the SDK gives all that have no index the first, and `null` for ids."""
+        """Yield deltas with calls told apart: where there is no index the SDK says 0, and `null` for an id."""
         seen: set[int] = set()
         for delta in deltas:
             if delta.channel == TEXT:
