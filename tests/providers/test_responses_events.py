@@ -177,6 +177,18 @@ async def test_a_lost_piece_is_noticed(colour: Colour) -> None:
         await items(colour, script)
 
 
+@pytest.mark.parametrize("size", [1, 999])
+async def test_a_character_cut_in_two_is_whole(colour: Colour, size: int) -> None:
+    text = '{"tasks": [{"name": "A😀n"}, {"name": "Bob"}]}'
+    halves = [text[at : at + 1] for at in range(len(text))]
+    at = halves.index("😀")
+    halves[at : at + 1] = ["\ud83d", "\ude00"]
+    joined = ["".join(halves[: at + 1]), "".join(halves[at + 1 :])] if size == 999 else halves
+    where = {"type": "response.function_call_arguments.delta", "output_index": 0, "item_id": "fc_0"}
+    script = [added(EMPTY), *({**where, "delta": each} for each in joined), done(call(text)), completed(call(text))]
+    assert [user.name for user in await items(colour, [json.dumps(each) for each in script])] == ["A😀n", "Bob"]
+
+
 SERVER_MADE: list[dict[str, Any]] = [
     {"type": "web_search_call", "id": "ws", "status": "completed", "action": {"type": "search", "query": "x"}},
     {"type": "file_search_call", "id": "fs", "queries": ["x"], "status": "completed", "results": None},

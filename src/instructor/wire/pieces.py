@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import jiter
@@ -10,6 +11,7 @@ from instructor.exceptions import ResponseParsingError
 
 MOST = 1 << 20
 """Characters of a text that are kept to compare the whole with: a list may be endless."""
+_HALF = re.compile("[\ud800-\udfff]")
 _BEGINNING = 64
 """Characters by which a text that begins anew is told from one that goes on."""
 
@@ -52,15 +54,15 @@ class Text:
         if self._pieces is None:  # it was compared before, or is too long for that
             missing = text[self.length :]
         else:
-            said = "".join(self._pieces)
+            said = _characters("".join(self._pieces))
             if text.startswith(said):
-                missing, self._pieces = text[len(said) :], None
+                missing, self._pieces, self.length = text[len(said) :], None, len(text)
             elif not checked or said.startswith(text) or alike(said, text):
                 return ""
             else:
                 shown = f"{said[-60:]!r}, and the whole {text[-60:]!r}"
                 raise ResponseParsingError(f"Pieces of a text are lost: they end with {shown}", text=said)
-        self.length += len(missing)
+        self.length = max(self.length, len(text)) if missing else self.length
         return missing
 
     def again(self, text: str) -> str | None:
@@ -98,6 +100,13 @@ class Text:
             if self.length > MOST:
                 self._pieces = None
         return text
+
+
+def _characters(text: str) -> str:
+    """Return a text whose characters that were cut in two are whole."""
+    if text.isascii() or not _HALF.search(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def alike(one: str, other: str) -> bool:
