@@ -31,7 +31,7 @@ def call(**other: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", [CHAT, MISTRAL, COHERE, XAI])
 def test_a_right_conversation_is_taken(path: str) -> None:
-    messages = [USER, CALLED, SEEN, {"role": "assistant", "content": "Yes."}, USER]
+    messages: list[Any] = [USER, CALLED, SEEN, {"role": "assistant", "content": "Yes."}, USER]
     if path == XAI:
         messages = [{**each, "content": [{"text": each["content"]}]} for each in messages]
     assert status(path, messages=messages) == 200

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 if TYPE_CHECKING:
     from instructor.engine.ports import Output
     from instructor.mode import Mode
-    from instructor.usage import Usage
+    from instructor.usage import Counted
 
 Message = Mapping[str, Any]
 Json = dict[str, Any]
@@ -69,9 +69,13 @@ class Reply:
     calls: Sequence[ToolCall] = ()
     finish: Finish | None = None
     refusal: str | None = None
-    usage: Usage | None = None
+    usage: Counted | None = None
     reason: str = ""
     """The provider's own words for why the reply ended, where they say more than `finish` does."""
+    last_event: Any = None
+    """The last event of a stream that said nothing else and had no end."""
+    broke: Exception | None = None
+    """What the provider says it failed by, after what came."""
     turn: Sequence[tuple[str, str]] = ()
     """What a paused reply is sent back as: the wire's own parts, as JSON, each with the text that came for it."""
 
@@ -96,5 +100,5 @@ class Delta(NamedTuple):
     name: str | None = None
     finish: Finish | None = None
     refusal: str | None = None
-    usage: Usage | None = None
+    usage: Counted | None = None
     reason: str = ""

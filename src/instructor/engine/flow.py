@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tenacity import DoAttempt, DoSleep, RetryCallState, RetryError, nap
 
 from instructor.engine import faults, lacks, prompts
 from instructor.engine.answers import matched
-from instructor.engine.assembly import KEPT, Assembly, estimated
+from instructor.engine.assembly import KEPT, Assembly, spent
 from instructor.engine.bystanders import Bystanders, users_own
 from instructor.engine.call import PROVEN, Call, Delta, Finish, Reply, Request
 from instructor.engine.ledger import Ledger, failed_items
@@ -29,7 +30,7 @@ from instructor.engine.reading import Reading
 from instructor.engine.seam import SHOWN, Seam
 from instructor.engine.steps import CLOSE, Do, Emit, Open, Read, Send, Steps, Wait
 from instructor.engine.watchdog import Watch, Watchdog
-from instructor.exceptions import ConfigurationError, FailedAttempt, RefusalError, ResponseParsingError
+from instructor.exceptions import ConfigurationError, FailedAttempt, RefusalError, ResponseParsingError, is_lasting
 from instructor.hooks import HookName
 from instructor.mode import Mode
 from instructor.report import Cause
@@ -123,6 +124,7 @@ class Extraction:
                 problem = error  # its clause's name ends with it
                 yield CLOSE
                 self._pay()
+                self._hopeless = self._hopeless or is_lasting(error)
                 if error is not self._sdk_error and (self._asked or self._tail):
                     self._plan_the_rest()  # what was handed out is not asked for again, should the policy go on
                 return problem
@@ -151,7 +153,11 @@ class Extraction:
         report.dropped_repeats += self._seam.dropped
         if self._by_calls:
             yield from self._tell_of_strangers(reply)
-        return (yield from self._judged(reply, sink, broke))
+        problem = yield from self._judged(reply, sink, broke)
+        if problem is None or not is_lasting(broke):
+            return problem
+        self._hopeless = True
+        return lacks.its_end(reply, broke)
 
     def _new_sink(self) -> Sink:
         sink: Sink = self._output.sink(self._call)
@@ -171,7 +177,7 @@ class Extraction:
         yield from self._tell_response(reply)
         yield from self._deliver(sink.feed(reply.deltas()))
         yield from self._deliver(self._last(sink, reply))
-        return reply, None
+        return reply, reply.broke
 
     def _stream(self, sink: Sink) -> Steps:
         try:
@@ -204,6 +210,8 @@ class Extraction:
         yield CLOSE
         self._pay()
         reply = assembly.reply()
+        if not (broke or reply.finish or reply.reason or assembly.characters):
+            reply = replace(reply, last_event=reading.passed_over)
         yield from self._tell_response(reply)
         yield from self._deliver(self._last(sink, reply))
         return reply, broke
@@ -240,9 +248,9 @@ class Extraction:
         assembly = self.ledger.assembly
         if reply is not None:
             said = len(reply.text) + sum(len(call.arguments) for call in reply.calls)
-            usage = reply.usage or estimated(self._sent, said)
+            usage = spent(self._sent, said, reply.usage)
         elif self._unpaid and assembly is not None:
-            usage = assembly.usage or estimated(self._sent, assembly.characters)
+            usage = spent(self._sent, assembly.characters, assembly.usage)
         else:
             return
         self._unpaid = False

@@ -117,7 +117,10 @@ class Dialect(Protocol):
 
     def encode(self, call: Call) -> Request: ...
     def decode(self, wire: Json) -> Reply: ...
-    def delta(self, event: Json) -> Sequence[Delta]: ...
+    def delta(self, event: Json) -> Iterable[Delta]:
+        """Read an event. What raises after some deltas, of a reply that fails, has given them before."""
+        ...
+
     def correct(self, request: Request, reply: Reply, notes: str) -> Request:
         """Append the reply as the assistant's turn and the notes as what it is answered."""
         ...
@@ -144,9 +147,10 @@ class Counting(Protocol):
     """A dialect whose events cannot be read each by itself: its reader, one for each stream, knows those before.
 
     Text alone must change nothing that it knows: it is not shown events that repeat the one before but for their text.
+    Where it does, because later events tell that text again, the dialect says so: its `sees_all` is true.
     """
 
-    def reader(self) -> Callable[[Json], Sequence[Delta]]: ...
+    def reader(self) -> Callable[[Json], Iterable[Delta]]: ...
 
 
 class Resuming(Protocol):
@@ -157,7 +161,7 @@ class Resuming(Protocol):
         ...
 
 
-def reader_of(dialect: Dialect) -> Callable[[Json], Sequence[Delta]]:
+def reader_of(dialect: Dialect) -> Callable[[Json], Iterable[Delta]]:
     """Give what reads the events of one stream."""
     counting: Counting | None = fitting(dialect, "reader")
     return dialect.delta if counting is None else counting.reader()

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import jiter
 
 from instructor.engine.call import Delta, Json
+from instructor.engine.halves import Halves, read_json
 from instructor.engine.ports import Dialect, Patient, Sink, fitting, reader_of
 from instructor.exceptions import ResponseParsingError
 
@@ -34,7 +36,7 @@ class Reading:
         self._decode = reader_of(dialect)
         self._sink: Patient | None = fitting(sink, "awaits")
         self._joined = joined
-        self._tries = _TRIES
+        self._tries = 0 if getattr(dialect, "sees_all", False) else _TRIES
         self._last: tuple[bytes, Delta] | None = None  # an event that is text only
         self._channel = 0
         self._around = _NOTHING  # what is around the text, and around padding after it; where both are
@@ -45,6 +47,9 @@ class Reading:
         """Whether the event came that ends a stream, whatever the connection does."""
         self.head: Json | None = None
         """The first event."""
+        self.passed_over: Any = None
+        """The last event that told nothing of an answer."""
+        self._halves = Halves()
 
     def holds(self, events: Sequence[Json | bytes]) -> bool:
         """Keep events back whose texts decide nothing: to pass one through the whole engine costs ten times as much."""
@@ -114,12 +119,24 @@ class Reading:
             if event.startswith(b"[DONE]"):
                 self.done = True
                 return
-            event = _parsed(event)
+            event, is_odd = _parsed(event)
+        else:
+            is_odd = True
+        if not isinstance(event, dict):
+            self.passed_over = event
+            return
         if self.head is None:
             self.head = event
-        deltas = self._decode(event)
-        found += deltas
-        if payload and self._tries:
+        known = len(found)
+        found += self._decode(event)  # what comes before an error is there
+        deltas = found[known:]
+        if not deltas:
+            self.passed_over = event
+        if is_odd or self._halves:
+            found[known:] = deltas = self._halves.joined(deltas)
+            if self._halves:  # the next text is to be joined to half a character, and has to come here
+                self._around = _NOTHING
+        if payload and self._tries and not self._halves:
             self._learn(payload, deltas)
 
     def _learn(self, event: bytes, deltas: Sequence[Delta]) -> None:
@@ -163,12 +180,18 @@ _tuple = tuple.__new__  # a third of the price of Delta(...)
 _from_json = jiter.from_json
 
 
-def _parsed(event: bytes) -> Json:
+def _parsed(event: bytes) -> tuple[Any, bool]:
+    """Return what an event is, an object if need be out of a list of one, and whether its texts may hold halves."""
+    is_odd = False
     try:
-        value = jiter.from_json(event)
-    except ValueError as error:
-        shown = event[:_SHOWN].decode("utf-8", "replace")
-        raise ResponseParsingError(f"An event of the stream is not JSON ({error}): {shown!r}", text=shown) from error
-    if not isinstance(value, dict):
-        raise ResponseParsingError(f"An event of the stream is no JSON object: {value!r}")
-    return value
+        value = _from_json(event)
+    except ValueError:
+        is_odd = True
+        try:
+            value = read_json(event)
+        except ValueError as error:
+            shown = event[:_SHOWN].decode("utf-8", "replace")
+            raise ResponseParsingError(
+                f"An event of the stream is not JSON ({error}): {shown!r}", text=shown
+            ) from error
+    return (value[0] if type(value) is list and len(value) == 1 else value), is_odd

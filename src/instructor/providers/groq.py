@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from instructor.engine.call import Delta, Json
 from instructor.providers import NOT_STRICT, Provider, Wire
@@ -8,7 +8,7 @@ from instructor.wire.openai_chat import OpenAIChat
 class _Chat(OpenAIChat):
     """Its streams tell of tokens under a key of their own."""
 
-    def delta(self, event: Json) -> Sequence[Delta]:
+    def delta(self, event: Json) -> Iterable[Delta]:
         theirs = event.get("x_groq")
         return super().delta({**event, "usage": theirs.get("usage")} if theirs else event)
 
