@@ -152,6 +152,7 @@ class Reading:
         around = _around(last[0], last[1].text, event, delta.text)
         if around is None:
             self._tries -= 1
+            self._around = self._around if self._tries else _NOTHING
         else:
             self._tries = _TRIES
             before, middle, after = around

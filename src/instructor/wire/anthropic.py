@@ -16,9 +16,10 @@ from instructor.exceptions import ProviderError
 from instructor.mode import Mode
 from instructor.wire.anthropic_turn import Turn, sent_back
 from instructor.wire.blocks import Blocks
-from instructor.wire.fields import mapping, words
+from instructor.wire.complaints import words_of
 from instructor.wire.language import Counts, lacking, untaken
-from instructor.wire.messages import as_object, as_text, data_of
+from instructor.wire.messages import as_object, data_of
+from instructor.wire.pieces import mapping, word
 from instructor.wire.schemas import ANTHROPIC
 
 MAX_TOKENS = 4096
@@ -150,23 +151,18 @@ class Anthropic(Blocks):
 
     def _failed(self, told: Json) -> ProviderError:
         error = told.get("error") or told
-        said = mapping(error).get("message") or as_text(error)
-        return ProviderError(self.provider, str(said), error)
+        return ProviderError(self.provider, words_of(error), error)
 
     def _ended(self, ended: Json, usage: Json | None) -> Delta:
         reason, details = ended.get("stop_reason"), mapping(ended.get("stop_details"))
-        explained = words(details.get("explanation")) or words(details.get("category"))
-        finish, refusal = self.finish(reason), None
-        if words(reason).lower() == "refusal":
-            refusal = explained  # where it is empty, the reply's own text says it
-        return Delta(finish=finish, refusal=refusal, usage=self.counts.read(usage), reason=self.why(reason, explained))
+        explained = word(details.get("explanation")) or word(details.get("category"))
+        refusal = explained if word(reason).lower() == "refusal" else None  # where it is empty, the text says it
+        return self.ending(reason, self.counts.read(usage), refusal, explained)
 
     def assemble(self, reply: Reply, head: Json) -> Json:
         """Write a reply as the message that would have carried it whole; `head` is the stream's first event."""
-        begun, usage = mapping(head.get("message")), self.counts.write(reply.usage)
-        said = self.counts.read(begun.get("usage"))
-        if said and reply.usage and said.input_tokens == reply.usage.input_tokens:  # it is told there in more detail
-            usage = {**usage, **begun["usage"], "output_tokens": reply.usage.output_tokens}
+        begun = mapping(head.get("message"))
+        usage = {**mapping(begun.get("usage")), **self.counts.write(reply.usage)}
         content = [*self.blocks(reply.text), *map(self.use, reply.calls)]
         ended = {"content": content, "stop_reason": self.reason(reply.finish), "usage": usage}
         return {"type": "message", "role": "assistant", **begun, **ended}
@@ -177,7 +173,7 @@ def _type_of(event: Json) -> str:
 
     Kinds that are new are none that this file knows.
     """
-    kind, delta = words(event.get("type")), event.get("delta")
+    kind, delta = word(event.get("type")), event.get("delta")
     if event.get("error"):
         return "error"
     if kind or not event:

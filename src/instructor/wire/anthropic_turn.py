@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from instructor.engine.call import TEXT, Delta, Json
-from instructor.wire.fields import mapping, words
 from instructor.wire.messages import as_text
+from instructor.wire.pieces import mapping, word
 from instructor.wire.streamed_blocks import Block, Kind, StreamedBlocks
 
 _KINDS: Mapping[str, Kind] = {
@@ -37,7 +37,7 @@ class Turn(StreamedBlocks):
     def block(self, index: Any, told: Any) -> None:
         """Begin a block, which is empty where a stream is to fill it."""
         raw = mapping(told)
-        kind = _KINDS.get(words(raw.get("type")), "other")
+        kind = _KINDS.get(word(raw.get("type")), "other")
         if kind == "call":
             whole = raw.get("input")
             self.begin_call(index, raw, "id", as_text(whole) if whole else "")
@@ -65,7 +65,7 @@ class Turn(StreamedBlocks):
     def stop(self, index: Any, told: Any) -> None:
         """End a block; some servers say then what it was, and a few no sooner."""
         block = mapping(told)
-        text, arguments = words(block.get("text")), block.get("input")
+        text, arguments = word(block.get("text")), block.get("input")
         if text and not self.at(index, "text").came:
             self.text(index, text)
         elif arguments and block.get("type") == "tool_use":
@@ -109,7 +109,7 @@ def _joined(name: str, pieces: list[Any]) -> Any:
     """Join the pieces of a block's field; None where they say nothing."""
     if name == "citation":
         return pieces
-    text = "".join(map(words, pieces))
+    text = "".join(map(word, pieces))
     if name != "input":
         return text
     try:

@@ -16,9 +16,10 @@ from instructor.engine.ports import Tool
 from instructor.exceptions import ConfigurationError, ProviderError
 from instructor.mode import Mode
 from instructor.wire.blocks import Blocks
-from instructor.wire.fields import mapping, mappings, words
+from instructor.wire.complaints import words_of
 from instructor.wire.language import Counts, lacking, untaken
 from instructor.wire.messages import as_object, as_text, data_of
+from instructor.wire.pieces import mapping, objects, word
 from instructor.wire.schemas import BEDROCK
 from instructor.wire.streamed_blocks import StreamedBlocks
 
@@ -116,7 +117,7 @@ class Bedrock(Blocks):
         if not isinstance(content, list):
             raise lacking("output.message.content", wire)
         blocks = StreamedBlocks()
-        for at, block in enumerate(mappings(content)):
+        for at, block in enumerate(objects(content)):
             if block.get("text") is not None:
                 blocks.text(at, block["text"])
             if use := _own(block):
@@ -155,8 +156,7 @@ class Bedrock(Blocks):
             elif kind == "metadata":
                 found.append(self._told(value, blocks.ending))
             elif kind.endswith("Exception") or kind == "error":
-                said = words(value.get("message")) or words(told) or as_text(told)
-                raise ProviderError(self.provider, f"{kind}: {said}", event)
+                raise ProviderError(self.provider, f"{kind}: {words_of(told)}", event)
         return [*blocks.take(), *found]
 
     def assemble(self, reply: Reply, head: Json) -> Json:
@@ -171,14 +171,14 @@ class Bedrock(Blocks):
 
     def _ended(self, reason: Any) -> Sequence[Delta]:
         refusal = "" if reason == "guardrail_intervened" else None  # the text of the reply is the guardrail's
-        return (Delta(finish=self.finish(reason), refusal=refusal, reason=self.why(reason)),) if reason else ()
+        return (self.ending(reason, refusal=refusal),) if reason else ()
 
     def _told(self, wire: Json, reason: Any) -> Delta:
         """Read what is told beside a reply: the tokens, and what a guardrail found that ended it."""
         trace = mapping(mapping(wire.get("trace")).get("guardrail"))
-        found = words(trace.get("actionReason")) or (as_text(trace)[:_SHOWN] if trace else "")
-        why = self.why(reason, found) if self.finish(reason) == "filter" else ""
-        return Delta(usage=self.counts.read(wire.get("usage")), reason=why)
+        found = word(trace.get("actionReason")) or (as_text(trace)[:_SHOWN] if trace else "")
+        usage = self.counts.read(wire.get("usage"))
+        return self.ending(reason, usage, said=found) if self.finish(reason) == "filter" else Delta(usage=usage)
 
 
 def _own(block: Json) -> Json:

@@ -6,11 +6,11 @@ import abc
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from instructor.engine.call import PROVEN, Json, Message, ToolCall
+from instructor.engine.call import Json, Message, ToolCall
 from instructor.exceptions import ConfigurationError
-from instructor.wire.fields import words
 from instructor.wire.language import Language
-from instructor.wire.messages import SYSTEM_ROLES, as_text, call_of, parts_of
+from instructor.wire.messages import SYSTEM_ROLES, call_of, parts_of
+from instructor.wire.pieces import word
 
 
 class Blocks(Language):
@@ -76,13 +76,7 @@ class Blocks(Language):
         parts = ({name: value for name, value in part.items() if value is not None} for part in parts_of(content))
         return [self.block(part) for part in parts if not _is_blank(part)]
 
-    def why(self, reason: Any, said: str = "") -> str:
-        """Return the provider's own words for an ending, where they say more than `finish` does."""
-        finish = self.finish(reason)
-        plain = finish is None or finish in PROVEN or (finish == "length" and reason == self.reason("length"))
-        return "" if plain and not said else ": ".join(filter(None, [as_text(reason) if reason else "", said]))
-
 
 def _is_blank(part: Json) -> bool:
     """Whether a part is a text that says nothing, and nothing else."""
-    return part.keys() <= {"type", "text"} and "text" in part and not words(part["text"]).strip()
+    return part.keys() <= {"type", "text"} and "text" in part and not word(part["text"]).strip()

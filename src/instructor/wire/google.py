@@ -17,10 +17,11 @@ from instructor.engine.ports import Tool
 from instructor.exceptions import ConfigurationError, ProviderError
 from instructor.mode import Mode
 from instructor.wire.blocks import Blocks
-from instructor.wire.fields import mapping, mappings, piece, words
+from instructor.wire.complaints import words_of
 from instructor.wire.google_calls import CALLED, SIGNED, Calls
 from instructor.wire.language import Counts, lacking, untaken
 from instructor.wire.messages import as_object, as_text, data_of, parts_of
+from instructor.wire.pieces import mapping, objects, piece_of, word
 from instructor.wire.schemas import GEMINI
 
 _BESIDE = ("model", "stream")
@@ -148,7 +149,7 @@ class Google(Blocks):
     def whole(self, wire: Json) -> Sequence[Delta]:
         deltas = self._read(wire, Calls())
         blocked = any(delta.refusal is not None for delta in deltas)
-        if not mappings(wire.get("candidates")) and not blocked:
+        if not objects(wire.get("candidates")) and not blocked:
             raise lacking("candidates", wire)
         return deltas
 
@@ -174,21 +175,19 @@ class Google(Blocks):
     def _read(self, event: Json, calls: Calls) -> list[Delta]:
         """Read a reply or a piece of one."""
         if error := event.get("error"):
-            raise ProviderError(self.provider, str(mapping(error).get("message") or as_text(error)), error)
+            raise ProviderError(self.provider, words_of(error), error)
         deltas: list[Delta] = []
-        candidate = next(filter(_is_first, mappings(event.get("candidates"))), {})
-        for part in mappings(mapping(candidate.get("content")).get("parts")):
+        candidate = next(filter(_is_first, objects(event.get("candidates"))), {})
+        for part in objects(mapping(candidate.get("content")).get("parts")):
             if isinstance(part.get("functionCall"), dict):
                 deltas += [*calls.broken_by(part), calls.read(part)]
             elif part.get("text") and not part.get("thought"):
-                deltas.append(Delta(TEXT, piece(part["text"])))
+                deltas.append(Delta(TEXT, piece_of(part["text"])))
         reason = candidate.get("finishReason")
-        finish, why = self.finish(reason), self.why(reason, words(candidate.get("finishMessage")))
         refusal = _blocked(mapping(event.get("promptFeedback")))
         usage = self.counts.read(event.get("usageMetadata"))
-        if finish or usage or refusal or why:
-            deltas.append(Delta(finish=finish, refusal=refusal, usage=usage, reason=why))
-        return deltas
+        ending = self.ending(reason, usage, refusal, word(candidate.get("finishMessage")))
+        return deltas if ending == Delta() else [*deltas, ending]
 
     def finish(self, reason: Any) -> Finish | None:
         return None if reason == "FINISH_REASON_UNSPECIFIED" else super().finish(reason)
@@ -201,7 +200,7 @@ def _is_first(candidate: Json) -> bool:
 
 def _blocked(feedback: Json) -> str | None:
     """Say why a prompt was blocked; None where it was not."""
-    reason, said = feedback.get("blockReason"), words(feedback.get("blockReasonMessage"))
+    reason, said = feedback.get("blockReason"), word(feedback.get("blockReasonMessage"))
     if not reason or str(reason).endswith("_UNSPECIFIED"):
         return None
     return f"the prompt was blocked ({as_text(reason)}){': ' if said else ''}{said}"

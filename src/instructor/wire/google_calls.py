@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 from instructor.engine.call import Delta, Json
 from instructor.exceptions import ResponseParsingError
-from instructor.wire.fields import mapping, mappings, piece, words
 from instructor.wire.messages import as_text
+from instructor.wire.pieces import mapping, objects, piece_of, word
 
 SIGNED = "signature:"
 """Before the signature in the id of a call: what a thinking model wants back with the call that it made."""
@@ -38,15 +38,15 @@ class Calls:
     def read(self, part: Json) -> Delta:
         """Read a part that is a call, or a piece of the one before; of a call that came already nothing is left."""
         call = mapping(part.get("functionCall"))
-        goes_on, pieces = bool(call.get("willContinue")), mappings(call.get("partialArgs"))
+        goes_on, pieces = bool(call.get("willContinue")), objects(call.get("partialArgs"))
         call_id = name = None
         if self._open is None:
-            known, name = words(call.get("id")), words(call.get("name")) or None
+            known, name = word(call.get("id")), word(call.get("name")) or None
             if known in self._ids:
                 return Delta()
             self._begun = (known, name or "")
             self._ids.update({known} - {""})
-            signature = words(part.get("thoughtSignature"))
+            signature = word(part.get("thoughtSignature"))
             call_id = f"{SIGNED}{signature}" if signature else CALLED
             self._count += 1
             if not goes_on and not pieces:
@@ -58,7 +58,7 @@ class Calls:
     def broken_by(self, part: Json) -> list[Delta]:
         """End the call that is open, if a part that is another one's says that it does not go on."""
         call = mapping(part.get("functionCall"))
-        now = (words(call.get("id")), words(call.get("name")))
+        now = (word(call.get("id")), word(call.get("name")))
         other = any(was and new and was != new for was, new in zip(self._begun, now, strict=True))
         return [Delta(self._count - 1, self._close())] if other and self._open is not None else []
 
@@ -77,9 +77,9 @@ class Arguments:
 
     def write(self, value: Json) -> str:
         """Write a value, or the next piece of a text."""
-        path = [_step(*found) for found in _STEP.findall(words(value.get("jsonPath")))]
+        path = [_step(*found) for found in _STEP.findall(word(value.get("jsonPath")))]
         text, was_in_text = value.get("stringValue"), self._in_text
-        text = None if text is None else piece(text)
+        text = None if text is None else piece_of(text)
         if not path:
             if _VALUES.isdisjoint(value):
                 return ""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from instructor.engine.call import TEXT, Delta, Json
-from instructor.wire.fields import piece, words
+from instructor.wire.pieces import piece_of, word
 
 Kind = Literal["text", "thought", "call", "other"]
 """What a block holds. The provider's own tools, and all else that is no part of an answer, are "other"."""
@@ -68,7 +68,7 @@ class StreamedBlocks:
         """Begin a call; `whole`: its arguments, if they come at once."""
         block = self.begin(index, "call")
         block.whole = whole
-        self._found.append(Delta(block.channel, "", words(call.get(id_key)) or None, words(call.get("name")) or None))
+        self._found.append(Delta(block.channel, "", word(call.get(id_key)) or None, word(call.get("name")) or None))
 
     def at(self, index: Any, kind: Kind) -> Block:
         """Return the block that a piece of some kind belongs to."""
@@ -81,7 +81,7 @@ class StreamedBlocks:
         if block.kind == "other":
             block.pieces.setdefault("input", []).append(value)
             return
-        text = piece(value)
+        text = piece_of(value)
         block.came = block.came or bool(text)
         self._found.append(Delta(block.channel, text))
 
@@ -90,7 +90,7 @@ class StreamedBlocks:
         block = self.at(index, "text")
         if block.kind == "text":
             block.came = True
-            self._found.append(Delta(TEXT, piece(value)))
+            self._found.append(Delta(TEXT, piece_of(value)))
 
     def end(self, index: Any) -> None:
         """End the block at an index, or the last one."""
