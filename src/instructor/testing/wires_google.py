@@ -28,7 +28,8 @@ class Google(Wire):
     def refuses(self, asked: Asked) -> str:
         """Return what is wrong with the turns: who speaks last, what a part has not, a call and its results."""
         calls: list[str] = []
-        for at, turn in enumerate(asked.body.get("contents") or ()):
+        contents = asked.body.get("contents") or ()
+        for at, turn in enumerate(contents):
             parts = turn.get("parts") or ()
             if turn.get("role") not in ("user", "model", None) or not parts:
                 return f"contents[{at}]: a turn must have parts, and the role user or model, got {turn!r}"
@@ -40,7 +41,7 @@ class Google(Wire):
             calls = [part["functionCall"]["name"] for part in parts if "functionCall" in part]
             if calls and (not at or turn.get("role") != "model"):
                 return f"contents[{at}]: a function call must come right after a user's turn or a function response"
-        if asked.body.get("contents") and asked.body["contents"][-1].get("role") == "model":
+        if len(contents) > 1 and contents[-1].get("role") == "model":
             return "the last turn must not be the model's"
         return ""
 
