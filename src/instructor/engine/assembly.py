@@ -19,10 +19,14 @@ KEPT = 1 << 20
 
 
 class Assembly:
-    """Gathers the deltas of one stream; of its text no more than `most` characters."""
+    """Gathers the deltas of one stream; of its text no more than `most` characters.
 
-    def __init__(self, most: int = sys.maxsize) -> None:
-        self._room = most
+    A finish counts if nothing of the answer follows it: some servers stamp it on their first, empty chunk. `by_tool`
+    says where the answer comes; None: anywhere.
+    """
+
+    def __init__(self, most: int = sys.maxsize, *, by_tool: bool | None = None) -> None:
+        self._room, self._by_tool = most, by_tool
         self._parts: dict[int, io.StringIO] = {}
         self._lost: dict[int, int] = {}
         self._names: dict[int, tuple[str, str]] = {}
@@ -36,6 +40,8 @@ class Assembly:
 
     def add(self, deltas: Iterable[Delta]) -> None:
         for channel, text, call_id, name, finish, refusal, usage, reason in deltas:
+            if self.finish and not finish and (text or name):
+                self._go_on(channel, text)
             if text:
                 self.characters += len(text)
                 parts = self._parts.get(channel)
@@ -75,6 +81,12 @@ class Assembly:
             return []
         begins = [0, *(end for _, end in self._turn)]
         return [(part, text[begin:end]) for begin, (part, end) in zip(begins, self._turn, strict=False)]
+
+    def _go_on(self, channel: int, text: str) -> None:
+        """Forget the finish if this is a part of the answer: a text, or a call that begins."""
+        begun = not text and channel not in self._names
+        if (begun or text.strip()) and (self._by_tool is None or (channel >= 0) is self._by_tool):
+            self.finish, self.reason = None, ""
 
     def _keep(self, channel: int, text: str) -> None:
         if len(text) > self._room:

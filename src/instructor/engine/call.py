@@ -31,6 +31,9 @@ not known to mean one of the first five. It proves nothing: the reply counts as 
 PROVEN = ("stop", "tool")
 """The endings of a reply that are the model's own."""
 
+UNPROVEN = (None, "other")
+"""The endings of which nobody says what they mean: the answer itself must show that it is whole."""
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -39,7 +42,7 @@ class Call:
     messages: Sequence[Message]
     output: Output
     mode: Mode
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)  # a header may hold a key
     context: Mapping[str, Any] | None = None
     strict: bool | None = True
     stream: bool = False
@@ -49,7 +52,7 @@ class Call:
 class Request:
     """Keyword arguments for one call of an SDK, as the wire documents them."""
 
-    body: Mapping[str, Any]
+    body: Mapping[str, Any] = field(repr=False)  # a header may hold a key
     stream: bool = False
 
 

@@ -11,8 +11,8 @@ A flow is a generator that does no I/O: it yields the steps of `steps.py` and is
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,12 +22,13 @@ from instructor.engine import faults, lacks, prompts
 from instructor.engine.answers import matched
 from instructor.engine.assembly import KEPT, Assembly, spent
 from instructor.engine.bystanders import Bystanders, users_own
-from instructor.engine.call import PROVEN, Call, Delta, Finish, Reply, Request
+from instructor.engine.call import PROVEN, UNPROVEN, Call, Delta, Finish, Reply, Request
+from instructor.engine.history import History, Item
 from instructor.engine.ledger import Ledger, failed_items
 from instructor.engine.policy import RETRYABLE, Policy
 from instructor.engine.ports import Bad, Dialect, Good, Outcome, Resuming, Sink, fitting
 from instructor.engine.reading import Reading
-from instructor.engine.seam import SHOWN, Seam
+from instructor.engine.seam import SHOWN, Correction, Moved, Placed, Seam
 from instructor.engine.steps import CLOSE, Do, Emit, Open, Read, Send, Steps, Wait
 from instructor.engine.watchdog import Watch, Watchdog
 from instructor.exceptions import ConfigurationError, FailedAttempt, RefusalError, ResponseParsingError, is_lasting
@@ -48,11 +49,12 @@ class Extraction:
         self._first = self._request = self._sent = dialect.encode(call)
         self._cause: Cause = "first"
         self._pending: dict[int, Bad] = {}  # what is wrong and not put right, by its place in the list
-        self._count = 0  # items that came, the wrong ones included
-        self._tail: deque[Outcome] = deque(maxlen=SHOWN)
-        self._seam = Seam(())
-        self._asked: list[int] = []  # the places of the items that the request asks for again
+        self._history = History()  # the items that came, the wrong ones included
+        self._seam = Seam(self._history)
+        self._asked = False  # whether the request asks for the wrong items again
         self._answers: list[Outcome] = []  # what came of them
+        self._repeats: dict[int, Item] = {}  # those that were in the list already, by the places that they were for
+        self._skips = policy.on_invalid == "skip" and call.output.many
         self._unpaid = False  # a stream is open whose tokens are not counted yet
         self._bystanders = users_own(call.options)
         self._by_calls = call.mode is Mode.PARALLEL_TOOLS  # each item is a call of its own
@@ -80,8 +82,7 @@ class Extraction:
 
     def _settle_account(self) -> None:
         self._pay()
-        self._report.failed_items += failed_items(self._pending)
-        self._pending.clear()
+        self._report.failed_items = failed_items(self._pending)
         self._report.ended()
 
     def _attempts(self) -> Steps:
@@ -107,7 +108,7 @@ class Extraction:
                 return
             problem = yield from self._attempt()
             if problem is None:
-                self._report.complete = not self._report.failed_items
+                self._report.complete = not self._pending
                 return
             self._note_failure(problem)
             if self._hopeless:
@@ -125,7 +126,7 @@ class Extraction:
                 yield CLOSE
                 self._pay()
                 self._hopeless = self._hopeless or is_lasting(error)
-                if error is not self._sdk_error and (self._asked or self._tail):
+                if error is not self._sdk_error and (self._asked or self._history.count):
                     self._plan_the_rest()  # what was handed out is not asked for again, should the policy go on
                 return problem
             if problem is None or self._hopeless or self._cause != "continuation" or budget is None:
@@ -149,7 +150,7 @@ class Extraction:
         report.finish_reason = reply.finish
         if self._paused is not None:
             return lacks.its_end(reply, broke)
-        yield from self._deliver_all(self._seam.close())
+        yield from self._place(self._seam.close(ended=reply.finish in PROVEN and sink.closed))
         report.dropped_repeats += self._seam.dropped
         if self._by_calls:
             yield from self._tell_of_strangers(reply)
@@ -161,7 +162,7 @@ class Extraction:
 
     def _new_sink(self) -> Sink:
         sink: Sink = self._output.sink(self._call)
-        self._seam = Seam(() if self._asked else self._tail)
+        self._seam = Seam(self._history)
         self._answers = []
         return Bystanders(sink, self._bystanders) if self._bystanders else sink
 
@@ -185,7 +186,9 @@ class Extraction:
         except Exception as error:
             yield from self._request_failed(error)
             raise
-        assembly = self.ledger.assembly = Assembly(KEPT) if self._output.many else Assembly()
+        assembly = self.ledger.assembly = Assembly(
+            KEPT if self._output.many else sys.maxsize, by_tool=self._call.mode.by_tool
+        )
         self._unpaid = True
         watch = Watch(self._policy.watchdog or _OFF)
         reading = Reading(self._dialect, sink, joined=self._output.many)
@@ -241,7 +244,7 @@ class Extraction:
 
     def _is_whole(self, sink: Sink, finish: Finish | None) -> bool:
         """Whether a reply came to its end: one value also by its last bracket, unless it is said that it was cut."""
-        return finish in PROVEN or (finish is None and sink.closed and not self._output.many)
+        return finish in PROVEN or (finish in UNPROVEN and not self._output.many and sink.started and sink.closed)
 
     def _pay(self, reply: Reply | None = None) -> None:
         """Count the tokens of a reply that came whole, or of the stream that is open, for as long as it was."""
@@ -272,8 +275,11 @@ class Extraction:
                     yield from self._deliver_at(0, outcome)
         elif self._asked:
             self._answers += outcomes  # which is which is known when all are there
+        elif self._seam.passed:
+            for outcome in outcomes:
+                yield from self._deliver_at(self._history.add(outcome), outcome)
         else:
-            yield from self._deliver_all(self._seam.passed(outcomes))
+            yield from self._place(self._seam.take(outcomes))
 
     def _show(self, sink: Sink, deltas: Sequence[Delta]) -> Steps:
         """Hand out each snapshot before the next is made: what only the one before last held can then grow in place."""
@@ -287,11 +293,36 @@ class Extraction:
                         report.first_seen()
                     yield _tuple(Emit, ((outcome.value,),))
 
-    def _deliver_all(self, outcomes: Sequence[Outcome]) -> Steps:
-        for outcome in outcomes:
-            place, self._count = self._count, self._count + 1
-            self._tail.append(outcome)
-            yield from self._deliver_at(place, outcome)
+    def _place(self, placed: Iterable[Placed]) -> Steps:
+        """Deliver what a seam lets through: new items, what corrects others, what proved to be the correction of one."""
+        for each in placed:
+            if isinstance(each, Moved):
+                self._move(each.places)
+            elif isinstance(each, Correction):
+                yield from self._correct(*each)
+            else:
+                yield from self._deliver_at(self._history.add(each), each)
+
+    def _move(self, places: Sequence[int]) -> None:
+        """Count the last items, which were delivered as new ones, for those in whose places they belong."""
+        report, history = self._report, self._history
+        for place in reversed(places):
+            outcome = history.take_back()
+            if isinstance(outcome, Good):
+                report.repaired += self._pending.pop(place, None) is not None
+                history.put(place, outcome)
+            else:
+                report.bad -= 1
+                del self._pending[history.count]
+        if self._skips:
+            report.failed_items = failed_items(self._pending)
+
+    def _correct(self, place: int, outcome: Outcome) -> Steps:
+        """Deliver an item in the place of a wrong one."""
+        self._history.put(place, outcome)
+        yield from self._deliver_at(place, outcome)
+        if self._skips:
+            self._report.failed_items = failed_items(self._pending)
 
     def _deliver_at(self, place: int, outcome: Outcome) -> Steps:
         """Hand out an item, by itself: whoever leaves after it has been given no other, and the report says so."""
@@ -321,9 +352,8 @@ class Extraction:
             self._hopeless = True
         if self._hopeless or not isinstance(bad.error, RETRYABLE):  # a validator that fails in a way of its own
             raise bad.error
-        if self._policy.on_invalid == "skip" and self._output.many:
-            self._report.failed_items += failed_items(self._pending)
-            self._pending.clear()
+        if self._skips:
+            self._report.failed_items += failed_items({place: bad})
 
     def _judged(self, reply: Reply, sink: Sink, broke: Exception | None) -> Steps:
         """Say what the reply lacks, and make the request that asks for it."""
@@ -333,38 +363,42 @@ class Extraction:
             return RefusalError(said, text=reply.refusal, mode=mode, raw_response=self.ledger.completion())
         ended = reply.finish in PROVEN  # whatever broke after that
         # A list of calls has no other way to say that nothing is left of it.
-        over = ended and self._by_calls and self._cause == "continuation" and bool(self._tail) and not reply.calls
+        is_later = self._cause == "continuation" and self._history.count > 0
+        over = ended and self._by_calls and is_later and not reply.calls
         if ended and not sink.started and not over:
             return (yield from self._nothing_came(reply))
         if not self._output.many:
             return self._judged_one(reply, broke, whole=self._is_whole(sink, reply.finish))
         if self._asked:
-            for place, outcome in matched(self._asked, self._answers, self._count, self._tail, ended=ended):
-                yield from self._deliver_at(place, outcome)
+            found = matched(self._pending, self._answers, self._history, self._repeats, ended=ended)
+            self._repeats = found.repeats if self._answers else self._repeats
+            for place, outcome in found.corrections:
+                yield from self._correct(place, outcome)
         elif not (over or (ended and sink.closed)):
             self._hopeless = reply.finish == "filter"
             self._plan_the_rest()
-            if not self._tail:
+            if not self._history.count:
                 self._request = self._again(reply)
             return lacks.its_end(reply, broke)
-        if not self._pending:
+        if self._skips or not self._pending:
             return None
-        self._asked = sorted(self._pending)
+        self._asked = True
         self._plan_the_rest()
-        return self._pending[self._asked[0]].error
+        return self._pending[min(self._pending)].error
 
     def _plan_the_rest(self) -> None:
         """Make the request for what a list lacks: its wrong items, once the others are there, or how it goes on."""
-        shape, mode, self._paused = self._output, self._call.mode, None
+        shape, mode, history, self._paused = self._output, self._call.mode, self._history, None
         if self._asked:
-            self._cause, self._asked = "reask", sorted(self._pending)
-            wrong = [self._pending[place] for place in self._asked]
-            notes = prompts.wrong_items([faults.lines(bad.error) for bad in wrong])
+            self._cause = "reask"
+            wrong = [bad for _, bad in sorted(self._pending.items())]
+            repeats = [item.outcome.text for item in self._repeats.values() if history.holds(item)]
+            notes = prompts.wrong_items([faults.lines(bad.error) for bad in wrong], repeats)
             self._request = self._dialect.correct(self._first, shape.replay(wrong, mode), notes)
-        elif self._tail:
-            self._cause = "continuation"
-            notes = prompts.go_on(self._count, len(self._tail), by_calls=self._by_calls)
-            self._request = self._dialect.correct(self._first, shape.replay(self._tail, mode), notes)
+        elif history.count:
+            self._cause, last = "continuation", history.last(SHOWN)
+            notes = prompts.go_on(history.count, len(last), by_calls=self._by_calls)
+            self._request = self._dialect.correct(self._first, shape.replay(last, mode), notes)
         else:
             self._cause, self._request = "continuation", self._first
 

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
+from instructor import redaction
 from instructor.engine import faults
 from instructor.engine.assembly import Assembly
 from instructor.engine.call import Json, Request
@@ -55,11 +56,11 @@ class Ledger:
     ) -> Steps:
         """Call the user's hooks; one that fails is warned of, and breaks nothing."""
         for hook in self._hooks.at(name):
-            taken = keywords if keywords is not None else accepted(hook, arguments, dict(about or {}))
             try:
+                taken = keywords if keywords is not None else accepted(hook, arguments, dict(about or {}))
                 yield Do(hook, arguments, taken)
             except Exception as error:
-                warnings.warn(f"The hook {hook!r} for {name.value} failed: {error!r}", stacklevel=2)
+                _warn(hook, name, error)
 
     def tell_response(self, about: Callable[[], Mapping[str, Any]], *, counted: bool) -> Steps:
         """Tell of a whole response, and of the tokens where the provider counted them."""
@@ -77,7 +78,7 @@ class Ledger:
             "last_completion": self.completion(),
             "n_attempts": count,
             "total_usage": self.report.usage,
-            "create_kwargs": dict(sent.body),
+            "create_kwargs": redaction.request(sent.body),
             "failed_attempts": self.failed,
             "failed_items": self.report.failed_items,
             "report": self.report,
@@ -88,6 +89,14 @@ class Ledger:
             raise joined_failure(error, **known) from error
         said = f"No valid {name} after {tries}: {'; '.join(faults.lines(error))}"
         raise InstructorRetryException(said, **known) from error
+
+
+def _warn(hook: object, name: HookName, error: Exception) -> None:
+    """Warn of a hook that failed. Where warnings are errors it is logged: raised here, it would take an item along."""
+    try:
+        warnings.warn(f"The hook {hook!r} for {name.value} failed: {error!r}", stacklevel=3)
+    except Exception as refused:
+        LOG.error("A hook for %s failed: %s (%s)", name.value, type(error).__name__, type(refused).__name__)
 
 
 def failed_items(pending: Mapping[int, Bad]) -> list[FailedItem]:

@@ -28,7 +28,7 @@ class Google(Wire):
     def refuses(self, asked: Asked) -> str:
         """Return what is wrong with the turns: who speaks last, what a part has not, a call and its results."""
         calls: list[str] = []
-        contents = asked.body.get("contents") or ()
+        contents: list[Json] = asked.body.get("contents") or []
         for at, turn in enumerate(contents):
             parts = turn.get("parts") or ()
             if turn.get("role") not in ("user", "model", None) or not parts:
