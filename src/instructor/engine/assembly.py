@@ -31,6 +31,7 @@ class Assembly:
         self._lost: dict[int, int] = {}
         self._names: dict[int, tuple[str, str]] = {}
         self._refusal: list[str] = []
+        self._turn: list[tuple[str, int]] = []  # parts of the turn, and how much text had come by then
         self.characters = 0
         self.added = 0
         """How often something was added."""
@@ -52,14 +53,16 @@ class Assembly:
                 else:
                     self._room -= len(text)
                     parts.write(text)
-            if call_id or name:
+            if call_id and channel == TEXT:
+                self._turn.append((call_id, self._parts[TEXT].tell() if TEXT in self._parts else 0))
+            elif call_id or name:
                 was = self._names.get(channel, ("", ""))
                 self._names[channel] = (call_id or was[0], name or was[1])
             if finish:
                 self.finish = finish
             if reason:
                 self.reason = reason
-            if refusal:
+            if refusal is not None:
                 self._refusal.append(refusal)
             if usage:
                 self.usage = usage if self.usage is None else self.usage.merged(usage)
@@ -68,10 +71,19 @@ class Assembly:
         """Give the reply as if it had come whole; where text was not kept, it says so."""
         channels = sorted({c for c in (*self._parts, *self._names) if c != TEXT})
         named = [(*self._names.get(channel, ("", "")), self._text(channel)) for channel in channels]
-        calls = [ToolCall(call_id, name, text) for call_id, name, text in named]
-        return Reply(
-            self._text(TEXT), identified(calls), self.finish, "".join(self._refusal) or None, self.usage, self.reason
-        )
+        calls = identified([ToolCall(call_id, name, text) for call_id, name, text in named])
+        text, refusal = self._text(TEXT), None
+        if self._refusal:
+            refusal = "".join(self._refusal) or text or self.reason or "no words given"
+        turn = self._paused_turn(text) if self.finish == "pause" else ()
+        return Reply(text, calls, self.finish, refusal, self.usage, self.reason, turn=turn)
+
+    def _paused_turn(self, text: str) -> list[tuple[str, str]]:
+        """Return each part of the turn with its text; nothing where not all text was kept."""
+        if TEXT in self._lost:
+            return []
+        begins = [0, *(end for _, end in self._turn)]
+        return [(part, text[begin:end]) for begin, (part, end) in zip(begins, self._turn, strict=False)]
 
     def _go_on(self, channel: int, text: str) -> None:
         """Forget the finish if this is a part of the answer: a text, or a call that begins."""

@@ -21,10 +21,11 @@ Json = dict[str, Any]
 TEXT = -1
 """The channel of a reply's plain text; a tool call's channel is its index, from 0."""
 
-Finish = Literal["stop", "tool", "length", "filter", "other"]
+Finish = Literal["stop", "tool", "length", "filter", "pause", "other"]
 """Why a reply ended, in one vocabulary for all wires. None while it has not: no terminal event was seen.
 
-"other" is any word that is not known to mean one of the first four. It proves nothing: the reply counts as broken off.
+"pause": the provider's own tools take long; the reply goes on when it is sent back as it is. "other": any word that is
+not known to mean one of the first five. It proves nothing: the reply counts as broken off.
 """
 
 PROVEN = ("stop", "tool")
@@ -78,6 +79,8 @@ class Reply:
     """The last event of a stream that said nothing else and had no end."""
     broke: Exception | None = None
     """What the provider says it failed by, after what came."""
+    turn: Sequence[tuple[str, str]] = ()
+    """What a paused reply is sent back as: the wire's own parts, as JSON, each with the text that came for it."""
 
     def deltas(self) -> list[Delta]:
         """Give the reply as a stream of it would: all text of a channel at once."""
@@ -88,7 +91,11 @@ class Reply:
 
 
 class Delta(NamedTuple):
-    """A piece of a streamed reply. `text` belongs to `channel`; the other fields come once, when they are known."""
+    """A piece of a streamed reply. `text` belongs to `channel`; the other fields come once, when they are known.
+
+    `id` is a call's. On the channel of the text it is a part of `Reply.turn`, whose text has come. `refusal` is empty
+    where the reply's text holds its words.
+    """
 
     channel: int = TEXT
     text: str = ""

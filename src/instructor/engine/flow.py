@@ -25,12 +25,12 @@ from instructor.engine import faults, lacks, prompts
 from instructor.engine.answers import matched
 from instructor.engine.assembly import KEPT, Assembly, spent
 from instructor.engine.bystanders import users_own
-from instructor.engine.call import PROVEN, UNPROVEN, Call, Delta, Finish, Reply
+from instructor.engine.call import PROVEN, UNPROVEN, Call, Delta, Finish, Reply, Request
 from instructor.engine.history import History, Item
 from instructor.engine.ledger import Ledger, failed_items
 from instructor.engine.names import Names, Naming
 from instructor.engine.policy import RETRYABLE, Policy
-from instructor.engine.ports import Bad, Dialect, Doubting, Good, Outcome, Sink, fitting
+from instructor.engine.ports import Bad, Dialect, Doubting, Good, Outcome, Resuming, Sink, fitting
 from instructor.engine.reading import Reading
 from instructor.engine.seam import SHOWN, Correction, Moved, Placed, Seam, Unsure
 from instructor.engine.steps import CLOSE, Do, Emit, Open, Read, Send, Steps, Wait
@@ -69,6 +69,7 @@ class Extraction:
         self._names = Names([tool.name for tool in self._output.tools], users_own(call.options))
         self._by_calls = call.mode is Mode.PARALLEL_TOOLS  # each item is a call of its own
         self._hopeless = False  # asking again cannot help
+        self._paused: tuple[Sink, Naming] | None = None  # what reads a reply that was paused, and reads on
         self._sdk_error: Exception | None = None
         self.replaced = False
         """Whether the last value is not the answer, but what the policy gives instead."""
@@ -154,15 +155,14 @@ class Extraction:
             yield from self.ledger.tell(HookName.STREAM_CONTINUE, report)
         report.attempts += 1
         yield from self.ledger.tell(HookName.COMPLETION_KWARGS, keywords=self._sent.body)
-        sink: Sink = self._output.sink(self._call)
-        naming = Naming(self._names, misnamed=self._output.distinct, named=self._by_calls)
-        self._seam = Seam(self._history)
-        self._answers, self._again = [], 0
+        sink, naming = self._paused or self._reader()
         reply, broke = yield from (self._stream if self._call.stream else self._whole)(sink, naming)
+        report.finish_reason = reply.finish
+        if self._paused is not None:
+            return lacks.its_end(reply, broke)
         yield from self._place(self._seam.close(ended=reply.finish in PROVEN and sink.closed))
         report.dropped_repeats += self._seam.dropped
         self._doubts.update(self._seam.doubts())
-        report.finish_reason = reply.finish
         if self._by_calls:
             yield from self._tell_of_strangers(reply)
         doubting: Doubting | None = fitting(sink, "doubted")
@@ -177,6 +177,12 @@ class Extraction:
         self._hopeless = True
         return lacks.its_end(reply, broke)
 
+    def _reader(self) -> tuple[Sink, Naming]:
+        """Begin to read a reply."""
+        self._seam = Seam(self._history)
+        self._answers, self._again = [], 0
+        return self._output.sink(self._call), Naming(self._names, misnamed=self._output.distinct, named=self._by_calls)
+
     def _whole(self, sink: Sink, naming: Naming) -> Steps:
         try:
             received = yield Send(self._sent)
@@ -188,7 +194,7 @@ class Extraction:
         self._pay(reply)
         yield from self._tell_response(reply)
         yield from self._deliver(sink.feed(naming.whole(reply.deltas())))
-        yield from self._deliver(self._last(sink, reply.finish))
+        yield from self._deliver(self._last(sink, naming, reply))
         return reply, reply.broke
 
     def _stream(self, sink: Sink, naming: Naming) -> Steps:
@@ -230,23 +236,35 @@ class Extraction:
         yield from self._tell_response(reply)
         if held := naming.rest():
             yield from self._deliver(sink.feed(held)) if self._output.many else self._show(sink, held)
-        yield from self._deliver(self._last(sink, reply.finish))
+        yield from self._deliver(self._last(sink, naming, reply))
         return reply, broke
 
     def _tell_response(self, reply: Reply) -> Steps:
         return self.ledger.tell_response(self._about, counted=reply.usage is not None)
 
-    def _last(self, sink: Sink, finish: Finish | None) -> Sequence[Outcome]:
+    def _last(self, sink: Sink, naming: Naming, reply: Reply) -> Sequence[Outcome]:
         """Close the sink; where the reply broke off, what is half there is neither right nor wrong."""
-        if self._is_whole(sink, finish):
+        if self._goes_on(reply):
+            self._paused = (sink, naming)
+            return ()
+        self._paused = None
+        if self._is_whole(sink, reply.finish):
             return sink.close(ended=True)
         return (
             [outcome for outcome in sink.close(ended=False) if isinstance(outcome, Good)] if self._output.many else ()
         )
 
+    def _goes_on(self, reply: Reply) -> bool:
+        """Make the request by which a reply that was paused goes on; tell whether there is one."""
+        dialect: Resuming | None = fitting(self._dialect, "resume") if reply.finish == "pause" else None
+        request = dialect.resume(self._sent, reply) if dialect is not None else None
+        if request is not None:
+            self._cause, self._request = "continuation", request
+        return request is not None
+
     def _is_whole(self, sink: Sink, finish: Finish | None) -> bool:
         """Whether a reply came to its end: one value also by its last bracket, unless it is said that it was cut."""
-        return finish in PROVEN or (finish in UNPROVEN and not self._output.many and sink.closed)
+        return finish in PROVEN or (finish in UNPROVEN and not self._output.many and sink.started and sink.closed)
 
     def _pay(self, reply: Reply | None = None) -> None:
         """Count the tokens of a reply that came whole, or of the stream that is open, for as long as it was."""
@@ -395,10 +413,8 @@ class Extraction:
         """Say what the reply lacks, and make the request that asks for it."""
         if reply.refusal:
             self._hopeless = True
-            said = f"The model declined: {reply.refusal}"
-            return RefusalError(
-                said, text=reply.refusal, mode=self._call.mode.value, raw_response=self.ledger.completion()
-            )
+            said, mode = lacks.a_willing_model(reply), self._call.mode.value
+            return RefusalError(said, text=reply.refusal, mode=mode, raw_response=self.ledger.completion())
         ended = reply.finish in PROVEN  # whatever broke after that
         # A list of calls has no other way to say that nothing is left of it.
         is_later = self._cause == "continuation" and self._history.count > 0
@@ -412,6 +428,8 @@ class Extraction:
         elif not (over or (ended and sink.closed)):
             self._hopeless = reply.finish == "filter"
             self._plan_the_rest()
+            if not self._history.count:
+                self._request = self._all_again(reply)
             return lacks.its_end(reply, broke)
         if self._skips or not self._pending:
             return None
@@ -440,7 +458,7 @@ class Extraction:
 
     def _plan_the_rest(self) -> None:
         """Make the request for what a list lacks: its wrong items, once the others are there, or how it goes on."""
-        shape, mode, history = self._output, self._call.mode, self._history
+        shape, mode, history, self._paused = self._output, self._call.mode, self._history, None
         if self._asked:
             self._cause = "reask"
             wrong = [bad for _, bad in sorted(self._pending.items())]
@@ -453,6 +471,12 @@ class Extraction:
             self._request = self._dialect.correct(self._first, shape.replay(last, mode), notes)
         else:
             self._cause, self._request = "continuation", self._first
+
+    def _all_again(self, reply: Reply) -> Request:
+        """Return the request that asks for all again, and tells the model why its answer was none, if that is said."""
+        if reply.finish != "other" or not reply.reason:
+            return self._first
+        return self._dialect.correct(self._first, reply, prompts.ended_by(reply.reason))
 
     def _tell_of_strangers(self, reply: Reply) -> Steps:
         """Count calls of tools that nobody gave: they are no items, and nothing else says that they came."""
@@ -480,7 +504,7 @@ class Extraction:
         if not whole:
             # A length limit cuts the same answer again; a lost connection may not.
             self._hopeless = reply.finish in ("length", "filter")
-            self._request = self._first
+            self._request = self._all_again(reply)
             return lacks.its_end(reply, broke)
         if not self._pending:
             return None

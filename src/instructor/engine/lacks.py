@@ -16,13 +16,13 @@ _REASONS = {"length": "at the length limit", "filter": "by the provider's conten
 
 
 def an_answer(reply: Reply, names: Sequence[str], mode: Mode) -> tuple[str, str, str]:
-    """Say of a reply without an answer what it is, what of its text matters, and what the model should do."""
+    """Return what a reply without an answer is, what of its text matters, and what the model should do."""
     said = reply.text
     if not mode.by_tool:
-        return f"holds no JSON of the form that was asked for: {said[:200]!r}", said, prompts.NO_JSON
+        return f"holds no JSON of the form that was asked for: {said[:200]!r}{_why(reply)}", said, prompts.NO_JSON
     notes = prompts.missing_call(names, by_calls=mode is Mode.PARALLEL_TOOLS)
     if not reply.calls:
-        return f"holds no tool call: {said[:200]!r}", said, notes
+        return f"holds no tool call: {said[:200]!r}{_why(reply)}", said, notes
     if given := [call.arguments for call in reply.calls if call.name in names]:
         said = "\n".join(given)
         return f"calls the tool with no list and no item: {said[:200]!r}", said, prompts.NO_LIST
@@ -44,3 +44,13 @@ def its_end(reply: Reply, broke: Exception | None) -> IncompleteOutputException:
     problem = IncompleteOutputException(f"The answer was cut {how.rstrip('.')}.{words}", text=reply.text)
     problem.__cause__ = broke
     return problem
+
+
+def a_willing_model(reply: Reply) -> str:
+    """Say that the model declined."""
+    said = f"The model declined: {reply.refusal}"
+    return said if reply.reason in said else f"{said.rstrip('.')}{_why(reply)}"
+
+
+def _why(reply: Reply) -> str:
+    return f". The provider's reason: {reply.reason}" if reply.reason else ""

@@ -167,6 +167,14 @@ class Counting(Protocol):
     def reader(self) -> Callable[[Json], Iterable[Delta]]: ...
 
 
+class Resuming(Protocol):
+    """A dialect of a wire whose replies may be paused."""
+
+    def resume(self, request: Request, reply: Reply) -> Request | None:
+        """Send the turn of a paused reply back as it is, so that it goes on; None where it cannot."""
+        ...
+
+
 def reader_of(dialect: Dialect) -> Callable[[Json], Iterable[Delta]]:
     """Give what reads the events of one stream."""
     counting: Counting | None = fitting(dialect, "reader")

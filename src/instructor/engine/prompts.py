@@ -53,6 +53,11 @@ def wrong(lines: Iterable[str]) -> str:
     )
 
 
+def ended_by(reason: str) -> str:
+    """Say that an answer was ended by something that is no end, and ask for it again."""
+    return f"The answer was not accepted. The reason: {reason}\nAnswer again, whole."
+
+
 def wrong_items(errors: Sequence[Sequence[str]], repeats: Sequence[str] = ()) -> str:
     """Say what was wrong with each of the items just shown, and ask for just these again.
 

@@ -151,6 +151,7 @@ class Reading:
         """Compare an event with the one before it."""
         last, self._last = self._last, None
         if len(deltas) != 1 or deltas[0] != Delta(deltas[0].channel, deltas[0].text):
+            self._around = _NOTHING  # a block began, say: what is like the events before is not its own
             return
         delta = deltas[0]
         self._last = (event, delta)
@@ -159,6 +160,7 @@ class Reading:
         around = _around(last[0], last[1].text, event, delta.text)
         if around is None:
             self._tries -= 1
+            self._around = self._around if self._tries else _NOTHING
         else:
             self._tries = _TRIES
             before, middle, after = around

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, NamedTuple
 from instructor.engine import prompts
 from instructor.engine.assembly import Assembly
 from instructor.engine.bystanders import users_own
-from instructor.engine.call import Call, Delta, Finish, Json, Message, Reply, Request
+from instructor.engine.call import PROVEN, Call, Delta, Finish, Json, Message, Reply, Request
 from instructor.engine.ids import presentable
 from instructor.engine.ports import Output, Tool
 from instructor.exceptions import ConfigurationError, ProviderError, ResponseParsingError
@@ -193,11 +193,13 @@ class Language(abc.ABC):
         known = self.finishes.get(reason) or _ENDINGS.get(reason.lower())
         return known or (None if reason.lower() in _NO_ENDING else "other")
 
-    def ending(self, reason: Any, usage: Counted | None = None, refusal: str | None = None) -> Delta:
-        """Return the delta of an ending; words that are not known are kept, for an error to quote."""
+    def ending(self, reason: Any, usage: Counted | None = None, refusal: str | None = None, said: str = "") -> Delta:
+        """Return the delta of an ending; words that say more than `finish` does are kept, for an error to quote."""
         finish = self.finish(reason)
-        words = as_text(reason)[:_SHOWN] if finish == "other" else ""
-        return Delta(finish=finish, refusal=refusal, usage=usage, reason=words)
+        plain = finish is None or finish in PROVEN or (finish == "length" and reason == self.reason("length"))
+        words = [as_text(reason)[:_SHOWN] if reason else "", said]
+        told = "" if plain and not said else ": ".join(filter(None, words))
+        return Delta(finish=finish, refusal=refusal, usage=usage, reason=told)
 
     def reason(self, finish: Finish | None) -> str | None:
         """Write why a reply ended."""

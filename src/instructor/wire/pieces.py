@@ -9,6 +9,7 @@ import jiter
 
 from instructor.exceptions import ResponseParsingError
 
+_SHOWN = 200
 MOST = 1 << 20
 """Characters of a text that are kept to compare the whole with: a list may be endless."""
 _HALF = re.compile("[\ud800-\udfff]")
@@ -129,6 +130,14 @@ def is_json(text: str) -> bool:
 def word(value: Any) -> str:
     """Return a text, or an empty one for whatever else stands where a text should."""
     return value if isinstance(value, str) else ""
+
+
+def piece_of(value: Any) -> str:
+    """Return a piece of an answer's text, empty for null. Any other thing is an error: the answer would be another."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    shown = repr(value)[:_SHOWN]
+    raise ResponseParsingError(f"A piece of the answer must be a string, got {shown}.", text=shown)
 
 
 def number(value: Any) -> int | None:
