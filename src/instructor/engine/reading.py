@@ -131,7 +131,7 @@ class Reading:
             self.head = event
         known = len(found)
         found += self._decode(event)  # what comes before an error is there
-        deltas = found[known:]
+        deltas: Sequence[Delta] = found[known:]
         if not deltas:
             self.passed_over = event
         odd = is_odd or bool(self._halves)
