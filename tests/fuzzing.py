@@ -18,7 +18,7 @@ def fuzzed(test: Callable[..., Any]) -> Callable[..., Any]:
         deadline=None,
         database=None,
         verbosity=Verbosity.normal,
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
         print_blob=True,
     )(test)
     return made if chosen["seed"] is None else seed(chosen["seed"])(made)

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "instructor"
 
 ROOMS = {
-    "values": {"deprecation", "exceptions", "hooks", "mode", "report", "usage", "_aliases", "_version"},
+    "values": {"deprecation", "exceptions", "hooks", "mode", "redaction", "report", "usage", "_aliases", "_version"},
     "features": {"riders", "templating"},
     "face": {
         "auto",

@@ -228,7 +228,7 @@ async def test_our_own_arguments_may_be_defaults_too(colour: Colour, scripted_se
 
 async def test_context_renders_templates(colour: Colour, scripted_server: Any) -> None:
     server = scripted_server([answer({"content": 5})])
-    text = "  {% for n in names %}{{ n }};{% endfor %}{{ missing }}\n    indented\n"
+    text = "  {% for n in names %}{{ n }};{% endfor %}\n    indented\n"
     picture = {"type": "image_url", "image_url": {"url": "data:{{x}}"}}
     messages: list[dict[str, Any]] = [
         {"role": "system", "content": text},

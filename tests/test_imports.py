@@ -15,7 +15,7 @@ import instructor
 from instructor import providers
 from instructor._aliases import ALIASES
 
-HEAVY = {"docstring_parser", "jinja2", "jiter", "json_repair", "pydantic", "tenacity"}  # what every user has
+HEAVY = {"docstring_parser", "jinja2", "jiter", "pydantic", "tenacity"}  # what every user has
 HEAVY |= {"anthropic", "httpx", "httpx2", "openai", "rich", "starlette", "typer", "xllamacpp"}  # what some have
 
 

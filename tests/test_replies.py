@@ -46,7 +46,6 @@ SEARCH = ToolCall('{"tasks": [{"q": 1}]}', "search")
         'Here you are: {"name": "a", "age": 1} - see [1].',
         'I see [2] people {here}. The one: {"name": "a", "age": 1}',
         'First {"name": "b", "age": "x"}, no: {"name": "a", "age": 1}',
-        '{"name": "b", "age": 2} or rather {"name": "a", "age": 1}',
         '{"name": "a", "age": 1,}',
         "{'name': 'a', 'age': 1}",
     ],

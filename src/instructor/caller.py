@@ -5,8 +5,8 @@ Everything that can be wrong with the arguments is found here, before any reques
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, NamedTuple, get_args
 
@@ -27,7 +27,7 @@ from instructor.hooks import Hooks
 from instructor.mode import Mode
 from instructor.output import growing_for, item_of, list_for, output_for, parallel_for, streamed_for
 from instructor.output.lists import ListResponse
-from instructor.riders import attach
+from instructor.riders import attach, totalled
 from instructor.streams import AsyncStream, Stream
 from instructor.templating import rendered
 
@@ -44,6 +44,7 @@ _OURS = _NAMES_NOT_YET.union(
     ("max_retries", "context", "strict", "hooks", "on_invalid", "max_continuations", "watchdog", "validation_context")
 )
 DEFAULT_RETRIES = 3
+_READY = frozenset((str, list, dict, int, float, bool, type(None)))
 _WATCHDOG = Watchdog()
 
 
@@ -62,6 +63,10 @@ class _Plan(NamedTuple):
     def adrive(self, transport: AsyncTransport, way_out: WayOut) -> AsyncValues:
         return adrive(self.extraction.run(), transport, way_out, self.extraction.farewell())
 
+    def completion(self) -> Any:
+        """Return the last response, with the tokens of all attempts."""
+        return totalled(self.ledger.raw, [attempt.completion for attempt in self.ledger.failed])
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -73,7 +78,7 @@ class Caller:
     dialect: Dialect
     transport: Any
     awaiting: bool
-    defaults: Mapping[str, Any]
+    defaults: Mapping[str, Any] = field(repr=False)  # a header may hold a key
     hooks: Hooks
 
     def create(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> Any:
@@ -94,7 +99,7 @@ class Caller:
             return (raw := self.create(None, messages, arguments)), raw
         _no_stream(self._given(arguments))
         plan = self._plan(self._whole(response_model), messages, arguments)
-        return self._value(plan), plan.ledger.raw
+        return self._value(plan), plan.completion()
 
     async def acreate(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> Any:
         if response_model is None:
@@ -116,7 +121,7 @@ class Caller:
             return (raw := await self.acreate(None, messages, arguments)), raw
         _no_stream(self._given(arguments))
         plan = self._plan(self._whole(response_model), messages, arguments)
-        return await self._avalue(plan), plan.ledger.raw
+        return await self._avalue(plan), plan.completion()
 
     def _value(self, plan: _Plan) -> Any:
         values: list[Any] = []
@@ -155,7 +160,7 @@ class Caller:
             messages=rendered(self._messages(messages, given), context),
             output=output,
             mode=self.mode,
-            options={key: value for key, value in given.items() if key not in _OURS and key != "stream"},
+            options={key: _read_once(value) for key, value in given.items() if key not in _OURS and key != "stream"},
             context=context,
             strict=strict,
             stream=stream,
@@ -211,6 +216,7 @@ class Caller:
             if messages is not None:
                 raise ConfigurationError(f"messages and {name} are one argument: give one of them.")
             messages = given.pop(name)
+        messages = _read_once(messages)
         own: OwnMessages | None = fitting(self.dialect, "as_messages")
         if messages is not None and own is not None:
             messages = own.as_messages(messages)
@@ -254,9 +260,19 @@ def _no_stream(given: Mapping[str, Any]) -> None:
         raise ConfigurationError("create_with_completion gives a whole response: use create(stream=True).completion.")
 
 
+def _read_once(value: Any) -> Any:
+    """Return a list of what can be iterated only now, a generator's messages say: a re-ask sends them again."""
+    if type(value) in _READY or isinstance(value, (str, bytes, Mapping, Sequence, BaseModel, type)):
+        return value
+    return list(value) if isinstance(value, Iterable) else value
+
+
 def _checked_messages(messages: Any) -> Sequence[Mapping[str, Any]]:
     if isinstance(messages, (str, bytes, Mapping)) or not isinstance(messages, Sequence):
-        raise ConfigurationError(f'messages={messages!r} is no list of messages: [{{"role": "user", "content": ...}}].')
+        text = messages if isinstance(messages, str) and len(messages) < 80 else "..."
+        is_one = isinstance(messages, Mapping) and "role" in messages
+        meant = [messages if is_one else {"role": "user", "content": text}]
+        raise ConfigurationError(f"messages={messages!r} is no list of messages. Did you mean messages={meant!r}?")
     return [_checked_message(message) for message in messages]
 
 
@@ -265,7 +281,7 @@ def _checked_message(message: Any) -> Mapping[str, Any]:
         return message.model_dump(mode="json", exclude_unset=True)
     if not isinstance(message, Mapping):
         raise ConfigurationError(f"The message {message!r} is no dict with a role and a content.")
-    return message
+    return {name: _read_once(part) for name, part in message.items()}
 
 
 def _context(given: Mapping[str, Any]) -> Mapping[str, Any] | None:

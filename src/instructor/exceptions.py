@@ -5,8 +5,9 @@
     │   ├── ModeError                 a mode that this provider has not
     │   └── ClientError               a client of the wrong kind
     ├── ResponseParsingError          a reply that is not what was asked for (also a ValueError)
-    │   └── RefusalError              the model declined to answer
-    ├── ProviderError                 the provider reported an error inside a stream
+    │   ├── RefusalError              the model declined to answer
+    │   └── EventTooLargeError        an event of a stream is longer than `max_event_bytes`
+    ├── ProviderError                 the provider reported an error inside a reply
     ├── IncompleteOutputException     the reply was cut: length limit, dropped connection, no terminal event
     └── InstructorRetryException      all attempts failed; `__cause__` is the last error
 
@@ -16,8 +17,11 @@ A request that fails in the SDK raises an error that is both the SDK's own type 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
+from types import BuiltinFunctionType, MemberDescriptorType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from instructor import _aliases
@@ -27,6 +31,16 @@ if TYPE_CHECKING:
 
     from instructor.report import FailedItem, Report
     from instructor.usage import Usage
+
+
+_LASTING = re.compile(
+    r"(?:^|code|status|http|error)\W{0,3}(?:401|402|403|429)\b|quota|billing|credits\b|credit balance|api.?key"
+    r"|forbidden|insufficient.(?:balance|credit|fund)|account balance|arrears|unauthori[sz]ed|authenticat|permission"
+    r"|rate.?limit|too many requests",
+    re.IGNORECASE,
+)
+"""Words, and HTTP's codes, of what asking again at once cannot mend. The SDK waits and repeats where that is of use."""
+_CODES = ("code", "type", "status", "status_code", "http_code")
 
 
 class FailedAttempt(NamedTuple):
@@ -41,8 +55,8 @@ class InstructorError(Exception):
     """The root of all errors that are this library's own."""
 
     failed_attempts: Sequence[FailedAttempt] = ()
-    _besides: type[Exception] | None = None
-    """What it is, too, where `joined_failure` made it."""
+    lasting: bool = False
+    """Whether it will come again, however often the model is asked."""
 
     @classmethod
     def from_exception(cls, exception: Exception, failed_attempts: Sequence[FailedAttempt] | None = None) -> Self:
@@ -52,13 +66,8 @@ class InstructorError(Exception):
         return made
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Be told in another process. An SDK's own objects, a response that holds the key, say, are None there."""
-        foreign = self._besides is not None and not issubclass(self._besides, InstructorError)
-        told = {
-            name: None if foreign and name not in _Ended.TOLD and not _is_plain(value) else _portable(value)
-            for name, value in vars(self).items()
-        }
-        return _again, (self._besides or type(self), self._besides is not None, self.args), told
+        """Be told in another process."""
+        return _again, (type(self), self.args), {name: _portable(value) for name, value in vars(self).items()}
 
 
 class ConfigurationError(InstructorError):
@@ -90,11 +99,27 @@ class RefusalError(ResponseParsingError):
     """The model declined to answer; `text` holds its words."""
 
 
+def is_lasting(error: Exception | None) -> bool:
+    """Whether an error will come again, however often the model is asked."""
+    return isinstance(error, InstructorError) and error.lasting
+
+
+class EventTooLargeError(ResponseParsingError):
+    """An event of a stream is longer than the client's `max_event_bytes`."""
+
+    lasting = True
+
+
 class ProviderError(InstructorError):
-    """The provider reported an error inside a stream; `body` is its report."""
+    """The provider reported an error inside a reply; `body` is its report.
+
+    It is `lasting` if asking again cannot help: no permission, no credit, too many requests.
+    """
 
     def __init__(self, provider: str, message: str, body: Any = None) -> None:
         self.provider, self.body = provider, body
+        said = [body[key] for key in _CODES if key in body] if isinstance(body, Mapping) else []
+        self.lasting = any(_LASTING.search(str(each)) for each in (message, *said))
         super().__init__(f"{provider}: {message}")
 
 
@@ -148,29 +173,116 @@ class InstructorRetryException(_Ended):
     """
 
 
+class _Joined(InstructorRetryException):
+    """An error that is an SDK's, too. Nothing of the SDK's class is run to make one, nor to read or set what we add."""
+
+    _besides: type[Exception] = Exception
+    """The SDK's class."""
+    _way: _Way
+
+    def __init_subclass__(cls) -> None:
+        """Let no class of an SDK's forbid this one."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+    def __str__(self) -> str:
+        return Exception.__str__(self)
+
+    def __setstate__(self, told: Mapping[str, Any] | None) -> None:
+        for name, value in (told or {}).items():
+            with suppress(AttributeError):  # read-only, as an ExceptionGroup's message is: it has been made with it
+                object.__setattr__(self, name, value)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be told in another process. An SDK's own objects, a response that holds the key, say, are None there."""
+        foreign = not issubclass(self._besides, InstructorError)
+        facts = {**_members(self, self._besides), **vars(self)}
+        way = _Way(facts.pop("_way").name, _portable(self._way.arguments))
+        told = {
+            name: None if foreign and name not in self.TOLD and not _is_plain(value) else _portable(value)
+            for name, value in facts.items()
+        }
+        return _again_joined, (self._besides, self.args, tuple(way)), told
+
+
+class _Way(NamedTuple):
+    """How an error of an SDK's class is made: by a method of the class, or by its `__new__`."""
+
+    name: str
+    arguments: tuple[Any, ...]
+
+
 @lru_cache(maxsize=64)
-def _also(kind: Any) -> type[InstructorRetryException]:
+def _also(kind: Any) -> type[_Joined] | None:
     """Make the type that is both `kind` and InstructorRetryException, so that either `except` clause works."""
-    told: dict[str, Any] = {"__module__": kind.__module__, "__doc__": kind.__doc__, "_besides": kind}
-    if type(kind.__str__) is type(Exception.__str__):  # made in C, of what only its own constructor knows
-        told["__str__"] = Exception.__str__
+    ours = dict.fromkeys((*_Ended.TOLD, "text"))  # before any property of that name
+    told: dict[str, Any] = {**ours, "__module__": kind.__module__, "__doc__": kind.__doc__, "_besides": kind}
     try:
-        return type(kind.__name__, (InstructorRetryException, kind), told)
-    except TypeError:  # two C layouts that cannot be joined: an OSError, say
-        return InstructorRetryException
+        return type(kind.__name__, (_Joined, kind), told)
+    except Exception:  # two C layouts that cannot be joined, or a metaclass that refuses
+        return None
 
 
-def _again(kind: Any, joined: bool, args: tuple[Any, ...]) -> Exception:
+def _blank(kind: Any, ways: Sequence[_Way]) -> _Joined | None:
+    """Make a joined error with what C alone can set in it; None where no way leads there."""
+    made = _also(kind)
+    return None if made is None else next(filter(None, (_by(way, made, kind) for way in ways)), None)
+
+
+def _by(way: _Way, made: Any, kind: Any) -> _Joined | None:
+    builtin: Any = next(each for each in kind.__mro__ if isinstance(vars(each).get("__new__"), BuiltinFunctionType))
+    try:
+        blank: Any = getattr(made, way.name)(*way.arguments) if way.name else builtin.__new__(made, *way.arguments)
+    except Exception:  # whatever the classes of others raise
+        return None
+    if type(blank) is not made:
+        return None
+    blank.__dict__["_way"] = way
+    joined: _Joined = blank
+    return joined
+
+
+def _ways(cause: Exception) -> list[_Way]:
+    """List the ways to make an error like another one: as pickling would (pydantic's has no other), or by `__new__`."""
+    ways = [_Way("", cause.args), _Way("", ())]
+    try:
+        told: Any = cause.__reduce__()
+        maker, arguments = told[:2]
+    except Exception:  # whatever the classes of others raise
+        return ways
+    if getattr(maker, "__self__", None) is type(cause):
+        ways.insert(0, _Way(maker.__name__, tuple(arguments)))
+    return ways
+
+
+def _members(error: Exception, kind: type[Exception]) -> dict[str, Any]:
+    """Read the attributes of a class's slots, and of C's errors such as OSError: they are in no `__dict__`."""
+    names = {
+        name: None
+        for each in kind.__mro__[: kind.__mro__.index(Exception)]
+        for name, value in vars(each).items()
+        if isinstance(value, MemberDescriptorType) and not name.startswith("__")
+    }
+    return {name: getattr(error, name) for name in names if hasattr(error, name)}
+
+
+def _again(kind: Any, args: tuple[Any, ...]) -> Exception:
     """Make an error anew as it was; its attributes are set after that."""
-    made = _also(kind) if joined else kind
-    again: Exception = made.__new__(made, *args)
+    again: Exception = kind.__new__(kind, *args)
+    return again
+
+
+def _again_joined(kind: Any, args: tuple[Any, ...], way: tuple[str, Any]) -> Exception:
+    again: Exception = _blank(kind, [_Way(*way), _Way("", ())]) or InstructorRetryException()
+    again.args = args
     return again
 
 
 def _portable(value: Any) -> Any:
     """Give what another process can have of a value: of an SDK's error one of ours, of what cannot be sent None."""
-    if isinstance(value, list):
-        return [_portable(part) for part in value]
+    if type(value) in (list, tuple):
+        return type(value)(map(_portable, value))
     if isinstance(value, FailedAttempt):
         return value._replace(exception=_portable(value.exception), completion=_portable(value.completion))
     forms = [value]
@@ -195,12 +307,24 @@ def _is_plain(value: Any) -> bool:
 def joined_failure(cause: Exception, **known: Any) -> InstructorRetryException:
     """Wrap an error that nothing can be done about: catchable as its own type, with its attributes, and as ours."""
     kind: Any = type(cause)
-    wrapped = _also(kind)(str(cause), **known)
-    for name, value in vars(cause).items():
-        if not wrapped.__dict__.get(name) and not name.startswith("__"):
-            wrapped.__dict__[name] = value
+    wrapped = _blank(kind, _ways(cause))
+    if wrapped is None:
+        failed = InstructorRetryException(_said(cause), **known)
+        failed.__cause__ = cause
+        return failed
+    InstructorRetryException.__init__(wrapped, _said(cause), **known)
+    ours = wrapped.__dict__
+    theirs = {**_members(cause, kind), **vars(cause)}
+    wrapped.__setstate__({n: value for n, value in theirs.items() if not ours.get(n) and not n.startswith("__")})
     wrapped.__cause__ = cause
     return wrapped
+
+
+def _said(error: Exception) -> str:
+    try:
+        return str(error)
+    except Exception:  # whatever the classes of others raise
+        return type(error).__name__
 
 
 if not TYPE_CHECKING:  # a checker would take every name for one of this module

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
-from instructor.auto import connect, from_provider
+from instructor.auto import Awaiting, Blocking, connect, from_provider
 from instructor.exceptions import ConfigurationError
 from instructor.mode import Mode
 from instructor.providers import is_known, names
@@ -27,14 +27,6 @@ def from_openai(client: AsyncOpenAI, mode: Mode = ..., model: str | None = ..., 
 def from_openai(client: Any, mode: Mode = Mode.TOOLS, model: str | None = None, **defaults: Any) -> Any:
     """Wrap a client of the openai SDK, Azure's too; a call has `model` and `defaults` unless it gives its own."""
     return connect("openai", client, mode, **(defaults if model is None else {"model": model, **defaults}))
-
-
-class _Blocking(Protocol):
-    def __enter__(self) -> Any: ...
-
-
-class _Awaiting(Protocol):
-    def __aenter__(self) -> Awaitable[Any]: ...
 
 
 # fmt: off
@@ -66,11 +58,11 @@ class FromClient(Protocol):
     ) -> Instructor | AsyncInstructor: ...
     @overload
     def __call__(
-        self, client: _Blocking, mode: Mode | None = ..., model: str | None = ..., **defaults: Any,
+        self, client: Blocking, mode: Mode | None = ..., model: str | None = ..., **defaults: Any,
     ) -> Instructor: ...
     @overload
     def __call__(
-        self, client: _Awaiting | Callable[..., Awaitable[Any]], mode: Mode | None = ..., model: str | None = ...,
+        self, client: Awaiting | Callable[..., Awaitable[Any]], mode: Mode | None = ..., model: str | None = ...,
         **defaults: Any,
     ) -> AsyncInstructor: ...
     @overload

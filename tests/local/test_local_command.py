@@ -39,9 +39,9 @@ def started() -> Iterator[list[subprocess.Popen[str]]]:
         process.communicate()
 
 
-def start(arguments: Sequence[str], kept: list[subprocess.Popen[str]]) -> subprocess.Popen[str]:
+def start(arguments: Sequence[str], kept: list[subprocess.Popen[str]], code: str = START[-1]) -> subprocess.Popen[str]:
     process = subprocess.Popen(
-        [*START, *arguments],
+        [*START[:-1], code, *arguments],
         env=BARE,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -112,22 +112,105 @@ def test_a_script_has_the_server_its_arguments_and_the_last_word(tmp_path: Path)
         client.models.list()
 
 
+WAITS = "import os, signal\nprint(os.getpid(), flush=True)\nwhile True:\n    signal.pause()\n"
+DEAF = """
+import os, signal
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_IGN)
+print(os.getpid(), flush=True)
+while True:
+    signal.pause()
+"""
+TIDY = """
+import os, signal, sys
+def end(number, frame):
+    print(signal.Signals(number).name, flush=True)
+    sys.exit(7)
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, end)
+print(os.getpid(), flush=True)
+while True:
+    signal.pause()
+"""
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+
+
+def gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
 @pytest.mark.model
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("to_all", [False, True])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_signals_leave_nothing_running(
-    tmp_path: Path, number: signal.Signals, started: list[subprocess.Popen[str]]
+    tmp_path: Path, number: signal.Signals, to_all: bool, started: list[subprocess.Popen[str]]
 ) -> None:
     script = tmp_path / "s.py"
-    script.write_text("import os, signal\nprint(os.getpid(), flush=True)\nsignal.pause()\n")
+    script.write_text(WAITS)
     process = start(["local", "run", str(script)], started)
     child = int(line(process))
-    if number is signal.SIGINT:  # a terminal sends it to all of them
+    if to_all:  # as a terminal does
         os.killpg(process.pid, number)
     else:
         process.send_signal(number)
     assert process.wait(60) == 128 + number
-    with pytest.raises(ProcessLookupError):
-        os.kill(child, 0)
+    assert gone(child)
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_script_that_ignores_signals_is_killed(
+    tmp_path: Path, number: signal.Signals, started: list[subprocess.Popen[str]]
+) -> None:
+    script = tmp_path / "s.py"
+    script.write_text(DEAF)
+    process = start(["local", "run", "--grace", "0.2", str(script)], started)
+    child = int(line(process))
+    process.send_signal(number)
+    assert process.wait(60) == 128 + signal.SIGKILL
+    assert gone(child)
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_script_that_tidies_up_has_the_last_word(
+    tmp_path: Path, number: signal.Signals, started: list[subprocess.Popen[str]]
+) -> None:
+    script = tmp_path / "s.py"
+    script.write_text(TIDY)
+    process = start(["local", "run", "--grace", "60", str(script)], started)
+    child = int(line(process))
+    process.send_signal(number)
+    assert line(process) == number.name
+    assert process.wait(60) == 7
+    assert gone(child)
+
+
+@pytest.mark.model
+def test_a_hangup_that_is_ignored_stays_ignored(tmp_path: Path, started: list[subprocess.Popen[str]]) -> None:
+    script = tmp_path / "s.py"
+    script.write_text(WAITS)
+    code = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); from instructor.cli import main; main()"
+    process = start(["local", "run", str(script)], started, code)
+    child = int(line(process))
+    process.send_signal(signal.SIGHUP)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 128 + signal.SIGTERM
+    assert gone(child)
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGUSR1, signal.SIGTERM])
+def test_a_script_that_dies_by_itself(
+    tmp_path: Path, number: signal.Signals, started: list[subprocess.Popen[str]]
+) -> None:
+    script = tmp_path / "s.py"
+    script.write_text(f"import os\nos.kill(os.getpid(), {int(number)})\n")
+    assert start(["local", "run", str(script)], started).wait(60) == 128 + number
 
 
 @pytest.mark.model

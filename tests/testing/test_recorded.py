@@ -121,6 +121,36 @@ def test_any_bytes_come_back(tmp_path: Path, data: bytes) -> None:
         assert httpx2.post(server.root).content == data
 
 
+@pytest.mark.parametrize("bom", ["", "\ufeff"])
+@pytest.mark.parametrize(
+    "data",
+    [b"data: a\n\ndata: b\n\n", b"data: a\r\n\r\n", b"\r", b"\r\n", b"no end", b"\n\n\n", b"\xff\x00" * 100, b"a\rb\n"],
+)
+def test_a_recording_with_other_line_ends(tmp_path: Path, data: bytes, bom: str) -> None:
+    path = tmp_path / "ends.txt"
+    with Scripted([body(data), body({}, status=429)]) as upstream, Recorder(upstream.root, path) as recorder:
+        httpx2.post(recorder.base_url, content=b"x")
+        httpx2.post(recorder.base_url, content=b"x")
+    written = path.read_bytes()
+    path.write_bytes(bom.encode() + written.replace(b"\n", b"\r\n"))
+    whole, refused = recorded(path)
+    assert whole.body == data
+    assert (refused.status, refused.headers["content-type"]) == (429, "application/json")
+    path.write_bytes(bom.encode() + written)
+    assert recorded(path)[0].body == data
+
+
+def crlf(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+
+
+async def test_a_stream_with_other_line_ends(colour: Colour, recording: Path) -> None:
+    crlf(recording)
+    with Replay(recording, chunk=7) as server:
+        found = await chunks(colour, server)
+    assert (arguments(found), finish(found)) == ({0: TEXT}, "tool_calls")
+
+
 def test_several_recorded_at_once_do_not_mix(tmp_path: Path) -> None:
     path = tmp_path / "raw.txt"
     script = [events([b"data: a\r\n\r\n", b"event: b\r\ndata: b\r\n\r\n", b"data: cut"])] * 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from random import Random
@@ -12,7 +13,7 @@ from documents import OBJECTS, SEEDS, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instructor.text import loose
+from instructor.text import loose, mend
 
 
 @pytest.mark.parametrize(
@@ -34,6 +35,15 @@ from instructor.text import loose
         ('"x\ny"', "x\ny"),
         ("None", None),
         ('{"a": 1}', {"a": 1}),
+        ('{"a":[1,\n""\n],"b":1,}', {"a": [1, ""], "b": 1}),
+        ('{,"a": 1,,"b": [,2,,3,],}', {"a": 1, "b": [2, 3]}),
+        ('[1 2 "a" "b"\n{"c": 3}{"d": 4}]', [1, 2, "a", "b", {"c": 3}, {"d": 4}]),
+        ("{1: 'a', \"b\": +.5, c$: -1e2}", {"1": "a", "b": 0.5, "c$": -100}),
+        ('{"a": 1]}', {"a": 1}),
+        (r'{"a": "\d+\w \"b\" \u00e9"}', {"a": r'\d+\w "b" é'}),
+        ('{"a": "x\r\n\x00\x1f"}', {"a": "x\r\n\x00\x1f"}),
+        ("{'a': [\"it's ]\", '\"}{', '# no', '/* no */']}", {"a": ["it's ]", '"}{', "# no", "/* no */"]}),
+        ('{"a": 12345678901234567890123,}', {"a": 12345678901234567890123}),
     ],
 )
 def test_small_faults_are_mended(text: str, value: Any) -> None:
@@ -60,6 +70,19 @@ def test_small_faults_are_mended(text: str, value: Any) -> None:
         '{"a": 0.12345678901234567890123,}',
         '{"a": "x" + "y"}',
         '{"a": 1}}',
+        '{"a": {"b": 1], "c": 2}}',
+        '["a""b"]',
+        '["say "1" now"]',
+        '{"a": 1 "b"}',
+        "{'a': 'it's'}",
+        "{'a': ('b', 'c')}",
+        '{"a": 1 // "b": 2}',
+        r'{"a": "D:\data\new"}',
+        r'{"a": "\d+\b"}',
+        r'{"a": "caf\u00e"}',
+        r'{"a": "\\server\share"}',
+        r"{'a': '\x41'}",
+        r"{'a': '\ud83d'}",
         "see above",
         "",
         "{" * 5000 + "}" * 5000,
@@ -87,6 +110,79 @@ def test_a_repair_of_a_comma_gives_the_value_or_nothing(value: Any, random: Rand
     assert mended is None or json.loads(mended) == value
 
 
+@settings(max_examples=200, deadline=None)
+@given(value=OBJECTS)
+def test_what_python_writes_is_read_as_python_reads_it(value: Any) -> None:
+    text = repr(value)
+    mended = loose.repair(text)
+    if mended is None:
+        assert re.search(r"\\|\d\.\d|\de|inf|nan", text)  # escapes of Python's own, or a number that a float is not
+    else:
+        assert json.loads(mended) == ast.literal_eval(text)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    inside=st.lists(
+        st.sampled_from(["a", " ", "\\\\", r"\"", r"\n", r"\t", r"\b", r"\d", r"\w", r"\u00e9", r"\u00g", "é", "/"])
+    )
+)
+def test_backslashes_are_read_in_one_way_or_not_at_all(inside: list[str]) -> None:
+    text = f'{{"a": "{"".join(inside)}",}}'
+    foreign = not {r"\d", r"\w", r"\u00g"}.isdisjoint(inside)
+    mended = loose.repair(text)
+    if not foreign:
+        assert mended is not None
+        assert json.loads(mended) == json.loads(text.replace(",}", "}"))
+    elif mended is not None:
+        assert {"\\\\", r"\n", r"\t", r"\b", r"\u00g"}.isdisjoint(inside)
+        assert json.loads(mended)["a"] == "".join(inside).replace(r"\"", '"').replace(r"\u00e9", "é")
+
+
+@pytest.mark.parametrize(
+    ("unit", "before", "after"),
+    [
+        ("{'name': 'it}s \\'x\\'', \"b\": [1,],}, ", "[", "]"),
+        ("{a: ", "", ""),
+        ("{a: /* ", "", ""),
+        ("{a: '", "", ""),
+        ('{"a" b} ', "", ""),
+        ("[[", "", "}" * 500),
+        ("{a: [", "", "}" * 500),
+        ("x \\d ' \" { [ ", "", ""),
+        ("``` {'a': 1 ", "", ""),
+        ("{'a': 1} ", "", ""),
+        ("# ", "{'a': 1 ", "x}"),
+        ("<|a|>", "{'a': 1}", "x"),
+    ],
+)
+def test_the_work_grows_as_the_text_does(monkeypatch: pytest.MonkeyPatch, unit: str, before: str, after: str) -> None:
+    read: list[mend.Mender] = []
+    begin = mend.Mender.__init__
+
+    def beginning(self: mend.Mender, text: str, place: int = 0) -> None:
+        read.append(self)
+        begin(self, text, place)
+
+    monkeypatch.setattr(mend.Mender, "__init__", beginning)
+    for count in (100, 1_000, 5_000):
+        text = before + unit * count + after
+        read.clear()
+        loose.left_over(text, found) if (found := loose.found(text)) else loose.repair(text)
+        loose.inner(text)
+        assert sum(each.looked for each in read) <= 12 * len(text) + 100
+
+
+def test_a_text_longer_than_the_limit_is_not_mended(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "{'a': 1}"
+    assert loose.repair(text) == '{"a":1}'
+    monkeypatch.setattr(mend, "LIMIT", len(text) - 1)
+    with pytest.raises(mend.Unclear) as unclear:
+        loose.mended(text)
+    assert unclear.value.long
+    assert loose.repair('{"a": 1, "b": 2}') == '{"a": 1, "b": 2}'
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [
@@ -99,6 +195,7 @@ def test_a_repair_of_a_comma_gives_the_value_or_nothing(value: Any, random: Rand
         ('in [0, 1) is {"a": 1}', ['{"a": 1}']),
         ('{"quoted" is} nice {"a": 1}', ['{"a": 1}']),
         ("{'a': 1} {b: 2}", ["{'a': 1}", "{b: 2}"]),
+        ("So: {'a': \"it's }\", 'b': '\"['} ok {c: 3}", ["{'a': \"it's }\", 'b': '\"['}", "{c: 3}"]),
         ('{"a": "x', []),
         ("nothing", []),
     ],

@@ -31,6 +31,8 @@ def the_client(openai: AsyncOpenAI, azure: AsyncAzureOpenAI) -> None:
     assert_type(instructor.from_openai(openai), AsyncInstructor)
     assert_type(instructor.from_openai(azure, mode=instructor.Mode.JSON), AsyncInstructor)
     assert_type(instructor.from_provider("openai/gpt", async_client=True), AsyncInstructor)
+    assert_type(instructor.from_provider("openai/gpt", client=openai), AsyncInstructor)
+    assert_type(instructor.from_provider("openai/gpt", async_client=True, client=azure), AsyncInstructor)
     assert_type(instructor.from_openrouter(openai, model="gpt"), AsyncInstructor)
     assert_type(instructor.from_deepseek("deepseek-chat", async_client=True), AsyncInstructor)
 

@@ -54,6 +54,7 @@ def the_client(openai: OpenAI, azure: AzureOpenAI) -> None:
     assert_type(instructor.from_openai(openai), Instructor)
     assert_type(instructor.from_openai(azure, mode=instructor.Mode.JSON, model="gpt", max_retries=1), Instructor)
     assert_type(instructor.from_provider("openai/gpt"), Instructor)
+    assert_type(instructor.from_provider("openai/gpt", client=openai), Instructor)
     assert_type(instructor.from_openrouter(openai, model="gpt"), Instructor)
     assert_type(instructor.from_deepseek("deepseek-chat", api_key="none"), Instructor)
     assert_type(instructor.from_provider("openai/gpt", async_client=False, mode=instructor.Mode.JSON), Instructor)
@@ -64,6 +65,8 @@ def the_client_of_another(claude: Anthropic, vertex: AnthropicVertex, genai: Gen
     assert_type(instructor.from_anthropic(vertex, mode=instructor.Mode.JSON), Instructor)
     assert_type(instructor.from_anthropic(claude).create(User, []), User)
     assert_type(instructor.from_genai(genai), Instructor)
+    assert_type(instructor.from_provider("google/gemini", client=genai), Instructor)
+    assert_type(instructor.from_provider("mistral/m", client=mistral), Instructor)
     assert_type(instructor.from_mistral(mistral, use_async=False), Instructor)
     assert_type(instructor.from_litellm(print), Instructor)
 

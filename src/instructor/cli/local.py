@@ -47,13 +47,14 @@ def run(
     script: Annotated[Path, typer.Argument(help="A Python script that uses OpenAI's SDK.")],
     arguments: Annotated[list[str] | None, typer.Argument(help="The script's own arguments.")] = None,
     model: Model = _NAMED,
+    grace: Annotated[float, typer.Option(help="Seconds that the script has to end when it is asked to.", min=0)] = 5.0,
 ) -> None:
     """Run a script on the embedded model instead of OpenAI; end with the script's status."""
     if not script.is_file():
         sys.stderr.write(f"There is no script {str(script)!r}.\n")
         raise typer.Exit(2)
     with _told():
-        status = _module("launch").run_script(script, arguments or [], _model(model))
+        status = _module("launch").run_script(script, arguments or [], _model(model), grace=grace)
     raise typer.Exit(status)
 
 

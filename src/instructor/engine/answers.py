@@ -1,29 +1,105 @@
-"""Which of the items asked for again each answer corrects; without certainty none, and all stay asked for."""
+"""Which of the items asked for again each answer corrects; without certainty none, and all stay asked for.
+
+    the answers are                                        each corrects
+    as many as were asked for, or fewer and then cut       the item asked for in its turn
+    the whole list, or its start                           the item in its own place
+    both may be                                            none, until the model says the same again
+    anything else                                          none
+
+An answer that equals an item of the list is a repeat, and no correction: the item stays asked for, and the model is
+told why. But lists may hold equal items. So where the model gives the same answer once more, having been told, it is
+believed, unless all that it gives is the start of the list, whose items come but once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from instructor.engine.ports import Good, Outcome
+from instructor.engine.history import History, Item
+from instructor.engine.ports import Bad, Good, Outcome
+
+
+class Matched(NamedTuple):
+    """The answers with the places that they correct, and by place those that are not believed yet."""
+
+    corrections: list[tuple[int, Outcome]]
+    repeats: dict[int, Item]
 
 
 def matched(
-    asked: Sequence[int], answers: Sequence[Outcome], count: int, tail: Collection[Outcome], *, ended: bool
-) -> list[tuple[int, Outcome]]:
-    """Give the answers with their places in a list of `count` items, of which those in `tail` came last.
+    wrong: Mapping[int, Bad],
+    answers: Sequence[Outcome],
+    history: History,
+    before: Mapping[int, Item],
+    *,
+    ended: bool,
+) -> Matched:
+    """Match answers with the wrong items, which were asked for in order.
 
-    `ended`: the reply came to its end, so no further answer was on its way.
+    `before`: the answers that were not believed the last time. `ended`: no further answer was on its way.
     """
-    if ended and _is_whole_list(answers, count, tail):
-        return [(place, answers[place]) for place in asked]
-    if len(answers) == len(asked) or (not ended and len(answers) < len(asked)):
-        return list(zip(asked, answers, strict=False))
-    return []
+    asked = sorted(wrong)
+    items = [Item(answer) for answer in answers]
+    in_turn = list(zip(asked, items, strict=False))
+    if len(items) > len(asked) or (ended and len(items) < len(asked)):
+        in_turn = []
+    starts = len(items) <= history.count and _agree(items, history, 0)
+    in_place = [(place, items[place]) for place in asked if place < len(items)] if starts else []
+    again = bool(in_turn) and all(place in before and before[place].equals(item) for place, item in in_turn)
+    if in_place and in_turn and not again:
+        return Matched([], dict(in_turn))
+    if in_place:
+        return _without_repeats(in_place, wrong, history, before if len(items) == history.count else {})
+    if in_turn and not again and _is_elsewhere(items, history):
+        return Matched([], dict(in_turn))
+    if starts and not all(len(history.places(item)) > 1 for item in items):
+        return Matched([], dict(in_turn))
+    return _without_repeats(in_turn, wrong, history, before)
 
 
-def _is_whole_list(answers: Sequence[Outcome], count: int, tail: Collection[Outcome]) -> bool:
-    """Whether all was given again: as many items, and the last good ones, which are known still, the same."""
-    if len(answers) != count:
+def _without_repeats(
+    pairs: Sequence[tuple[int, Item]], wrong: Mapping[int, Bad], history: History, before: Mapping[int, Item]
+) -> Matched:
+    """Leave out what equals an item of the list, or the answer for another wrong text, unless it was said before."""
+    found: list[tuple[int, Outcome]] = []
+    said: dict[str, str] = {}  # the wrong text that each answer stands for
+    repeats: dict[int, Item] = {}
+    for place, item in pairs:
+        text = wrong[place].text
+        repeated = isinstance(item.outcome, Good) and (history.holds(item) or said.get(item.form, text) != text)
+        if repeated and not (place in before and before[place].equals(item)):
+            repeats[place] = item
+        else:
+            found.append((place, item.outcome))
+            said[item.form] = text
+    return Matched(found, repeats)
+
+
+def _is_elsewhere(items: Sequence[Item], history: History) -> bool:
+    """Whether all may be a part of the list that has a wrong item in it, and so answer others than in turn."""
+    first = next((at for at, item in enumerate(items) if history.holds(item)), None)
+    if first is None:
         return False
-    known = [(now, was) for now, was in zip(answers[-len(tail) :], tail, strict=True) if isinstance(was, Good)]
-    return bool(known) and all(isinstance(now, Good) and now.value == was.value for now, was in known)
+    starts = [place - first for place in history.places(items[first])]
+    return any(start >= 0 and _agree(items, history, start) and _has_wrong(items, history, start) for start in starts)
+
+
+def _agree(items: Sequence[Item], history: History, start: int) -> bool:
+    """Whether no item contradicts the list from a place on, and a right one agrees with it."""
+    evidence = False
+    for place, item in enumerate(items, start):
+        known = history.at(place)
+        if place >= history.count:
+            return False
+        if known is None or isinstance(known.outcome, Bad) or isinstance(item.outcome, Bad):
+            continue
+        if not item.equals(known):
+            return False
+        evidence = True
+    return evidence
+
+
+def _has_wrong(items: Sequence[Item], history: History, start: int) -> bool:
+    known = [history.at(place) for place in range(start, start + len(items))]
+    return any(item is not None and isinstance(item.outcome, Bad) for item in known)

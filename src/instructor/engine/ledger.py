@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
+from instructor import redaction
 from instructor.engine import faults
 from instructor.engine.assembly import Assembly
 from instructor.engine.call import Json, Request
@@ -34,13 +35,18 @@ class Ledger:
         """The SDK's object of the last whole response."""
         self.assembly: Assembly | None = None
         """The last stream, put together; None where replies come whole."""
+        self._built: tuple[Assembly, int, Any] | None = None  # what the SDK's object was built of, and the object
         self.failed: list[FailedAttempt] = []
 
     def completion(self) -> Any:
-        """Give the SDK's object of the last response; that of a stream is built when asked for."""
-        if self.assembly is None:
+        """Give the SDK's object of the last response; that of a stream is built when asked for, once for what came."""
+        assembly, built = self.assembly, self._built
+        if assembly is None:
             return self.raw
-        return self._response(self._dialect.assemble(self.assembly.reply(), self.assembly.head))
+        if built is None or built[0] is not assembly or built[1] != assembly.added:
+            response = self._response(self._dialect.assemble(assembly.reply(), assembly.head))
+            self._built = built = (assembly, assembly.added, response)
+        return built[2]
 
     def tells(self, name: HookName) -> bool:
         """Whether anybody hears of an event."""
@@ -55,11 +61,11 @@ class Ledger:
     ) -> Steps:
         """Call the user's hooks; one that fails is warned of, and breaks nothing."""
         for hook in self._hooks.at(name):
-            taken = keywords if keywords is not None else accepted(hook, arguments, dict(about or {}))
             try:
+                taken = keywords if keywords is not None else accepted(hook, arguments, dict(about or {}))
                 yield Do(hook, arguments, taken)
             except Exception as error:
-                warnings.warn(f"The hook {hook!r} for {name.value} failed: {error!r}", stacklevel=2)
+                _warn(hook, name, error)
 
     def tell_response(self, about: Callable[[], Mapping[str, Any]], *, counted: bool) -> Steps:
         """Tell of a whole response, and of the tokens where the provider counted them."""
@@ -77,7 +83,7 @@ class Ledger:
             "last_completion": self.completion(),
             "n_attempts": count,
             "total_usage": self.report.usage,
-            "create_kwargs": dict(sent.body),
+            "create_kwargs": redaction.request(sent.body),
             "failed_attempts": self.failed,
             "failed_items": self.report.failed_items,
             "report": self.report,
@@ -88,6 +94,14 @@ class Ledger:
             raise joined_failure(error, **known) from error
         said = f"No valid {name} after {tries}: {'; '.join(faults.lines(error))}"
         raise InstructorRetryException(said, **known) from error
+
+
+def _warn(hook: object, name: HookName, error: Exception) -> None:
+    """Warn of a hook that failed. Where warnings are errors it is logged: raised here, it would take an item along."""
+    try:
+        warnings.warn(f"The hook {hook!r} for {name.value} failed: {error!r}", stacklevel=3)
+    except Exception as refused:
+        LOG.error("A hook for %s failed: %s (%s)", name.value, type(error).__name__, type(refused).__name__)
 
 
 def failed_items(pending: Mapping[int, Bad]) -> list[FailedItem]:

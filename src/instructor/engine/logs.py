@@ -12,6 +12,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from instructor import redaction
 from instructor.engine import faults
 from instructor.hooks import HookName, Hooks
 from instructor.report import Report
@@ -19,7 +20,6 @@ from instructor.report import Report
 LOG = logging.getLogger("instructor")
 LOG.addHandler(logging.NullHandler())  # where nobody set up logging, an exception is enough
 
-_SECRET = ("key", "secret", "password", "credential", "authorization", "cookie")
 _numbers = itertools.count(1)
 
 
@@ -37,20 +37,22 @@ def _listeners(report: Report) -> Hooks:
 
         hooks.on(name, listen)
 
-    at(HookName.COMPLETION_KWARGS, "is", lambda **body: json.dumps(_shown(body), ensure_ascii=False, default=repr))
-    at(HookName.COMPLETION_RESPONSE, "is answered", repr)
-    at(HookName.COMPLETION_ERROR, "failed", lambda error, **_: f"{type(error).__name__}: {error}")
-    at(HookName.PARSE_ERROR, "brought what is not valid", lambda error, **_: "; ".join(faults.lines(error)))
+    at(HookName.COMPLETION_KWARGS, "is", lambda **body: _written(body))
+    at(HookName.COMPLETION_RESPONSE, "is answered", _answer)
+    at(HookName.COMPLETION_ERROR, "failed", lambda error, **_: redaction.text(f"{type(error).__name__}: {error}"))
+    at(
+        HookName.PARSE_ERROR,
+        "brought what is not valid",
+        lambda error, **_: redaction.text("; ".join(faults.lines(error))),
+    )
     at(HookName.STREAM_CONTINUE, "broke off", repr)
     at(HookName.STREAM_END, "was the last", repr)
     return hooks
 
 
-def _shown(value: Any, name: str = "") -> Any:
-    """Give a part of a request without what is secret by its name: users may send headers of their own, or keys."""
-    if isinstance(value, Mapping):
-        return {key: _shown(part, str(key).lower()) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_shown(part) for part in value]
-    secret = name.endswith("token") or any(word in name for word in _SECRET)
-    return "***" if secret and isinstance(value, (str, bytes)) else value
+def _written(body: Mapping[str, Any]) -> str:
+    return json.dumps(redaction.request(body), ensure_ascii=False, default=repr)
+
+
+def _answer(response: Any) -> str:
+    return redaction.text(repr(response))

@@ -16,6 +16,8 @@ def schema(schema: dict[str, Any]) -> str:
     )
 
 
+NOTHING_SAID = "(no answer)"
+
 CODE_BLOCK = "Put the JSON into one ```json code block."
 
 EXTRACT = "Give one `{name}`, with each required field and every value in its own type."
@@ -51,14 +53,32 @@ def wrong(lines: Iterable[str]) -> str:
     )
 
 
-def wrong_items(errors: Sequence[Sequence[str]]) -> str:
-    """Say what was wrong with each of the items just shown, and ask for just these again."""
+def ended_by(reason: str) -> str:
+    """Say that an answer was ended by something that is no end, and ask for it again."""
+    return f"The answer was not accepted. The reason: {reason}\nAnswer again, whole."
+
+
+def wrong_items(errors: Sequence[Sequence[str]], repeats: Sequence[str] = ()) -> str:
+    """Say what was wrong with each of the items just shown, and ask for just these again.
+
+    `repeats`: what was answered the last time, but is in the list already.
+    """
     listed = [f"- item {place}: {'; '.join(lines)}" for place, lines in enumerate(errors, 1)]
-    count = "This item is" if len(errors) == 1 else f"These {len(errors)} items are"
+    one = len(errors) == 1
+    already = []
+    if repeats:
+        there = "This item was" if len(repeats) == 1 else "These items were"
+        below = "version of the item" if one else "versions of the items"
+        already = [
+            f"{there} already in the list:",
+            *(f"- {text}" for text in repeats),
+            f"Give the corrected {below} below instead.",
+        ]
     return "\n".join([
-        f"{count} not valid:",
+        *already,
+        f"{'This item is' if one else f'These {len(errors)} items are'} not valid:",
         *listed,
-        f"Give exactly {'this item' if len(errors) == 1 else f'these {len(errors)} items'} again, corrected, "
+        f"Give exactly {'this item' if one else f'these {len(errors)} items'} again, corrected, "
         "in the same order and in the same form. Leave out all others.",
     ])  # fmt: skip
 
@@ -78,6 +98,27 @@ def missing_call(names: Sequence[str], *, by_calls: bool) -> str:
     told = ", ".join(f"`{name}`" for name in names)
     how = "once for each item, with the item" if by_calls else "with the whole answer"
     return f"No tool of the answer was called. Call {told}, {how} as its arguments."
+
+
+def faulty_escape(escape: str) -> str:
+    """Say that a string of JSON holds an escape that JSON does not have."""
+    return (
+        f"Invalid JSON: a string holds `{escape}`, which JSON does not have. "
+        "In a JSON string, write each backslash twice: `\\\\`."
+    )
+
+
+def too_long_to_mend(fault: str, size: int) -> str:
+    """Say that a text is not JSON, and too long for its syntax to be put right."""
+    return f"{fault}. The text has {size} characters, too many for its syntax to be corrected here. Write valid JSON."
+
+
+def one_value(left: str) -> str:
+    """Say that there is more in an answer than its one JSON value."""
+    return (
+        f"The answer must be one JSON value and nothing else, got this besides: {left!r}. "
+        "Put what belongs to the answer inside the one value, and leave out the rest."
+    )
 
 
 NO_JSON = "There is no JSON of the form that was asked for in the answer. Answer with that JSON alone."

@@ -8,7 +8,9 @@ that nobody is told locks it.
 from __future__ import annotations
 
 import atexit
+import ctypes
 import importlib
+import os
 import secrets
 import threading
 from collections.abc import Callable
@@ -30,8 +32,8 @@ Emit = Callable[[Json | Exception | None], object]
 class Run:
     """One generation. `stop` ends it at the next token."""
 
-    def __init__(self, server: Any, request: Json, emit: Emit) -> None:
-        self._server, self._request, self._emit = server, request, emit
+    def __init__(self, server: Any, request: Json, emit: Emit, slots: threading.Semaphore) -> None:
+        self._server, self._request, self._emit, self._slots = server, request, emit, slots
         self._stopped = threading.Event()
         # A daemon thread, so that an answer nobody waits for does not hold the interpreter: `_close` ends it.
         self._thread = threading.Thread(target=self._generate, name="instructor-local", daemon=True)
@@ -43,6 +45,12 @@ class Run:
 
     def join(self) -> None:
         self._thread.join()
+
+    def leave(self) -> None:
+        """Tell who reads it in a forked child that the thread which generates is the parent's."""
+        self._tell(ProviderError("local", "this answer is written in the process that this one was forked from"))
+        self._tell(None)
+        self._stopped.set()
 
     def _event(self, event: Json) -> bool:
         """Pass an event on; True tells llama.cpp to stop."""
@@ -59,8 +67,9 @@ class Run:
 
     def _generate(self) -> None:
         try:
-            if not self._stopped.is_set():
-                self._server.handle_chat_completions(self._request, self._event)
+            with self._slots:  # waiting in llama.cpp, it could not be stopped before its prompt has been read
+                if not self._stopped.is_set():
+                    self._server.handle_chat_completions(self._request, self._event)
         except (ValueError, RuntimeError) as error:  # what xllamacpp raises for a request that llama.cpp does not take
             self._tell(ProviderError("local", f"llama.cpp did not take the request: {error}"))
         finally:
@@ -82,6 +91,7 @@ class Engine:
         params.warmup, params.ui, params.verbosity = False, False, -1
         params.hostnames, params.port, params.n_threads_http = ["127.0.0.1"], 0, 1
         params.api_keys = [secrets.token_urlsafe()]
+        self._slots = threading.Semaphore(SLOTS)
         try:
             self._server = xllamacpp.Server(params)
         except RuntimeError as error:
@@ -89,15 +99,19 @@ class Engine:
 
     def start(self, request: Json, emit: Emit) -> Run:
         """Start a generation; `request` is a body of llama.cpp's chat completions."""
-        return Run(self._server, {**request, "stream": True}, emit)
+        return Run(self._server, {**request, "stream": True}, emit, self._slots)
 
     def close(self) -> None:
+        if _after_fork:  # its end would wait for threads of the parent's
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._server))
         self._server = None
 
 
 _engines: dict[Path, Engine] = {}
 _live: set[Run] = set()
 _loading = threading.Lock()
+_after_fork = False
+"""Whether this process was forked from one that had loaded a model."""
 
 
 def engine(path: Path) -> Engine:
@@ -119,6 +133,33 @@ def _close() -> None:
     for one in _engines.values():
         one.close()
     _engines.clear()
+
+
+def _forked() -> None:
+    """Forget, in a forked child, what the parent has loaded: its threads are not here. The child loads anew."""
+    global _loading, _after_fork
+    if _engines:
+        _after_fork = True
+        _exit_without_llama()
+    for one in _engines.values():
+        one.close()
+    for run in list(_live):
+        run.leave()
+    _engines.clear()
+    _live.clear()
+    _loading = threading.Lock()  # another thread of the parent's may have held the old one
+
+
+def _exit_without_llama() -> None:
+    """Let this process end without the destructors of llama.cpp, which wait for the threads of the parent for ever."""
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "on_exit"):  # glibc, whose condition variables wait; these run in reverse order, and first of all
+        libc.on_exit(libc._exit, None)
+        libc.__cxa_atexit(libc.fflush, None, None)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 def _failure(error: Json) -> ProviderError:

@@ -15,7 +15,7 @@ from typing import Any
 
 from instructor.engine import prompts
 from instructor.engine.call import Json
-from instructor.exceptions import ProviderError
+from instructor.local.fields import BadRequest, check, schema_of
 from instructor.local.grammar import grammar
 from instructor.local.worked import examples
 
@@ -41,12 +41,9 @@ class Plan:
 
 
 def plan(body: Mapping[str, Any]) -> Plan:
-    """Read a body; a ProviderError says what cannot be done."""
-    messages = body.get("messages")
-    if not isinstance(messages, list) or not messages:
-        raise ProviderError("local", f"messages={messages!r} is no list of messages")
-    if body.get("n") not in (None, 1):
-        raise ProviderError("local", f"n={body['n']!r}: one choice is all there is")
+    """Read a body; a BadRequest names the field that is wrong, a ProviderError says what else cannot be done."""
+    check(body)
+    messages: list[Json] = body["messages"]
     tools = _tools(body)
     told, schema = _told(messages)
     tool, several = None, False
@@ -54,7 +51,8 @@ def plan(body: Mapping[str, Any]) -> Plan:
         choice = body.get("tool_choice")
         single = len(tools) == 1 and choice not in (None, "auto")
         tool, several = (next(iter(tools)), False) if single else (None, True)
-        schema = tools[tool] if tool else _calls(tools, many=body.get("parallel_tool_calls") is not False)
+        with schema_of("tools"):
+            schema = tools[tool] if tool else _calls(tools, many=body.get("parallel_tool_calls") is not False)
     else:
         schema = _format(body.get("response_format"), schema)
     request: Json = {key: body[key] for key in _PASSED if body.get(key) is not None}
@@ -63,9 +61,10 @@ def plan(body: Mapping[str, Any]) -> Plan:
     limit = body.get("max_completion_tokens") or body.get("max_tokens")
     request["max_tokens"] = limit or MAX_TOKENS
     request["timings_per_token"] = True
-    request["messages"] = _turns(told, schema)
-    if schema is not None:
-        request["grammar"] = grammar(schema)
+    with schema_of("tools" if tools else "response_format"):
+        request["messages"] = _turns(told, schema)
+        if schema is not None:
+            request["grammar"] = grammar(schema)
     options = body.get("stream_options") or {}
     usage = not body.get("stream") or bool(options.get("include_usage"))
     return Plan(request, schema, tool, several, str(body.get("model") or "local"), usage)
@@ -76,21 +75,15 @@ def _tools(body: Mapping[str, Any]) -> dict[str, Json]:
     choice = body.get("tool_choice")
     if choice == "none":
         return {}
-    try:
-        tools: dict[str, Json] = {
-            tool["function"]["name"]: tool["function"].get("parameters") or _JSON for tool in body.get("tools") or ()
-        }
-    except (KeyError, TypeError) as error:
-        raise ProviderError("local", f"tools={body['tools']!r} is no list of functions with a name") from error
+    tools: dict[str, Json] = {
+        tool["function"]["name"]: tool["function"].get("parameters") or _JSON for tool in body.get("tools") or ()
+    }
     if isinstance(choice, Mapping):
-        name = (choice.get("function") or {}).get("name")
+        name = choice["function"]["name"]
         if name not in tools:
-            raise ProviderError(
-                "local", f"tool_choice names {name!r}; there are {', '.join(map(repr, tools)) or 'no tools'}"
-            )
+            known = ", ".join(map(repr, tools)) or "no tools"
+            raise BadRequest("tool_choice", f"tool_choice names {name!r}; there are {known}")
         return {name: tools[name]}
-    if choice not in (None, "auto", "required"):
-        raise ProviderError("local", f"tool_choice={choice!r} is none of 'auto', 'required', 'none' and a function")
     return tools
 
 
@@ -116,14 +109,10 @@ def _format(wanted: Any, told: Json | None) -> Json | None:
     """Choose the schema of an answer in text: the request's own, else the one that the prompt tells."""
     kind = wanted.get("type") if isinstance(wanted, Mapping) else wanted
     if kind == "json_schema":
-        schema: Any = (wanted.get("json_schema") or {}).get("schema")
-        if not isinstance(schema, dict):
-            raise ProviderError("local", f"response_format={wanted!r} has no json_schema.schema")
+        schema: Json = wanted["json_schema"]["schema"]
         return schema
     if kind == "json_object":
         return told or _JSON
-    if kind not in (None, "text"):
-        raise ProviderError("local", f"response_format={wanted!r} is none of 'text', 'json_object' and 'json_schema'")
     return told
 
 
@@ -132,8 +121,6 @@ def _told(messages: Sequence[Any]) -> tuple[list[Json], Json | None]:
     turns: list[Json] = []
     schema: Json | None = None
     for message in messages:
-        if not isinstance(message, Mapping):
-            raise ProviderError("local", f"the message {message!r} is no object with a role and a content")
         role, text = message.get("role"), _text(message)
         if role in ("system", "developer"):
             text, found = _without_schema(text)
@@ -153,12 +140,7 @@ def _text(message: Mapping[str, Any]) -> str:
     content = message.get("content") or ""
     if isinstance(content, str):
         return "\n".join([*([content] if content else []), *calls])
-    parts = []
-    for part in content:
-        if not isinstance(part, Mapping) or part.get("type") not in ("text", "input_text"):
-            raise ProviderError("local", f"the embedded model reads text only, not {part!r}")
-        parts.append(part.get("text") or "")
-    return "\n".join([*parts, *calls])
+    return "\n".join([*(part.get("text") or "" for part in content), *calls])
 
 
 def _without_schema(text: str) -> tuple[str, Json | None]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Set
 from itertools import count
 from typing import Annotated, Any, NamedTuple, get_args, get_origin
 
@@ -18,7 +18,9 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from instructor.engine.call import Json
 from instructor.output import schema as schemas
+from instructor.output.judging import validated
 from instructor.output.spelling import UNIONS, bared
+from instructor.text import loose
 
 _TAGS = ("kind", "item_kind", "kind_of_item")
 
@@ -89,35 +91,33 @@ class Choice:
         """Validate one answer by its tag."""
         found = self._leading.match(text)
         if found is not None and found[1] in self.members:  # as it was asked for: the rest stays as the model wrote it
-            return self.members[found[1]].adapter.validate_json(
-                "{" + text[found.end() :], strict=strict, context=context
-            )
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError):
-            return self._adapter.validate_json(text, strict=strict, context=context)
-        if not isinstance(value, dict):
-            return self._adapter.validate_json(text, strict=strict, context=context)
-        if self.tag not in value:
-            return self._best(text, value, strict, context)
-        name = value.pop(self.tag)
-        if name not in self.members:
+            rest = "{" + text[found.end() :]
+            return validated(self.members[found[1]].adapter.validate_json, rest, strict=strict, context=context)
+        parts = loose.members(text)
+        if parts is None:
+            return validated(self._adapter.validate_json, text, strict=strict, context=context)
+        if self.tag not in parts:
+            return self._best(text, parts.keys(), strict, context)
+        name = json.loads(parts.pop(self.tag))
+        if not isinstance(name, str) or name not in self.members:
             raise self._wrong(f"Input should be one of {', '.join(self.members)}", (self.tag,), name)
-        return self.members[name].adapter.validate_json(json.dumps(value), strict=strict, context=context)
+        rest = "{" + ", ".join(f"{json.dumps(key)}: {part}" for key, part in parts.items()) + "}"
+        return validated(self.members[name].adapter.validate_json, rest, strict=strict, context=context)
 
-    def _best(self, text: str, value: Json, strict: bool | None, context: Any) -> Any:
+    def _best(self, text: str, keys: Set[str], strict: bool | None, context: Any) -> Any:
         """Find the one member that leaves fewer keys unread than every other that is valid."""
         fits: list[tuple[int, Any]] = []
         for _, adapter, schema in self.members.values():
             try:
-                fit = adapter.validate_json(text, strict=strict, context=context)
+                fit = validated(adapter.validate_json, text, strict=strict, context=context)
             except ValidationError:
                 continue
-            fits.append((len(value.keys() - schema["properties"].keys()), fit))
+            fits.append((len(keys - schema["properties"].keys()), fit))
         fits.sort(key=lambda fit: fit[0])
         if not fits or (len(fits) > 1 and fits[0][0] == fits[1][0]):
             how = "fits none" if not fits else "fits several"
-            raise self._wrong(f"{self.tag} is missing, and the item {how} of {', '.join(self.members)}", (), value)
+            what = f"{self.tag} is missing, and the item {how} of {', '.join(self.members)}"
+            raise self._wrong(what, (), json.loads(text))
         return fits[0][1]
 
     def _with_tag(self, name: str, part: Json) -> Json:

@@ -7,12 +7,20 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from instructor.engine import prompts
 from instructor.engine.call import Call
 from instructor.engine.ports import Bad, Good, Outcome
+from instructor.exceptions import ResponseParsingError
 from instructor.text import loose
+from instructor.text.mend import Unclear
+from instructor.text.numbers import as_integers
 
 Validate = Callable[..., Any]
 """Takes JSON text, `strict` and `context`; raises a ValidationError."""
+
+
+_ROUNDS = 4
+"""How often numbers are written as integers in one text: a validator may come to the next only then."""
 
 
 def judged(validate: Validate, text: str, at: int, call: Call, tool: str = "") -> Outcome:
@@ -23,15 +31,56 @@ def judged(validate: Validate, text: str, at: int, call: Call, tool: str = "") -
     try:
         return Good(at, validate(text, strict=call.strict, context=call.context), text, tool=tool)
     except ValidationError as error:
-        mended = loose.repair(text) if broken(error) else None
-        if mended is None:
-            return Bad(at, text, error, tool)
+        return _judged_again(validate, text, at, call, tool, error)
     except Exception as error:
         return Bad(at, text, error, tool)
+
+
+def _judged_again(validate: Validate, text: str, at: int, call: Call, tool: str, error: ValidationError) -> Outcome:
+    mended = broken(error)
     try:
-        return Good(at, validate(mended, strict=call.strict, context=call.context), text, mended=True, tool=tool)
-    except Exception as error:
-        return Bad(at, text, error, tool)
+        if mended:
+            value = validated(validate, loose.mended(text), strict=call.strict, context=call.context)
+        else:
+            value = _with_integers(validate, text, error, strict=call.strict, context=call.context)
+    except Unclear as unclear:
+        return Bad(at, text, _why(unclear, error, text, call), tool)
+    except Exception as another:
+        return Bad(at, text, another, tool)
+    return Good(at, value, text, mended=mended, tool=tool)
+
+
+def validated(validate: Validate, text: str, *, strict: bool | None, context: Any) -> Any:
+    """Validate JSON text, where `3.0` is an integer as JSON Schema has it: pydantic's strict mode takes it for none."""
+    try:
+        return validate(text, strict=strict, context=context)
+    except ValidationError as error:
+        return _with_integers(validate, text, error, strict=strict, context=context)
+
+
+def _with_integers(validate: Validate, text: str, error: ValidationError, *, strict: bool | None, context: Any) -> Any:
+    """Validate again where the error is that integers were written with a point or an exponent; raise it otherwise."""
+    for _ in range(_ROUNDS):
+        faults = error.errors(include_url=False, include_context=False)
+        paths = [f["loc"] for f in faults if f["type"] == "int_type" and isinstance(f["input"], float)]
+        whole = as_integers(text, paths) if paths else None
+        if whole is None:
+            break
+        text = whole
+        try:
+            return validate(text, strict=strict, context=context)
+        except ValidationError as another:
+            error = another
+    raise error
+
+
+def _why(unclear: Unclear, error: ValidationError, text: str, call: Call) -> Exception:
+    """Say why a text is not mended, where the error of its syntax does not say it."""
+    if not (unclear.escape or unclear.long):
+        return error
+    fault = str(error.errors(include_url=False, include_context=False)[0]["msg"])
+    said = prompts.faulty_escape(unclear.escape) if unclear.escape else prompts.too_long_to_mend(fault, len(text))
+    return ResponseParsingError(said, text=text, mode=call.mode.value)
 
 
 def broken(error: ValidationError) -> bool:

@@ -19,6 +19,7 @@ from typing_extensions import is_typeddict
 from instructor.exceptions import ConfigurationError
 from instructor.output.choice import Choice, choice_for
 from instructor.output.fields import Slot, bare, is_record, of_dataclass, of_model, of_typed_dict, private
+from instructor.output.judging import validated
 from instructor.output.spelling import UNIONS
 from instructor.text.snapshot import Plain, Shape
 
@@ -161,7 +162,7 @@ class _Whole:
         try:
             if self._validate is None:
                 self._validate = self._validator()
-            return self._validate(text, **how)
+            return validated(self._validate, text, **how)
         except (ValidationError, PydanticUserError, NameError):
             return self.show(parts)
 

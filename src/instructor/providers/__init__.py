@@ -107,7 +107,11 @@ class Provider:
         if use_async is None:
             return fits[0]
         if use_async not in fits:
-            raise ClientError(f"use_async={use_async!r} does not fit {client!r}, which is of the other kind.")
+            has, wanted = ("a blocking", "an awaiting") if use_async else ("an awaiting", "a blocking")
+            raise ClientError(
+                f"{client!r} is {has} client of {self.name}, and {use_async} as async_client= (or use_async=) asks for "
+                f"{wanted} one. Leave it out: the client says which it is."
+            )
         return use_async
 
     def _colours_of(self, client: Any) -> tuple[bool, ...]:

@@ -1,7 +1,7 @@
 """Record a provider's replies to a text file, and serve them again. The file's format is told in docs/testing.md.
 
-Nothing that identifies the user is written: of the headers only those of `_KEPT`, no query parameters that hold keys,
-and no text, sent or received, that equals a secret header or looks like a key or an organisation.
+Nothing that identifies the user is written: of the headers only those of `_KEPT`, of the query only parameters that are
+known to be harmless, and no text, sent or received, that equals another header or looks like a key or an organisation.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from typing_extensions import Self, Unpack
 
+from instructor import redaction
 from instructor.testing.loopback import SECRET, Link, Loopback
 from instructor.testing.replies import Asked, Faults, Reply
 from instructor.testing.scripted import Scripted
@@ -79,7 +80,9 @@ class Recorder(Loopback):
             response = upstream.getresponse()
         except (OSError, http.client.HTTPException) as error:
             self._close(upstream)
-            message = f"the recorder cannot reach {self._upstream.geturl()}: {error!r}".encode()
+            message = redaction.text(
+                f"the recorder cannot reach {self._upstream.geturl()}: {error!r}", "REMOVED"
+            ).encode()
             link.head(502, {"content-type": "text/plain"}, len(message))
             link.write(message)
             return True
@@ -107,7 +110,7 @@ class Recorder(Loopback):
         except (OSError, http.client.HTTPException):
             pass  # the provider hung up: so do we
         finally:
-            secrets = [value for name, value in link.headers.items() if SECRET.search(name)]
+            secrets = [value for name, value in link.headers.items() if _may_be_secret(name, value)]
             kept = {name: headers[name] for name in _KEPT if name in headers}
             lines = _exchange(asked, target, Reply(status=response.status, headers=kept), b"".join(pieces), secrets)
             with self._changed, self._path.open("a", encoding="utf-8", newline="\n") as file:
@@ -119,7 +122,7 @@ class Recorder(Loopback):
 
 def recorded(path: str | Path) -> list[Reply]:
     """Give the replies of a recording, to be scripted one by one."""
-    first, *lines = Path(path).read_bytes().decode().split("\n")
+    first, *lines = _lines_of(Path(path).read_bytes().decode())
     if first != _FIRST:
         raise ValueError(f"{str(path)!r} is no recording: it begins with {first[:40]!r}, not {_FIRST!r}")
     replies: list[Reply] = []
@@ -155,13 +158,18 @@ def _reply(status: int, headers: dict[str, str], data: bytes, *, whole: bool) ->
 
 def _exchange(asked: Asked, target: str, reply: Reply, data: bytes, secrets: Iterable[str]) -> Iterator[str]:
     words = {word for secret in secrets for word in (secret, *secret.split()) if len(word) > 5 and word != "Bearer"}
-    query = urlencode([pair for pair in parse_qsl(asked.query) if not SECRET.search(pair[0])])
+    query = urlencode([pair for pair in parse_qsl(asked.query) if redaction.is_harmless_parameter(pair[0])])
     yield f"> {asked.method} {target}{'?' if query else ''}{query}"
     if asked.body:
-        yield f"> {_cleaned(dump(asked.body).encode(), words).decode()}"
+        yield f"> {_cleaned(dump(redaction.request(asked.body, 'REMOVED')).encode(), words).decode()}"
     yield f"< {reply.status}"
     yield from (f"< {name}: {value}" for name, value in reply.headers.items())
     yield from _lines(_cleaned(data, words))
+
+
+def _may_be_secret(name: str, value: str) -> bool:
+    """Whether a text that equals this header is not to be written: short words stand in every text."""
+    return bool(SECRET.search(name)) or (not redaction.is_harmless_header(name) and name not in _HOP and len(value) > 7)
 
 
 def _cleaned(data: bytes, words: Iterable[str]) -> bytes:
@@ -189,6 +197,12 @@ def _data(lines: Iterable[str]) -> bytes:
         else:
             data += line[2:].encode() + (b"" if line.startswith("|-") else b"\n")
     return data
+
+
+def _lines_of(text: str) -> list[str]:
+    """Split a recording into its lines. Git may have ended all of them with CRLF: then the CR is none of the data."""
+    lines = text.removeprefix("\ufeff").split("\n")
+    return [line.removesuffix("\r") for line in lines] if lines[0].endswith("\r") else lines
 
 
 def _run(lines: list[str], at: int, mark: str) -> Iterator[str]:

@@ -1,62 +1,62 @@
-"""JSON that is nearly right: values with prose and fences around them, and small faults inside them.
-
-A library does the repair; this file decides whether to believe it. It is believed if the brackets that open, the
-strings, the numbers and the literals are the same, in the same order, before and after: only punctuation has changed.
-"""
+"""JSON that is nearly right: values with prose and fences around them, strings that hold JSON, and small faults."""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from decimal import Decimal
+from itertools import pairwise
+from typing import NamedTuple
 
 import jiter
 
-from instructor.text.scan import THOUGHT, Nest, paired, unescaped
+from instructor.text import mend
+from instructor.text.mend import Unclear
+from instructor.text.scan import CLOSING, MARK, Nest
 
 _LANGUAGE = re.compile(r"[\w-]*\s")
-_TOKEN = re.compile(
-    r"""(?P<skip>[\s,:}\]\ufeff]+|//[^\n]*|\#[^\n]*|/\*.*?\*/)
-    |(?P<open>[{\[])
-    |"(?P<double>[^"\\]*(?:\\.[^"\\]*)*)"
-    |'(?P<single>[^'\\]*(?:\\.[^'\\]*)*)'
-    |(?P<number>[-+]?(?:0|[1-9]\d*|(?=\.\d))(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.]))
-    |(?P<word>[^\W\d]\w*)(?P<key>\s*:)?""",
-    re.DOTALL | re.VERBOSE,
-)
-_LITERALS = {"true": "true", "false": "false", "null": "null", "True": "true", "False": "false", "None": "null"}
 _BEGIN = re.compile(
     r"""```
     |\{(?=\s*(?:\}|(?:"[^"\\\n]*(?:\\.[^"\\\n]*)*"|'[^'\\\n]*'|\w+)\s*:))
     |\[(?=\s*[\]{\["'\-\dtfnTFN])""",
     re.VERBOSE,
 )
-_UNCLOSED = 8
+_PATIENCE = 8
+_NOTHING = re.compile(
+    r"""(?:[\s\x00-\x1f\ufeff\u200b;,}\]"'`]|</?[A-Za-z][\w:-]*>|\[/?[A-Z_]{2,20}\]"""
+    r"""|<[|\uff5c][^<>\s]{1,60}>(?:assistant|user|system)?)*"""
+)
+"""What is no part of an answer: white space, surplus marks, a fence, tags and the tokens that servers leave."""
+_FIELD = re.compile(r"""\s*["'][^"'\n]{1,80}["']\s*:""")
+_MARK = re.compile(r"""[{}]|(?P<field>(?<!\w)["'][\w $.-]{1,80}["']\s*:)""")
+_CLOSING = " \t\r\n}],;`"
+_decode = json.JSONDecoder().raw_decode
+_FIRST = re.compile(r"\s*([\"}])")
+_COLON = re.compile(r"\s*:\s*")
+_NEXT = re.compile(r'\s*(?:(\})|,\s*")')
+_ESCAPED = re.compile(r'[{\[]\s*(?:\{\s*)?\\"')
 
 
 def repair(slice_: str) -> str | None:
-    """Give valid JSON for a closed value with small faults, or None where its meaning is not plain."""
+    """Return valid JSON for a closed value with small faults, or None where its meaning is not plain."""
+    try:
+        return mended(slice_)
+    except Unclear:
+        return None
+
+
+def mended(slice_: str) -> str:
+    """Return valid JSON for a closed value with small faults; raise `Unclear` where its meaning is not plain."""
     if is_json(slice_):
         return slice_
     value = _bare(slice_)
-    if value[:1] in ("{", "["):
-        nest = Nest()
-        nest.start(value[0])
-        if nest.follow(value, 1) != len(value):
-            return None
-        listed = value
-    else:  # the library reads prose around brackets, and would not take a scalar by itself
-        listed = f"[{value}]"
-    from json_repair import repair_json  # here, because few replies need it and it takes its time to load
-
-    try:
-        repaired = paired(repair_json(listed, skip_json_loads=True, strict=True, ensure_ascii=False))
-        mended = repaired if listed is value else repaired[1:-1]
-        if is_json(mended) and list(_told(repaired)) == list(_told(listed)):
-            return mended
-    except (ValueError, RecursionError, ArithmeticError):
-        pass
-    return None
+    if value is not slice_ and is_json(value):
+        return value
+    written = mend.mended(value)
+    if not is_json(written):  # half an emoji, say
+        raise Unclear
+    return written
 
 
 def _bare(text: str) -> str:
@@ -69,36 +69,114 @@ def _bare(text: str) -> str:
     return text.strip().lstrip("\ufeff").lstrip()
 
 
-def values(text: str, opens: str = "{[") -> list[str]:
-    """Give the complete objects and arrays in a text, in order, those in fences last: they are the likelier answers.
+class Found(NamedTuple):
+    """A complete object or array in a text: where it begins and ends, and where the fence ends that it stands in."""
 
-    `opens` says which of the two kinds count. A text that is one JSON value, whatever its kind, is given as it is. What
+    text: str
+    begin: int
+    end: int
+    fence: int = -1
+    """The place of the fence that closes the one it stands in, or of the text's end; -1 for what stands in none."""
+
+
+def values(text: str, opens: str = "{[") -> list[str]:
+    """Return the complete objects and arrays in a text, in order, those in fences last.
+
+    A text that is one JSON value, whatever its kind, is returned as it is.
+    """
+    parts = found(text, opens)
+    return [part.text for part in parts if part.fence < 0] + [part.text for part in parts if part.fence >= 0]
+
+
+def found(text: str, opens: str = "{[") -> list[Found]:
+    """Find the complete objects and arrays in a text, in order.
+
+    `opens` says which of the two kinds count. A text that is one JSON value, whatever its kind, is found as it is. What
     a reasoning model thinks first is no part of the answer. A bracket that is never closed is prose; only a few of them
     are forgiven, for each costs a look at the whole rest. But if the text or a fence begins with it, the answer is not
-    whole, and none is given: a part of it is another value.
+    whole, and none is found: a part of it is another value.
     """
     if is_json(text):
-        return [text]
-    thought = THOUGHT.match(text)
-    start = thought.end() if thought else 0
-    nest, place, fence, unclosed = Nest(), start, False, 0
-    bare: list[str] = []
-    fenced: list[str] = []
-    while unclosed < _UNCLOSED and (begin := _BEGIN.search(text, place)):
+        return [Found(text, 0, len(text))]
+    text = spoken(text)
+    ends, place, fence, unclosed = _Ends(text), 0, -1, 0
+    parts: list[Found] = []
+    while unclosed < _PATIENCE and (begin := _BEGIN.search(text, place)):
         place = begin.end()
         if begin[0] == "```":
-            fence = not fence
+            closing = text.find("```", place)
+            fence = -1 if fence >= 0 else len(text) if closing < 0 else closing
         elif begin[0] in opens:
-            nest.start(begin[0])
-            end = nest.follow(text, place)
+            end = ends.after(begin.start())
             if end < 0:
-                if fence or not text[start : begin.start()].strip():
+                if fence >= 0 or not text[: begin.start()].strip():
                     return []  # this is the answer, and not whole: a part of it is not to be taken for it
                 unclosed += 1
             else:
-                (fenced if fence else bare).append(text[begin.start() : end])
+                parts.append(Found(text[begin.start() : end], begin.start(), end, fence))
                 place = end
-    return bare + fenced
+    return parts
+
+
+class _Ends:
+    """Finds where the values of one text end."""
+
+    def __init__(self, text: str) -> None:
+        self._text, self._nest, self._failed = text, Nest(), 0
+
+    def after(self, begin: int) -> int:
+        """Return the place after the value that begins here, or -1 if it has no end.
+
+        Brackets tell where JSON ends. In what is not quite JSON they may stand in strings with other quotes, so that is
+        read. Reading that fails is done again a few times only: each time may cost a look at the whole rest.
+        """
+        text, nest = self._text, self._nest
+        nest.start(text[begin])
+        end = nest.follow(text, begin + 1)
+        if self._failed == _PATIENCE or (end >= 0 and is_json(text[begin:end])):
+            return end
+        mender = mend.Mender(text, begin)
+        try:
+            mender.read()
+        except Unclear:
+            self._failed += 1
+            return end
+        return mender.end
+
+
+def spoken(text: str) -> str:
+    """Return a text with blanks in the place of what a reasoning model thought; a mark inside JSON is data.
+
+    All before a closing mark that was never opened is a thought: the prompt's template had opened it.
+    """
+    mark = MARK.search(text)
+    if mark is None:
+        return text
+    nest, place, unclosed, begin = Nest(), 0, 0, _BEGIN.search(text)
+    parts: list[str] = []
+    known = 0  # the place up to which the parts go
+    while mark:
+        while begin and begin.start() < place:
+            begin = _BEGIN.search(text, place)
+        if begin and begin.start() < mark.start():
+            place = begin.end()
+            if begin[0] != "```" and unclosed < _PATIENCE:
+                nest.start(begin[0])
+                end = nest.follow(text, place)
+                unclosed += end < 0
+                place = max(place, end)
+        else:
+            closing = CLOSING.get(mark[0].lower())
+            closed = closing.search(text, mark.end()) if closing else mark
+            place = closed.end() if closed else len(text)
+            if closing is None:
+                parts = [" " * place]
+            else:
+                parts += (text[known : mark.start()], " " * (place - mark.start()))
+            known = place
+        if mark.start() < place:
+            mark = MARK.search(text, place)
+    return "".join(parts) + text[known:]
 
 
 def is_json(text: str) -> bool:
@@ -110,21 +188,89 @@ def is_json(text: str) -> bool:
     return True
 
 
-def _told(text: str) -> Iterator[tuple[str, object]]:
-    """Say what a text tells, beside punctuation and comments."""
-    place = 0
-    while place < len(text):
-        token = _TOKEN.match(text, place)
-        if token is None:
-            raise ValueError("no token of JSON or of what is nearly JSON")
-        place = token.end()
-        if token["open"]:
-            yield "open", token["open"]
-        elif token["number"]:
-            yield "number", Decimal(token["number"])
-        elif token["word"]:
-            word = token["word"]
-            yield ("string", word) if token["key"] else ("literal", _LITERALS.get(word, word))
-        elif not token["skip"]:
-            inside = token["single"] if token["double"] is None else token["double"]
-            yield "string", unescaped(inside)
+def left_over(text: str, parts: Sequence[Found]) -> str:
+    """Return what stands beside the value that a text holds, and may be a part of the answer; empty if nothing may.
+
+    The same value once more is nothing. Prose before the value is passed over.
+    """
+    if _FIELD.match(text, 0, parts[0].begin):
+        return text[: parts[0].begin]
+    place, first = parts[0].end, ""
+    for part in parts[1:]:
+        first = first or meaning(parts[0].text)
+        if not _NOTHING.fullmatch(text, place, part.begin) or meaning(part.text) != first:
+            break
+        place = part.end
+    return "" if _NOTHING.fullmatch(text, place) else text[place:]
+
+
+def torn_off(text: str, part: Found, parts: Sequence[Found]) -> str:
+    """Return what stands beside a value in prose and was to be a part of it: more fields, or its closing bracket."""
+    begin, end = 0, len(text)
+    if part.fence >= 0:
+        begin, end = text.rfind("```", 0, part.begin) + 3, part.fence
+        if language := _LANGUAGE.match(text, begin):
+            begin = language.end()
+    if _FIELD.match(text, begin, part.begin):
+        return text[begin : part.begin]
+    gaps = pairwise([*(other for other in parts if part.end <= other.end <= end), Found("", end, end)])
+    after = " ".join(text[one.end : other.begin] for one, other in gaps).lstrip(_CLOSING)
+    depth = 0
+    for mark in _MARK.finditer(after):
+        depth += (mark[0] == "{") - (mark[0] == "}")
+        if mark["field"] or depth < 0:
+            return text[part.end : end]
+    return ""
+
+
+def meaning(text: str) -> str:
+    """Write a value in the one way that all texts of the same value have; as it is where it is no JSON."""
+    whole = repair(text)
+    if whole is None:
+        return text
+    try:
+        value = json.loads(whole, parse_float=lambda number: f"\0{Decimal(number).normalize()}")
+        return json.dumps(value, sort_keys=True)
+    except (ValueError, RecursionError, ArithmeticError):
+        return whole
+
+
+def members(text: str) -> dict[str, str] | None:
+    """Return the values of an object by their keys, each as it is written; None for what is no object of JSON."""
+    place = text.find("{") + 1
+    if not place or text[: place - 1].strip():
+        return None
+    found: dict[str, str] = {}
+    try:
+        more = _FIRST.match(text, place)
+        while more and more[1] != "}":
+            key, place = _decode(text, more.end() - 1)
+            colon = _COLON.match(text, place)
+            if colon is None:
+                return None
+            _, end = _decode(text, colon.end())
+            found[key] = text[colon.end() : end]
+            more = _NEXT.match(text, end)
+    except (ValueError, RecursionError):
+        return None
+    return found if more and not text[more.end() :].strip() else None
+
+
+def inner(text: str) -> str | None:
+    r"""Return the JSON that a string of JSON holds, `"{\"a\": 1}"`, with its quotes or without; None for others."""
+    value = _bare(text)
+    if _ESCAPED.match(value):
+        value = f'"{value}"'
+    if value[:1] not in ('"', "'"):
+        return None
+    whole = repair(value)
+    try:
+        said, end = _decode(whole or value)
+    except ValueError:
+        return None
+    if whole is None and not _NOTHING.fullmatch(value, end):
+        return None
+    if not isinstance(said, str) or said.strip()[:1] not in ("{", "[", '"', "`"):
+        return None
+    parts = found(said)
+    return parts[0].text if parts and not left_over(said, parts) else said

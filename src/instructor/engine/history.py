@@ -1,0 +1,99 @@
+"""What came of a list so far: what repeats and corrections are compared with. Bounded, for a list may be endless."""
+
+from __future__ import annotations
+
+import json
+
+from instructor.engine.ports import Good, Outcome
+
+FIRST, LAST = 64, 256
+"""How many of the first and of the last items are known still."""
+
+
+class Item:
+    """An outcome, and its text in a form that is the same for equal JSON values, written once and when needed."""
+
+    __slots__ = ("_form", "outcome")
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+        self._form: str | None = None
+
+    @property
+    def form(self) -> str:
+        """The text, however it was spaced and its keys were ordered; text that is no JSON stands for itself."""
+        if self._form is None:
+            text = self.outcome.text
+            try:
+                self._form = json.dumps(json.loads(text), sort_keys=True)
+            except (ValueError, RecursionError):
+                self._form = text.strip()
+        return self._form
+
+    def equals(self, other: Item) -> bool:
+        """Whether the values are equal, or the texts are: values with an id of their own never equal others."""
+        one, two = self.outcome, other.outcome
+        if one.tool != two.tool:
+            return False
+        return one.text == two.text or _equal_values(one, two) or self.form == other.form
+
+
+class History:
+    """The items of a list by their places, the wrong ones included; of a long one the first and the last."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        """How many items came."""
+        self._outcomes: dict[int, Outcome] = {}
+        self._items: dict[int, Item] = {}
+
+    def add(self, outcome: Outcome) -> int:
+        """Append an item; return its place."""
+        place, self.count = self.count, self.count + 1
+        self._outcomes[place] = outcome
+        if place >= FIRST + LAST:
+            self._outcomes.pop(place - LAST, None)
+            self._items.pop(place - LAST, None)
+        return place
+
+    def put(self, place: int, outcome: Outcome) -> None:
+        """Replace an item by its correction."""
+        if place in self._outcomes:
+            self._outcomes[place] = outcome
+            self._items.pop(place, None)
+
+    def take_back(self) -> Outcome:
+        """Remove the last item; return it."""
+        self.count -= 1
+        self._items.pop(self.count, None)
+        return self._outcomes.pop(self.count)
+
+    def at(self, place: int) -> Item | None:
+        """Return the item at a place; None where it is not known any more."""
+        if place not in self._items:
+            if place not in self._outcomes:
+                return None
+            self._items[place] = Item(self._outcomes[place])
+        return self._items[place]
+
+    def last(self, most: int) -> list[Outcome]:
+        """Return the last items, no more than `most`."""
+        return [self._outcomes[place] for place in range(max(0, self.count - most), self.count)]
+
+    def places(self, item: Item) -> list[int]:
+        """Return the places of the right items that equal this one."""
+        known = ((place, self.at(place)) for place, outcome in self._outcomes.items() if isinstance(outcome, Good))
+        return [place for place, each in known if each is not None and each.equals(item)]
+
+    def holds(self, item: Item) -> bool:
+        """Whether a right item equals this one."""
+        return bool(self.places(item))
+
+
+def _equal_values(one: Outcome, two: Outcome) -> bool:
+    if not (isinstance(one, Good) and isinstance(two, Good)) or type(one.value) is not type(two.value):
+        return False
+    try:
+        return bool(one.value == two.value)
+    except Exception:  # the user's own comparison fails: nothing says that they are equal
+        return False
