@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date
@@ -171,7 +171,7 @@ def tried(stage: Stage, trial: Trial) -> None:
     report: Any = None
     try:
         if trial.streamed:
-            stream = client.create_iterable(response_model=script.kind, **call)
+            stream = client.create_iterable(response_model=Iterable[script.kind], **call)
             report = stream.report
             collect(stage, stream, found)
         else:
