@@ -294,7 +294,7 @@ class Extraction:
                     yield _tuple(Emit, ((outcome.value,),))
 
     def _place(self, placed: Iterable[Placed]) -> Steps:
-        """Deliver what a seam lets through: new items, what corrects others, what proved to be the correction of one."""
+        """Deliver what a seam lets through: new items, what corrects others, what proved to be a correction."""
         for each in placed:
             if isinstance(each, Moved):
                 self._move(each.places)
