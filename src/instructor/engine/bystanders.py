@@ -60,5 +60,9 @@ class Bystanders:
         return self._sink.closed
 
     @property
+    def doubted(self) -> int:
+        return getattr(self._sink, "doubted", 0)
+
+    @property
     def looked(self) -> int:
         return self._sink.looked

@@ -25,7 +25,7 @@ from instructor.engine.call import PROVEN, UNPROVEN, Call, Delta, Finish, Reply
 from instructor.engine.history import History, Item
 from instructor.engine.ledger import Ledger, failed_items
 from instructor.engine.policy import RETRYABLE, Policy
-from instructor.engine.ports import Bad, Dialect, Good, Outcome, Sink
+from instructor.engine.ports import Bad, Dialect, Doubting, Good, Outcome, Sink, fitting
 from instructor.engine.reading import Reading
 from instructor.engine.seam import SHOWN, Correction, Moved, Placed, Seam
 from instructor.engine.steps import CLOSE, Do, Emit, Open, Read, Send, Steps, Wait
@@ -106,7 +106,7 @@ class Extraction:
                 return
             problem = yield from self._attempt()
             if problem is None:
-                self._report.complete = not self._pending
+                self._report.complete = not (self._pending or self._report.doubted)
                 return
             self._note_failure(problem)
             if self._hopeless:
@@ -153,6 +153,12 @@ class Extraction:
         report.finish_reason = reply.finish
         if self._by_calls:
             yield from self._tell_of_strangers(reply)
+        doubting: Doubting | None = fitting(sink, "doubted")
+        if doubting is not None and doubting.doubted:
+            report.doubted += doubting.doubted
+            yield from self.ledger.tell(
+                HookName.PARSE_ERROR, self._misread(lacks.certainty(doubting.doubted), reply.text), about=self._about()
+            )
         return (yield from self._judged(reply, sink, broke))
 
     def _whole(self, sink: Sink) -> Steps:

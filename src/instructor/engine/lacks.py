@@ -26,6 +26,12 @@ def an_answer(reply: Reply, names: Sequence[str], mode: Mode) -> tuple[str, str,
     return f"calls {', '.join(call.name for call in reply.calls)}, and no tool of the answer", said, notes
 
 
+def certainty(doubted: int) -> str:
+    """Say that a stream gave what may have been a thought."""
+    values = "1 value" if doubted == 1 else f"{doubted} values"
+    return f"The text says that a thought ended, after {values} had been delivered: they may be drafts."
+
+
 def its_end(reply: Reply, broke: Exception | None) -> IncompleteOutputException:
     """Say how a reply was cut."""
     how = f"by {type(broke).__name__}: {broke}" if broke else _REASONS.get(reply.finish or "", "without an end")

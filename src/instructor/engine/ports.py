@@ -82,6 +82,15 @@ class Patient(Protocol):
         ...
 
 
+class Doubting(Protocol):
+    """A sink that may learn too late that what it gave was a part of what the model thought."""
+
+    @property
+    def doubted(self) -> int:
+        """How many values it gave before it knew; nothing takes them back."""
+        ...
+
+
 class Output(Protocol):
     """The shape of the answer."""
 

@@ -106,5 +106,9 @@ class GrowingSink:
         return self._good or self._reader.closed
 
     @property
+    def doubted(self) -> int:
+        return int(self._reader.afresh)
+
+    @property
     def looked(self) -> int:
         return self._reader.looked

@@ -13,6 +13,7 @@ from instructor.engine.call import Json
 from instructor.engine.ports import Bad, Good, Outcome
 from instructor.exceptions import ResponseParsingError
 from instructor.text import loose
+from instructor.text.items import ANY_KEY
 
 KEY = "tasks"
 """The key of the wrapper that holds the list."""
@@ -30,7 +31,9 @@ class Lone:
     @property
     def rivals(self) -> frozenset[str]:
         """The keys of an item, if one of them is the wrapper's, too."""
-        return frozenset(self._keys) if KEY in self._keys else frozenset()
+        if KEY not in self._keys:
+            return frozenset()
+        return frozenset((*self._keys, ANY_KEY) if self._free else self._keys)
 
     def owns(self, outcome: Outcome) -> bool:
         """Whether this is an item, right or wrong, wherever it stood."""
@@ -59,6 +62,14 @@ class Lone:
         value = _parsed(outcome.text)
         found = _unwrapped(value) if isinstance(value, dict) else None
         return [json.dumps(each, ensure_ascii=False) for each in found or ()]
+
+    def under_key(self, outcome: Outcome) -> list[str]:
+        """Give the texts of what stands under the wrapper's key, in an object that has a key of an item, too."""
+        value = _parsed(outcome.text)
+        found = value.get(KEY) if isinstance(value, dict) else None
+        if isinstance(found, dict):  # one item, without the brackets of the list
+            found = [found]
+        return [json.dumps(each, ensure_ascii=False) for each in found] if isinstance(found, list) else []
 
     def may_be(self, outcome: Outcome) -> bool:
         """Whether what looks like a wrapper can be an item all the same."""

@@ -113,5 +113,7 @@ class ParallelSink:
         if member is None:
             return
         for text, _ in slices:
+            if not text:  # a call's arguments hold no thoughts that are anything to anybody
+                continue
             at, self._count = self._count, self._count + 1
             yield judged(member.adapter.validator.validate_json, text, at, self._call, name)

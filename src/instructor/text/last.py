@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing_extensions import Self
+
 from instructor.text.items import Items
 from instructor.text.scan import Prose
 
@@ -15,11 +17,10 @@ class _Fences(Prose):
         super().__init__()
         self.fenced = False
 
-    def find(self, text: str, place: int) -> int:
-        found = super().find(text, place)
-        if text.count("```", place, found) % 2:
+    def _read(self, text: str, place: int, end: int) -> None:
+        super()._read(text, place, end)
+        if text.count("```", place, end) % 2:
             self.fenced = not self.fenced
-        return found
 
 
 class LastList(Items):
@@ -34,6 +35,15 @@ class LastList(Items):
         super().__init__(opens=opens, rivals=rivals)
         self._prose: _Fences = _Fences()
         self._rank = self._worse = -1  # the best list so far; where the items of one that is worse begin
+
+    def _like(self) -> Self:
+        return type(self)("".join(self._opens), self._rivals)
+
+    def _start_afresh(self) -> None:
+        self._out.clear()
+        self._rank = self._worse = -1
+        self._prose.fenced = False
+        super()._start_afresh()
 
     def _believe(self) -> None:
         rank = 2 * self._prose.fenced + self._wrapped

@@ -152,7 +152,7 @@ class Snapshot:
 
     __slots__ = (
         "_base", "_begin", "_changed", "_grown", "_half", "_how", "_kept", "_key_read", "_open", "_opener", "_opens",
-        "_phase", "_prose", "_quoted", "_root", "_token", "_wholes", "closed", "looked", "value",
+        "_phase", "_prose", "_quoted", "_root", "_token", "_wholes", "afresh", "closed", "looked", "value",
     )  # fmt: skip
 
     def __init__(self, shape: Shape, opens: str = "{[", how: Mapping[str, Any] | None = None) -> None:
@@ -160,6 +160,8 @@ class Snapshot:
         """The last snapshot; None before the value has begun."""
         self.closed = False
         """Whether the last bracket of the value came."""
+        self.afresh = False
+        """Whether a value was shown that proved to be a part of a thought."""
         self.looked = 0
         """Characters looked at: read by the scanner, and copied into texts of closed parts."""
         self._root, self._opens, self._how = shape, opens, how or {}
@@ -218,12 +220,19 @@ class Snapshot:
     # Before the value, and when it cannot be read.
 
     def _in_prose(self, text: str, place: int) -> int:
-        place = self._prose.find(text, place)
+        prose = self._prose
+        place = prose.find(text, place)
+        if prose.afresh:
+            prose.afresh = 0
+            self.afresh = self.afresh or self.value is not None
+            self.value, self.closed, self._changed = None, False, False
         if place == len(text):
             return place
-        if text[place] in self._opens:
+        if not self.closed and text[place] in self._opens:
             self._opener, self._begin = text[place], self._base + place
             self._phase = Snapshot._after_opener
+        else:
+            prose.passed(text[place])
         return place + 1
 
     def _after_opener(self, text: str, place: int) -> int:
@@ -233,6 +242,7 @@ class Snapshot:
                 self._enter(self._root, self._opener, self._begin)
             else:
                 self._phase = Snapshot._in_prose
+                self._prose.passed(self._opener)
         return place
 
     def _fault(self, text: str, place: int) -> int:
@@ -265,7 +275,7 @@ class Snapshot:
         self._changed = True
         if not outer:
             self.value, self.closed = shape.show(container.parts), True
-            self._phase = Snapshot._at_rest
+            self._phase = Snapshot._in_prose  # to see whether it was a thought
             return place + 1
         if shape.whole:
             self._wholes -= 1

@@ -14,6 +14,10 @@ class Slice(NamedTuple):
     loose: bool
 
 
+AFRESH = Slice("", loose=True)
+"""Stands in the place of an item where the text tells that all before was a thought."""
+
+
 class Waiting(abc.ABC):
     """What a reader of items keeps."""
 
