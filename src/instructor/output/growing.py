@@ -24,6 +24,7 @@ from instructor.exceptions import ResponseParsingError
 from instructor.mode import Mode
 from instructor.output.one import NO_ARGUMENTS, One
 from instructor.output.shapes import Shapes, Wrapper
+from instructor.text.loose import spoken
 from instructor.text.snapshot import Shape, Snapshot
 
 _tuple = tuple.__new__  # a third of the price of Good(...), for each snapshot
@@ -107,7 +108,9 @@ class GrowingSink:
 
     @property
     def doubted(self) -> int:
-        return int(self._reader.afresh)
+        reader = self._reader
+        thought = self._good and reader.value is not None and spoken(reader.text)[reader.begin] == " "
+        return int(reader.afresh or thought)
 
     @property
     def looked(self) -> int:

@@ -18,6 +18,7 @@ from instructor.output.lone import KEY, Lone
 from instructor.output.spelling import readable
 from instructor.text.items import Items
 from instructor.text.last import LastList
+from instructor.text.loose import spoken
 from instructor.text.scan import unescaped
 from instructor.text.waiting import Slice
 
@@ -127,6 +128,8 @@ class ManySink:
             last = not (self._call.stream or self._call.mode.by_tool)
             reader = LastList(opens, rivals) if last else Items(opens=opens, rivals=rivals)
             self._readers[channel] = reader
+            if last:  # it comes in one piece
+                text = spoken(text)
         slices = reader.feed(text)
         self.awaits = reader.awaits if len(self._readers) == 1 else ""
         return self._judge(slices) if slices else []

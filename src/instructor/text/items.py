@@ -24,6 +24,8 @@ _LITERAL = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null")
 _BEGINS_SCALAR = frozenset("-0123456789tfnTFNI")
 ANY_KEY = "*"
 """Stands among the keys of an item that may have any other."""
+NESTED = "[{"
+"""Stands among the keys of an item whose own list under the wrapper's key may hold objects."""
 
 
 class Items(Waiting):
@@ -31,7 +33,7 @@ class Items(Waiting):
 
     `key` is the wrapper's key that holds the list, `opens` the characters that an item may begin with: `[` in prose
     begins a list only if one of them or `]` follows. `rivals`: the keys of an item, if `key` is one of them; with
-    `ANY_KEY` where it may have others. Numbers and literals end at the delimiter after them.
+    `ANY_KEY` where it may have others, with `NESTED` where its own list may hold objects. Numbers and literals end at the delimiter after them.
     """
 
     __slots__ = (
@@ -152,7 +154,7 @@ class Items(Waiting):
             self._start_afresh()
         if place == len(text):
             return place
-        self._opener, self._own, self._empty = text[place], False, False
+        self._opener, self._own, self._empty, self._wrapped = text[place], False, False, False
         self._fresh = prose.leads if text[place] == "{" else prose.fresh
         if self._opener == "{" and self._fresh:
             self._keep(place)
@@ -174,7 +176,7 @@ class Items(Waiting):
             self._phase = Items._after_backslash
             return place + 1
         if self._opener == "{":
-            if mark == '"' or mark == "}":
+            if mark in "\"'}":
                 self._phase = Items._before_key
                 return place
         elif mark in self._opens or mark == "]":
@@ -199,8 +201,8 @@ class Items(Waiting):
     # JSON inside a JSON string: no backslash follows a bracket elsewhere.
 
     def _after_backslash(self, text: str, place: int) -> int:
-        if text[place] == '"':
-            self._open_inner('"')
+        if text[place] in '"\\':
+            self._open_inner(text[place])
             return place + 1
         if text[place] in "nrt":
             self._phase = Items._after_escaped_space
@@ -253,8 +255,8 @@ class Items(Waiting):
         if place == len(text):
             return place
         mark = text[place]
-        if mark == '"':
-            self._key_read = Key()
+        if mark == '"' or mark == "'":
+            self._key_read = Key(mark)
             self._phase = Items._in_key
             return place + 1
         if mark != "}":
@@ -276,7 +278,7 @@ class Items(Waiting):
         end = self._key_read.follow(text, place)
         if end < 0:
             return len(text)
-        if text[end] == "\n":
+        if text[end] not in "\"'":
             return self._drop(end)
         self._phase = Items._after_key
         return end + 1
@@ -297,6 +299,8 @@ class Items(Waiting):
         mark = text[place]
         if self._rivals and (name := self._key_read.name) in self._rivals and name != self._key:
             self._own = True
+            if self._wrapped and NESTED in self._rivals:  # what was handed out may be a part of an item
+                self._ended, self._broken = False, True
         if mark == "[" and not self._own and self._key_read.name == self._key:
             if self._rivals:
                 self._phase = Items._after_rival
@@ -309,6 +313,10 @@ class Items(Waiting):
             return place + 1
         if mark == '"':
             self._phase = Items._in_string
+            return place + 1
+        if mark == "'":
+            self._single = Single()
+            self._phase = Items._in_single
             return place + 1
         if mark not in _BEGINS_SCALAR:
             return self._drop(place)

@@ -32,6 +32,7 @@ _ESCAPES = re.compile(
     r'[^"\\]{0,60}(?:\\.[^"\\]{0,60}){0,500}', re.DOTALL
 )  # where there is one, there are many: faster
 _KEY = re.compile(r'[^"\\\n]*(?:\\.[^"\\\n]*)*', re.DOTALL)
+_SINGLE_KEY = re.compile(r"[^'\\\n{}\[\]]*(?:\\.[^'\\\n{}\[\]]*)*", re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _ESCAPED = {'"': '"', "'": "'", "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _decode = json.JSONDecoder(strict=False).decode
@@ -73,7 +74,7 @@ THOUGHTS = (
     Thought(  # harmony's channels: what follows a mark up to `<|message|>` is prose without brackets
         ("<|channel|>analysis",),
         ("<|end|>", "<|channel|>final", "<|channel|>commentary"),
-        ("<|channel|>final",),
+        (),
     ),
 )
 """Without regard to case."""
@@ -159,20 +160,21 @@ def slashes(text: str, begin: int, end: int) -> int:
 
 
 class Key:
-    """Reads one key of an object."""
+    """Reads one key of an object, in double quotes or in Python's single ones."""
 
-    __slots__ = ("_escaped", "_pieces")
+    __slots__ = ("_escaped", "_pattern", "_pieces")
 
-    def __init__(self) -> None:
+    def __init__(self, quote: str = '"') -> None:
+        self._pattern = _KEY if quote == '"' else _SINGLE_KEY
         self._pieces: list[str] = []
         self._escaped = False
 
     def follow(self, text: str, place: int) -> int:
         """Go on at `place`, inside the key; give the place of its closing quote, or -1 if it has not come.
 
-        No key holds a line end: its place is given where it comes first.
+        No key holds a line end, and none in single quotes a bracket: its place is given where it comes first.
         """
-        end = _KEY.match(text, place + self._escaped).end()  # type: ignore[union-attr]  # it matches always
+        end = self._pattern.match(text, place + self._escaped).end()  # type: ignore[union-attr]  # it matches always
         self._escaped = end < len(text) and text[end] == "\\"
         if self._escaped:
             end += 1
@@ -209,7 +211,7 @@ class Single:
 
 
 class Escaped:
-    """Reads JSON that stands inside a JSON string, up to the quote, or to the line's end, which no such string holds."""
+    """Reads JSON that stands inside a JSON string, to the quote, or up to the line's end, which no such string holds."""
 
     __slots__ = ("_half", "ended")
 
@@ -232,7 +234,9 @@ class Escaped:
         half = _HALF_PAIR.search(inside, max(end - 6, 0), end)
         whole = half.start() if half and not self.ended and slashes(inside, 0, half.start()) % 2 == 0 else end
         self._half = "" if self.ended else inside[whole:]
-        return unescaped(inside[:whole]), place - before + end + 1 if self.ended else len(text)
+        if not self.ended:
+            return unescaped(inside[:whole]), len(text)
+        return unescaped(inside[:end]), place - before + end + (inside[end] == '"')
 
 
 class Nest:

@@ -192,6 +192,11 @@ class Snapshot:
         return self.value
 
     @property
+    def begin(self) -> int:
+        """The place of the bracket with which the value begins."""
+        return self._begin
+
+    @property
     def text(self) -> str:
         """All text that was fed."""
         return self._kept.getvalue()
@@ -224,7 +229,7 @@ class Snapshot:
         place = prose.find(text, place)
         if prose.afresh:
             prose.afresh = 0
-            self.afresh = self.afresh or self.value is not None
+            self.afresh = self.afresh or (self.value is not None and self._begin < self._base)
             self.value, self.closed, self._changed = None, False, False
         if place == len(text):
             return place
