@@ -1,4 +1,4 @@
-"""Lists in other forms than were asked for, read without a second request: by lines, as strings, as Python writes them."""
+"""Lists in other forms than were asked for, read without a second request: lines, strings, Python's own."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LINES = [
     "- [ ] {}\n- [x] {}",
     "**Ann:** {}\n**Bob:** {}",
     "- **Ann**: {}\n- **Bob**: {}",
-    "1. **Ann** – {}\n2. **Bob** – {}",
+    "1. **Ann** -- {}\n2. **Bob** -- {}",
     "### 1. {}\n### 2. {}",
     "1. `{}`\n2. `{}`",
     "data: {}\n\ndata: {}\n\n",
@@ -90,7 +90,7 @@ async def test_what_only_looks_like_it_costs_nothing(colour: Colour, prose: str)
     assert await read_in_all_ways(colour, prose + WRAPPED, Person, Mode.JSON) == PEOPLE
 
 
-NAMES = ["A}nn", "A]nn", 'A"nn', "A,nn", "{", "[", "it's", "it's }", '}"]', "it's \"so\" }", "# no", "http://x", "x\\"]
+NAMES = ["A}nn", "A]nn", 'A"nn', "A,nn", "{", "[", "it's", "it's }", '}"]', 'it\'s "so" }', "# no", "http://x", "x\\"]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -160,8 +160,11 @@ async def test_a_re_ask_says_that_it_was_no_list(colour: Colour) -> None:
         (Job, {"tasks": []}, []),
         (Job, {"tasks": [], "count": 0}, []),
         (OwnAndFree, {"tasks": [], "nick": "J"}, [OwnAndFree.model_validate({"tasks": [], "nick": "J"})]),
-        (Step, {"tasks": [{"name": "a"}, {"name": "b", "tasks": [{"name": "c"}]}], "count": 2},
-         [Step(name="a"), Step(name="b", tasks=[Step(name="c")])]),
+        (
+            Step,
+            {"tasks": [{"name": "a"}, {"name": "b", "tasks": [{"name": "c"}]}], "count": 2},
+            [Step(name="a"), Step(name="b", tasks=[Step(name="c")])],
+        ),
         (Step, {"name": "a", "tasks": [{"name": "b"}]}, [Step(name="a", tasks=[Step(name="b")])]),
         (Plan, {"tasks": [{"title": "t", "tasks": ["a"]}]}, [Plan(title="t", tasks=["a"])]),
         (Chores, {"tasks": ["a"]}, [Chores(tasks=["a"])]),
@@ -244,6 +247,43 @@ async def test_a_stream_waits_where_it_cannot_know(colour: Colour, text: str, ch
     with Scripted([content(text, chunk=chunk)]) as server:
         client = colour.client(server, Mode.JSON)
         assert await colour.items(client.create_iterable(response_model=int, **asking(max_retries=0))) == [1, 2]
+
+
+# What waits for the end of the text counts only where the text has ended, and was not cut.
+
+CUT = {
+    "a reference": (int, 'As Table [1] says, here is the list:\n{"tas'),
+    "two": (int, "As Table [1] and Table [2, 3] say"),
+    "a list in a sentence": (int, "The numbers are [9, 8]."),
+    "a string": (str, 'I found ["x"], so here is the list:\n{'),
+    "in a string": (int, '"[9, 8]"'),
+    "a list under another name": (Lead, 'For example {"leads": [{"name": "Jane"}]}. The list:\n{"tas'),
+    "an object of the prose": (Lead, '{"page": {"of": [{"name": "Jane"}]}}\nThe list:\n'),
+}
+
+
+@pytest.mark.parametrize("finish", ["length", "abort"])
+@pytest.mark.parametrize(("kind", "text"), CUT.values(), ids=list(CUT))
+async def test_what_waits_for_the_end_is_dropped_where_there_was_none(
+    colour: Colour, kind: Any, text: str, finish: str
+) -> None:
+    document: Any = {int: [1001, 1002], str: ["a", "b"], Lead: [JASON, ANN]}[kind]
+    for chunk in (1, 7, 100_000):
+        with Scripted([content(text, chunk=chunk, finish=finish), content({"tasks": document})]) as server:
+            stream = colour.client(server, Mode.JSON).create_iterable(response_model=kind, **asking())
+            assert await colour.items(stream) == (LEADS if kind is Lead else document)
+            assert stream.report.complete
+            assert len(server.requests) == 2
+    with Scripted([content(text, finish=finish), content({"tasks": document})]) as server:
+        found = await colour.create(colour.client(server, Mode.JSON), response_model=list[kind])
+        assert found == (LEADS if kind is Lead else document)
+
+
+async def test_each_channel_waits_by_itself(colour: Colour) -> None:
+    calls = ['{"tasks": [{"name": "Jason", "email": "j@x"}]}', '{"leads": [{"name": "Draft"}]}']
+    with Scripted([tools(*calls, finish="length"), answer({"tasks": [ANN]})]) as server:
+        stream = colour.client(server).create_iterable(response_model=Lead, **asking())
+        assert await colour.items(stream) == LEADS
 
 
 async def test_strings_in_the_prose_are_no_items(colour: Colour) -> None:

@@ -121,8 +121,10 @@ def test_one_object_a_line_with_a_mark_before_it(data: st.DataObject, values: li
 
 
 @settings(max_examples=100, deadline=None)
-@given(data=st.data(), values=st.lists(OBJECTS, max_size=5), times=st.integers(1, 2), wrapped=st.booleans())
-def test_a_string_that_holds_the_list(data: st.DataObject, values: list[Any], times: int, wrapped: bool) -> None:
+@given(
+    data=st.data(), values=st.lists(OBJECTS.filter(bool), max_size=5), times=st.integers(1, 2), wrapped=st.booleans()
+)
+def test_a_string_that_holds_a_list(data: st.DataObject, values: list[Any], times: int, wrapped: bool) -> None:
     text = json.dumps({"tasks": values} if wrapped else values, ensure_ascii=data.draw(st.booleans()))
     for _ in range(times):
         text = json.dumps(text, ensure_ascii=data.draw(st.booleans()))
@@ -145,7 +147,7 @@ def test_lists_as_python_writes_them(data: st.DataObject, values: list[Any], wra
 @settings(max_examples=100, deadline=None)
 @given(data=st.data(), values=st.lists(OBJECTS, max_size=5))
 def test_remarks_between_items_are_no_items(data: st.DataObject, values: list[Any]) -> None:
-    remarks = st.sampled_from(["", "# [1] \"it's\" {x} ]\n", "//]}\n", "/* # ] */", "#\n#]\n"])
+    remarks = st.sampled_from(["", '# [1] "it\'s" {x} ]\n', "//]}\n", "/* # ] */", "#\n#]\n"])
     written = [data.draw(remarks) + write(value, data.draw(SEEDS)) + data.draw(remarks) for value in values]
     text = '{"tasks": [' + ",".join(written) + data.draw(remarks) + "]}"
     found, items = read(data.draw(cuts(text)), opens="{")

@@ -105,7 +105,8 @@ class ManySink:
         outcomes: list[Outcome] = []
         for reader in self._readers.values():
             outcomes += self._judge(reader.close(ended=ended))
-        if not any(reader.listed for reader in self._readers.values()):  # else they stood in the prose around the list
+        # What is held is decided by the end of the text; beside a list it is a part of the prose.
+        if ended and not any(reader.listed for reader in self._readers.values()):
             outcomes += self._settled()
         return outcomes
 

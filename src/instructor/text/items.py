@@ -14,8 +14,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from typing_extensions import Self
-
 from instructor.text.scan import OBJECT, SCALAR, SPACE, Escaped, Key, Nest, Prose, Quoted, Remark, Single
 from instructor.text.waiting import AFRESH, Slice, Waiting
 
@@ -33,7 +31,8 @@ class Items(Waiting):
 
     `key` is the wrapper's key that holds the list, `opens` the characters that an item may begin with: `[` in prose
     begins a list only if one of them or `]` follows. `rivals`: the keys of an item, if `key` is one of them; with
-    `ANY_KEY` where it may have others, with `NESTED` where its own list may hold objects. Numbers and literals end at the delimiter after them.
+    `ANY_KEY` where it may have others, with `NESTED` where its own list may hold objects. Numbers and
+    literals end at the delimiter after them.
     """
 
     __slots__ = (
@@ -64,7 +63,7 @@ class Items(Waiting):
         self._own = False  # a key came that a wrapper has not, but an item
         self._empty = False  # an empty list came under a key that both have
         self._escaped = Escaped()  # JSON inside a JSON string
-        self._inner: Self | None = None  # what reads it
+        self._inner: Items | None = None  # what reads it
         self._ended = self._broken = False  # a list came to its end; a list was left without an end
         self._loose = False  # a loose object was handed out
 
@@ -221,19 +220,20 @@ class Items(Waiting):
         return place
 
     def _open_inner(self, first: str) -> None:
-        self._inner, self._escaped = self._like(), Escaped()
+        inner = self._inner = self._like()
+        self._escaped = Escaped()
         if not self._prose.leads:
-            self._inner._prose.spoil()
+            inner._prose.spoil()
         self._forget()
         self._phase = Items._in_escaped
-        self._out += self._inner.feed(self._opener + first)
+        self._out += inner.feed(self._opener + first)
 
-    def _like(self) -> Self:
+    def _like(self) -> Items:
         return type(self)(self._key, "".join(self._opens), self._rivals)
 
     def _in_escaped(self, text: str, place: int) -> int:
         inner = self._inner
-        assert inner is not None  # noqa: S101 - a phase of its own
+        assert inner is not None  # in a phase of its own
         meant, place = self._escaped.follow(text, place)
         self._out += inner.feed(meant)
         if self._escaped.ended:

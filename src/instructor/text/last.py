@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing_extensions import Self
-
 from instructor.text.items import Items
 from instructor.text.scan import Prose
 
@@ -36,7 +34,7 @@ class LastList(Items):
         self._prose: _Fences = _Fences()
         self._rank = self._worse = -1  # the best list so far; where the items of one that is worse begin
 
-    def _like(self) -> Self:
+    def _like(self) -> LastList:
         return type(self)("".join(self._opens), self._rivals)
 
     def _start_afresh(self) -> None:

@@ -95,7 +95,7 @@ _STOP = re.compile(r"[{\[<◁]")  # a bracket, or the first character of a mark
 
 _LEAD = re.compile(
     r"""(?:
-        [\s,\ufeff>|\-*+•‣◦▪·–—]  # white space, and the bullets of lists and quotes
+        [\s,\ufeff>|\-*+•‣◦▪·\u2013\u2014]  # white space, and the bullets of lists and quotes
         | \#{1,6}\s
         | \(?\d{1,4}[.):]
         | \(?[A-Za-z][.)](?=\s)
@@ -211,7 +211,7 @@ class Single:
 
 
 class Escaped:
-    """Reads JSON that stands inside a JSON string, to the quote, or up to the line's end, which no such string holds."""
+    """Reads JSON that stands inside a JSON string, up to the quote or to a line's end, which no such string holds."""
 
     __slots__ = ("_half", "ended")
 
@@ -358,7 +358,10 @@ class Remark:
 
 
 class Prose:
-    """Finds the brackets in prose with which JSON may begin. Quotes mean nothing in prose, and thoughts are passed over."""
+    """Finds the brackets in prose with which JSON may begin.
+
+    Quotes mean nothing in prose, and what a model thinks is passed over.
+    """
 
     __slots__ = ("_closing", "_line", "_seen", "afresh")
 
