@@ -129,7 +129,7 @@ class ManySink:
             last = not (self._call.stream or self._call.mode.by_tool)
             reader = LastList(opens, rivals) if last else Items(opens=opens, rivals=rivals)
             self._readers[channel] = reader
-            if last:  # it comes in one piece
+            if last:  # all of it is there
                 text = spoken(text)
         slices = reader.feed(text)
         self.awaits = reader.awaits if len(self._readers) == 1 else ""
@@ -138,7 +138,7 @@ class ManySink:
     def _judge(self, slices: Sequence[Slice]) -> list[Outcome]:
         outcomes: list[Outcome] = []
         for text, is_loose in slices:
-            if not text:
+            if not text:  # all so far was a thought
                 self._held.clear()
                 self._by_lines, self.doubted = False, self._count
                 continue

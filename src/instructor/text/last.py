@@ -24,7 +24,7 @@ class _Fences(Prose):
 class LastList(Items):
     """Cuts the items out of the likeliest list: in a fence before others, in a wrapper before others, then the last.
 
-    The text comes in one piece. Objects that stand by themselves count if there is no list.
+    The text comes in one piece, and without thoughts. Objects that stand by themselves count if there is no list.
     """
 
     __slots__ = ("_rank", "_worse")
@@ -36,12 +36,6 @@ class LastList(Items):
 
     def _like(self) -> LastList:
         return type(self)("".join(self._opens), self._rivals)
-
-    def _start_afresh(self) -> None:
-        self._out.clear()
-        self._rank = self._worse = -1
-        self._prose.fenced = False
-        super()._start_afresh()
 
     def _believe(self) -> None:
         rank = 2 * self._prose.fenced + self._wrapped
