@@ -30,6 +30,7 @@ from instructor.engine.ports import Bad, Good, Outcome
 SHOWN = 3
 """How many of the last items a model is shown when it is asked to go on."""
 
+
 class Correction(NamedTuple):
     """An item that is no new one, but what was wanted in the place of a wrong one."""
 

@@ -17,7 +17,7 @@ from instructor.output.choice import choice_for
 from instructor.output.judging import judged
 from instructor.output.wrapping import LEVELS, Wrapping
 from instructor.text import loose
-from instructor.text.scan import THOUGHT, Nest
+from instructor.text.scan import Nest
 
 _SHOWN = 200
 """Characters of a wrong reply that an error quotes."""
@@ -74,7 +74,7 @@ class One:
             if left and (len(parts) > 1 or loose.repair(parts[0].text) is not None):
                 raise self._several(left, text, call)
             return self._only(parts[0].text, text, call)
-        return self._chosen(parts, text, call)
+        return self._chosen(parts, loose.spoken(text), call)
 
     def _only(self, candidate: str, text: str, call: Call) -> tuple[Any, bool]:
         outcome = self._outcome(candidate, call)
@@ -175,8 +175,8 @@ class OneSink:
     @property
     def closed(self) -> bool:
         """Whether the first object's last bracket came: the same rule as for a stream."""
-        text = self._text()
-        begin = text.find("{", thought.end() if (thought := THOUGHT.match(text)) else 0)
+        text = loose.spoken(self._text())
+        begin = text.find("{")
         nest = Nest()
         nest.start("{")
         return begin >= 0 and nest.follow(text, begin + 1) >= 0
