@@ -25,7 +25,7 @@ class _Fences(Prose):
 class LastList(Items):
     """Cuts the items out of the likeliest list: in a fence before others, in a wrapper before others, then the last.
 
-    The text comes in one piece. Objects that stand by themselves count if there is no list.
+    The text comes in one piece, and without thoughts. Objects that stand by themselves count if there is no list.
     """
 
     __slots__ = ("_rank", "_worse")
