@@ -186,8 +186,12 @@ def tried(stage: Stage, trial: Trial) -> None:
             found = list(error.items)
 
     adapter: TypeAdapter[Any] = TypeAdapter(script.kind)
-    truth = Counter(repr(adapter.validate_json(json.dumps(item))) for item in script.items)
-    delivered = Counter(map(repr, found))
+
+    def canonical(value: Any) -> str:
+        return json.dumps(adapter.dump_python(value, mode="json"), sort_keys=True)
+
+    truth = Counter(canonical(adapter.validate_json(json.dumps(item))) for item in script.items)
+    delivered = Counter(map(canonical, found))
     assert report.attempts == len(script.requests)
     assert report.good == len(found)
     assert report.bad == report.repaired + len(report.failed_items)
