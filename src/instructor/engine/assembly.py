@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from instructor.engine.call import TEXT, Delta, Finish, Json, Reply, Request, ToolCall
-from instructor.usage import Usage
+from instructor.usage import Counted, Usage
 
 _CHARACTERS_A_TOKEN = 4
 """A rule of thumb for English text, for providers that do not count."""
@@ -36,7 +36,7 @@ class Assembly:
         self.head: Json = {}
         self.finish: Finish | None = None
         self.reason = ""
-        self.usage: Usage | None = None
+        self.usage: Counted | None = None
 
     def add(self, deltas: Sequence[Delta]) -> None:
         self.added += 1
@@ -61,7 +61,7 @@ class Assembly:
             if refusal:
                 self._refusal.append(refusal)
             if usage:
-                self.usage = usage
+                self.usage = usage if self.usage is None else self.usage.merged(usage)
 
     def reply(self) -> Reply:
         """Give the reply as if it had come whole; where text was not kept, it says so."""
@@ -92,7 +92,11 @@ class Assembly:
         return f"{kept}… ({lost} more characters were not kept)" if lost else kept
 
 
-def estimated(request: Request, characters: int) -> Usage:
-    """Guess the tokens of a request that was answered with so much text, when its provider did not count them."""
+def spent(request: Request, characters: int, said: Counted | None) -> Usage:
+    """Return the tokens of a request that was answered with so much text; what its provider did not say is a guess."""
+    return _estimated(request, characters) if said is None else said.usage(lambda: _estimated(request, characters))
+
+
+def _estimated(request: Request, characters: int) -> Usage:
     asked = len(json.dumps(request.body, default=str))
     return Usage(asked // _CHARACTERS_A_TOKEN, characters // _CHARACTERS_A_TOKEN, exact=False)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 if TYPE_CHECKING:
     from instructor.engine.ports import Output
     from instructor.mode import Mode
-    from instructor.usage import Usage
+    from instructor.usage import Counted
 
 Message = Mapping[str, Any]
 Json = dict[str, Any]
@@ -71,7 +71,7 @@ class Reply:
     calls: Sequence[ToolCall] = ()
     finish: Finish | None = None
     refusal: str | None = None
-    usage: Usage | None = None
+    usage: Counted | None = None
     reason: str = ""
     """The provider's own words for why the reply ended, where they say more than `finish` does."""
 
@@ -92,5 +92,5 @@ class Delta(NamedTuple):
     name: str | None = None
     finish: Finish | None = None
     refusal: str | None = None
-    usage: Usage | None = None
+    usage: Counted | None = None
     reason: str = ""

@@ -19,7 +19,7 @@ from tenacity import AsyncRetrying, DoAttempt, DoSleep, RetryCallState, RetryErr
 
 from instructor.engine import faults, lacks, prompts
 from instructor.engine.answers import matched
-from instructor.engine.assembly import KEPT, Assembly, estimated
+from instructor.engine.assembly import KEPT, Assembly, spent
 from instructor.engine.bystanders import users_own
 from instructor.engine.call import PROVEN, UNPROVEN, Call, Delta, Finish, Reply
 from instructor.engine.history import History, Item
@@ -237,9 +237,9 @@ class Extraction:
         assembly = self.ledger.assembly
         if reply is not None:
             said = len(reply.text) + sum(len(call.arguments) for call in reply.calls)
-            usage = reply.usage or estimated(self._sent, said)
+            usage = spent(self._sent, said, reply.usage)
         elif self._unpaid and assembly is not None:
-            usage = assembly.usage or estimated(self._sent, assembly.characters)
+            usage = spent(self._sent, assembly.characters, assembly.usage)
         else:
             return
         self._unpaid = False

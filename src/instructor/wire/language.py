@@ -7,6 +7,7 @@ A message is written in one way by everybody, as the chat-completions wire has i
 from __future__ import annotations
 
 import abc
+import math
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import Any, ClassVar, NamedTuple
@@ -18,7 +19,7 @@ from instructor.engine.call import Call, Delta, Finish, Json, Message, Reply, Re
 from instructor.engine.ports import Output, Tool
 from instructor.exceptions import ConfigurationError, ResponseParsingError
 from instructor.mode import Mode
-from instructor.usage import Usage
+from instructor.usage import Counted
 from instructor.wire.messages import as_text, spoken, with_last_user, with_system
 from instructor.wire.schemas import Subset, fit
 
@@ -33,6 +34,11 @@ _ENDINGS: Mapping[str, Finish] = {
     **dict.fromkeys(("content_filter", "content_filtered", "filter", "safety", "recitation"), "filter"),
 }
 """Words for endings that servers use on other wires than their own. A word that is in no table proves nothing."""
+_NO_ENDING = frozenset(("null", "none", "undefined"))
+"""Words that some servers write where others have null."""
+_SHOWN = 200
+"""Characters of an ending's words that are quoted."""
+_MOST_DIGITS = 30
 
 
 class Counts(NamedTuple):
@@ -44,21 +50,19 @@ class Counts(NamedTuple):
     reasoning: str = ""
     total: str = ""
 
-    def read(self, told: Json | None) -> Usage | None:
-        """Normalise what a wire tells; None where it tells nothing."""
-        if not told:
-            return None
-        asked, answered = (sum(_at(told, name) for name in names) for names in (self.input, self.output))
-        return Usage(asked, answered, _at(told, self.cached), _at(told, self.reasoning))
+    def read(self, told: Any) -> Counted | None:
+        """Return the counts that a wire says; None where it says none that can be one."""
+        groups = (self.input, self.output, (self.cached,), (self.reasoning,))
+        said = Counted(*({name: count for name in names if (count := _at(told, name)) is not None} for names in groups))
+        return said if any(said) else None
 
-    def write(self, usage: Usage | None) -> Json:
-        """Tell of tokens as the wire does."""
+    def write(self, said: Counted | None) -> Json:
+        """Tell of tokens as the wire does: all its names, for the types of SDKs ask for them."""
         told: Json = {}
-        if usage is not None:
-            parts = {self.cached: usage.cached_tokens, self.reasoning: usage.reasoning_tokens}
-            for names, count in ((self.input, usage.input_tokens), (self.output, usage.output_tokens)):
-                parts[names[0]] = count - sum(parts.get(name, 0) for name in names[1:])
-            for name, count in {**parts, self.total: usage.total_tokens}.items():
+        if said is not None:
+            names = dict.fromkeys((*self.input, *self.output, self.cached, self.reasoning), 0)
+            counts = {**names, **said.cached, **said.reasoning, **said.input, **said.output}
+            for name, count in {**counts, self.total: said.input_tokens + said.output_tokens}.items():
                 *above, last = name.split(".")
                 if last:
                     reduce(lambda level, key: level.setdefault(key, {}), above, told)[last] = count
@@ -174,9 +178,16 @@ class Language(abc.ABC):
         """Return why a reply ended, read without regard to case; None where it has not, "other" for unknown words."""
         if not reason:
             return None
-        return (
-            self.finishes.get(reason) or _ENDINGS.get(reason.lower(), "other") if isinstance(reason, str) else "other"
-        )
+        if not isinstance(reason, str):
+            return "other"
+        known = self.finishes.get(reason) or _ENDINGS.get(reason.lower())
+        return known or (None if reason.lower() in _NO_ENDING else "other")
+
+    def ending(self, reason: Any, usage: Counted | None = None, refusal: str | None = None) -> Delta:
+        """Return the delta of an ending; words that are not known are kept, for an error to quote."""
+        finish = self.finish(reason)
+        words = as_text(reason)[:_SHOWN] if finish == "other" else ""
+        return Delta(finish=finish, refusal=refusal, usage=usage, reason=words)
 
     def reason(self, finish: Finish | None) -> str | None:
         """Write why a reply ended."""
@@ -209,7 +220,17 @@ def lacking(what: str, wire: Json) -> ResponseParsingError:
     return ResponseParsingError(f"The response has no {what}: {told}", text=told)
 
 
-def _at(told: Any, name: str) -> int:
+def _at(told: Any, name: str) -> int | None:
+    """Return the count of a name; None where there is none."""
     for key in name.split("."):
         told = told.get(key) if isinstance(told, Mapping) else None
-    return int(told or 0)
+    return count_of(told)
+
+
+def count_of(value: Any) -> int | None:
+    """Read a number that counts something, which some servers write as a text or as a fraction; None for any other."""
+    if isinstance(value, str) and value.strip().isascii() and len(value) < _MOST_DIGITS and value.strip().isdigit():
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return int(value) if 0 <= value < math.inf and value == int(value) else None
