@@ -31,7 +31,7 @@ from instructor.engine.reading import Reading
 from instructor.engine.seam import SHOWN, Correction, Moved, Placed, Seam
 from instructor.engine.steps import CLOSE, Do, Emit, Open, Read, Send, Steps, Wait
 from instructor.engine.watchdog import Watch, Watchdog
-from instructor.exceptions import ConfigurationError, FailedAttempt, RefusalError, ResponseParsingError
+from instructor.exceptions import ConfigurationError, FailedAttempt, RefusalError, ResponseParsingError, is_lasting
 from instructor.hooks import HookName
 from instructor.mode import Mode
 from instructor.report import Cause
@@ -126,6 +126,7 @@ class Extraction:
                 problem = error  # its clause's name ends with it
                 yield CLOSE
                 self._pay()
+                self._hopeless = self._hopeless or is_lasting(error)
                 if error is not self._sdk_error and (self._asked or self._history.count):
                     self._plan_the_rest()  # what was handed out is not asked for again, should the policy go on
                 return problem
@@ -161,7 +162,11 @@ class Extraction:
             yield from self.ledger.tell(
                 HookName.PARSE_ERROR, self._misread(lacks.certainty(doubting.doubted), reply.text), about=self._about()
             )
-        return (yield from self._judged(reply, sink, broke))
+        problem = yield from self._judged(reply, sink, broke)
+        if problem is None or not is_lasting(broke):
+            return problem
+        self._hopeless = True
+        return lacks.its_end(reply, broke)
 
     def _whole(self, sink: Sink, naming: Naming) -> Steps:
         try:
