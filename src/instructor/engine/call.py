@@ -74,6 +74,8 @@ class Reply:
     usage: Counted | None = None
     reason: str = ""
     """The provider's own words for why the reply ended, where they say more than `finish` does."""
+    last_event: Any = None
+    """The last event of a stream that said nothing else and had no end."""
 
     def deltas(self) -> list[Delta]:
         """Give the reply as a stream of it would: all text of a channel at once."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tenacity import AsyncRetrying, DoAttempt, DoSleep, RetryCallState, RetryError, nap
@@ -216,6 +217,8 @@ class Extraction:
         yield CLOSE
         self._pay()
         reply = assembly.reply()
+        if not (broke or reply.finish or reply.reason or assembly.characters):
+            reply = replace(reply, last_event=reading.passed_over)
         yield from self._tell_response(reply)
         if held := naming.rest():
             yield from self._deliver(sink.feed(held)) if self._output.many else self._show(sink, held)

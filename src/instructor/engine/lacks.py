@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from instructor.engine import prompts
@@ -9,6 +10,8 @@ from instructor.engine.call import Reply
 from instructor.exceptions import IncompleteOutputException
 from instructor.mode import Mode
 
+_SHOWN = 500
+"""Characters of an event that are quoted."""
 _REASONS = {"length": "at the length limit", "filter": "by the provider's content filter"}
 
 
@@ -36,6 +39,8 @@ def its_end(reply: Reply, broke: Exception | None) -> IncompleteOutputException:
     """Say how a reply was cut."""
     how = f"by {type(broke).__name__}: {broke}" if broke else _REASONS.get(reply.finish or "", "without an end")
     words = f" The provider's reason: {reply.reason}" if reply.reason else ""
+    if reply.last_event is not None:
+        words = f" The last event was: {json.dumps(reply.last_event, default=str)[:_SHOWN]}"
     problem = IncompleteOutputException(f"The answer was cut {how.rstrip('.')}.{words}", text=reply.text)
     problem.__cause__ = broke
     return problem

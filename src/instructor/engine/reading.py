@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import jiter
 
 from instructor.engine.call import Delta, Json
+from instructor.engine.halves import Halves, read_json
 from instructor.engine.names import Names, Naming
 from instructor.engine.ports import Dialect, Patient, Sink, fitting, reader_of
 from instructor.exceptions import ResponseParsingError
@@ -47,6 +49,9 @@ class Reading:
         """Whether the event came that ends a stream, whatever the connection does."""
         self.head: Json | None = None
         """The first event."""
+        self.passed_over: Any = None
+        """The last event that told nothing of an answer."""
+        self._halves = Halves()
 
     def holds(self, events: Sequence[Json | bytes]) -> bool:
         """Keep events back whose texts decide nothing: to pass one through the whole engine costs ten times as much."""
@@ -116,14 +121,28 @@ class Reading:
             if event.startswith(b"[DONE]"):
                 self.done = True
                 return
-            event = _parsed(event)
+            event, is_odd = _parsed(event)
+        else:
+            is_odd = True
+        if not isinstance(event, dict):
+            self.passed_over = event
+            return
         if self.head is None:
             self.head = event
-        deltas = self._naming.read(self._decode(event))
+        deltas = self._decode(event)
+        if not deltas:
+            self.passed_over = event
+        is_plain = not (is_odd or self._halves)
+        if not is_plain:
+            deltas = self._halves.joined(deltas)
+            self._last = None  # its text is not what stands in it
+            if self._halves:  # the next text is to be joined to half a character, and has to come here
+                self._around = _NOTHING
+        deltas = self._naming.read(deltas)
         found += deltas
         if self._naming.reused:  # the same bytes may stand around the texts of two calls
             self._tries, self._around = 0, _NOTHING
-        if payload and self._tries:
+        if is_plain and self._tries:
             self._learn(payload, deltas)
 
     def _learn(self, event: bytes, deltas: Sequence[Delta]) -> None:
@@ -166,12 +185,18 @@ _tuple = tuple.__new__  # a third of the price of Delta(...)
 _from_json = jiter.from_json
 
 
-def _parsed(event: bytes) -> Json:
+def _parsed(event: bytes) -> tuple[Any, bool]:
+    """Return what an event is, an object if need be out of a list of one, and whether its texts may hold halves."""
+    is_odd = False
     try:
-        value = jiter.from_json(event)
-    except ValueError as error:
-        shown = event[:_SHOWN].decode("utf-8", "replace")
-        raise ResponseParsingError(f"An event of the stream is not JSON ({error}): {shown!r}", text=shown) from error
-    if not isinstance(value, dict):
-        raise ResponseParsingError(f"An event of the stream is no JSON object: {value!r}")
-    return value
+        value = _from_json(event)
+    except ValueError:
+        is_odd = True
+        try:
+            value = read_json(event)
+        except ValueError as error:
+            shown = event[:_SHOWN].decode("utf-8", "replace")
+            raise ResponseParsingError(
+                f"An event of the stream is not JSON ({error}): {shown!r}", text=shown
+            ) from error
+    return (value[0] if type(value) is list and len(value) == 1 else value), is_odd

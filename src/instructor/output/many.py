@@ -15,6 +15,7 @@ from instructor.output import schema as schemas
 from instructor.output.choice import choice_for
 from instructor.output.judging import judged
 from instructor.output.lone import KEY, Lone
+from instructor.output.repeats import Repeats
 from instructor.output.spelling import readable
 from instructor.text.items import Items
 from instructor.text.last import LastList
@@ -83,6 +84,7 @@ class ManySink:
         self._output, self._call = output, call
         self._lone, self._validate = output.lone, output.validate
         self._readers: dict[int, Items] = {}
+        self._repeats: dict[int, Repeats] = {}
         self._held: list[Outcome] = []  # objects by themselves, which may be items, a list or a part of the prose
         self._by_lines = False  # such an object was an item: so is every other
         self._count = 0
@@ -104,8 +106,9 @@ class ManySink:
 
     def close(self, *, ended: bool = True) -> list[Outcome]:
         outcomes: list[Outcome] = []
-        for reader in self._readers.values():
-            outcomes += self._judge(reader.close(ended=ended))
+        for channel, reader in self._readers.items():
+            repeats, slices = self._repeats[channel], reader.close(ended=ended)
+            outcomes += self._judge([*repeats.without(slices, reader.edges), *repeats.rest()])
         # What is held is decided by the end of the text; beside a list it is a part of the prose.
         if ended and not any(reader.listed for reader in self._readers.values()):
             outcomes += self._settled()
@@ -129,11 +132,13 @@ class ManySink:
             opens, rivals = self._output.opens, self._lone.rivals
             last = not (self._call.stream or self._call.mode.by_tool)
             reader = LastList(opens, rivals) if last else Items(opens=opens, rivals=rivals)
-            self._readers[channel] = reader
+            self._readers[channel], self._repeats[channel] = reader, Repeats()
             if last:  # it comes in one piece
                 text = spoken(text)
         slices = reader.feed(text)
         self.awaits = reader.awaits if len(self._readers) == 1 else ""
+        if slices or reader.edges:
+            slices = self._repeats[channel].without(slices, reader.edges)
         return self._judge(slices) if slices else []
 
     def _judge(self, slices: Sequence[Slice]) -> list[Outcome]:

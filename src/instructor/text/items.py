@@ -329,6 +329,8 @@ class Items(Waiting):
         self._listed, self._sure, self._wrapped = True, False, wrapped
         self._stray, self._doubted, self._from, self._pieces = False, [], -1, []
         self._phase = Items._in_list
+        if wrapped:
+            self.edges.append(len(self._out) + 1)
         if sure:
             self._believe()
 
@@ -442,6 +444,7 @@ class Items(Waiting):
         else:
             self._aside, self._doubted = self._doubted, []
         if self._wrapped:
+            self.edges.append(-len(self._out) - 1)
             self._phase = Items._before_key
         else:
             self._to_prose()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from instructor.text.items import Items
 from instructor.text.scan import Prose
+from instructor.text.waiting import Slice
 
 
 class _Fences(Prose):
@@ -57,6 +58,11 @@ class LastList(Items):
         if self._worse >= 0:
             del self._out[self._worse :]
             self._worse = -1
+
+    def _read(self, text: str) -> list[Slice]:
+        out = super()._read(text)
+        self.edges.clear()  # one list counts: none is a repeat of another
+        return out
 
     def _stood_alone(self, text: str, end: int) -> None:
         super()._stood_alone(text, end)

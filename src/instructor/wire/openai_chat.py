@@ -162,12 +162,10 @@ class OpenAIChat(Language):
                 deltas.append(
                     Delta(at if index is None else index, text, _word(call.get("id")), _word(function.get("name")))
                 )
-        if content := said.get("content"):
-            if text := text_of(content):
-                deltas.append(Delta(TEXT, text))
-        if refusal := said.get("refusal"):
-            if isinstance(refusal, str):
-                deltas.append(Delta(refusal=refusal))
+        if (content := said.get("content")) and (text := text_of(content)):
+            deltas.append(Delta(TEXT, text))
+        if (refusal := said.get("refusal")) and isinstance(refusal, str):
+            deltas.append(Delta(refusal=refusal))
         return deltas
 
     def assemble(self, reply: Reply, head: Json) -> Json:
