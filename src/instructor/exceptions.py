@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 
 _LASTING = re.compile(
-    r"\b(?:401|402|403|429)\b|quota|billing|credit|balance|api.?key|unauthori[sz]ed|authenticat|permission|forbidden"
+    r"(?:^|code|status|http|error)\W{0,3}(?:401|402|403|429)\b|quota|billing|credits\b|credit balance|api.?key"
+    r"|forbidden|insufficient.(?:balance|credit|fund)|account balance|arrears|unauthori[sz]ed|authenticat|permission"
     r"|rate.?limit|too many requests",
     re.IGNORECASE,
 )
@@ -117,8 +118,8 @@ class ProviderError(InstructorError):
 
     def __init__(self, provider: str, message: str, body: Any = None) -> None:
         self.provider, self.body = provider, body
-        known = [body.get(key) for key in _CODES] if isinstance(body, Mapping) else []
-        self.lasting = _LASTING.search(" ".join(map(str, (message, *known)))) is not None
+        said = [body[key] for key in _CODES if key in body] if isinstance(body, Mapping) else []
+        self.lasting = any(_LASTING.search(str(each)) for each in (message, *said))
         super().__init__(f"{provider}: {message}")
 
 

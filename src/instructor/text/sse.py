@@ -30,10 +30,10 @@ class EventStream:
     An EventTooLargeError tells of an event of more than `most` bytes, of which no more than that are kept.
     """
 
-    __slots__ = ("_begun", "_most", "_pieces", "_return", "_size")
+    __slots__ = ("_begun", "_bound", "_most", "_pieces", "_return", "_size")
 
     def __init__(self, most: int = MOST) -> None:
-        self._most = most
+        self._bound = self._most = most  # the latter is negative when an event was longer
         self._pieces: list[bytes] = []  # of events that are not complete yet, with "\n" as the only line end
         self._size = 0  # of the pieces
         self._begun = False
@@ -60,6 +60,8 @@ class EventStream:
 
     def end(self, *, lost: bool = False) -> list[bytes]:
         """Return what is there when the stream is over, or `lost`: whole JSON needs no blank line after it."""
+        if self._most < 0:
+            self._refuse()
         block = self._all()
         whole = [data for data in _events(block + b"\n\n", cut=True) if _is_whole(data)]
         if whole or lost or self._begun or not block.strip() or _FIELD.search(block):
@@ -68,24 +70,32 @@ class EventStream:
 
     def _ended(self, head: bytes, rest: bytes) -> list[bytes]:
         """Read events that are complete, and keep what comes after them."""
-        first = self._size + (head.find(b"\n\n") if self._pieces else 0)
-        if first > self._most or (len(head) > self._most and max(map(len, head.split(b"\n\n"))) > self._most):
+        if self._most < 0:
             self._refuse()
         if self._pieces:
             self._pieces.append(head)
             head = self._all()
-        if rest:
-            self._keep(rest)
         if not self._begun:
             self._begun = True
             head = head.removeprefix(BOM)
-        return _events(head)
+        if len(head) > self._most:
+            events = head.split(b"\n\n")
+            fitting = next((at for at, event in enumerate(events) if len(event) > self._most), len(events))
+            if fitting < len(events):
+                head, rest = b"\n\n".join([*events[:fitting], b""]), events[fitting]
+        found = _events(head) if head else []
+        if rest:
+            self._keep(rest, refuse=not found)
+        return found
 
-    def _keep(self, data: bytes) -> None:
+    def _keep(self, data: bytes, *, refuse: bool = True) -> None:
         self._size += len(data)
-        if self._size > self._most:
+        if self._size <= self._most:
+            self._pieces.append(data)
+        elif refuse:
             self._refuse()
-        self._pieces.append(data)
+        else:  # the events before it are to be read first
+            self._most = -1
 
     def _all(self) -> bytes:
         block = b"".join(self._pieces)
@@ -93,9 +103,9 @@ class EventStream:
         return block if self._begun else block.removeprefix(BOM)
 
     def _refuse(self) -> None:
-        self._pieces, self._size = [], 0
+        self._pieces, self._size, self._most = [], 0, -1
         raise EventTooLargeError(
-            f"An event of the stream must be at most {self._most} bytes, got more: max_event_bytes= sets the bound."
+            f"An event of the stream must be at most {self._bound} bytes, got more: max_event_bytes= sets the bound."
         )
 
     def _plain(self, data: bytes) -> bytes:

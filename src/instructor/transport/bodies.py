@@ -14,6 +14,9 @@ _PIECE = 1 << 16
 """How many bytes are unpacked at once: a few packed ones may stand for very many."""
 _WINDOWS = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
 
+_HEAD = 2
+"""The bytes by which zlib's format names itself, as a number of two bytes that 31 divides."""
+
 
 def blocking_body(response: Any) -> Iterator[bytes]:
     """Return the reads of a body: as they come if it is not compressed, which spares a read four generators."""
@@ -50,20 +53,19 @@ def _unpacker(response: Any) -> Callable[[bytes], Iterator[bytes]] | None:
     window = _WINDOWS.get(http.headers.get("content-encoding", "").strip().lower())
     if window is None or http.is_stream_consumed:
         return None
-    unpacker = zlib.decompressobj(window)
-    begun = False
+    unpacker = None if window == zlib.MAX_WBITS else zlib.decompressobj(window)
+    head = b""
 
     def unpack(data: bytes) -> Iterator[bytes]:
-        nonlocal unpacker, begun
+        nonlocal unpacker, head
+        if unpacker is None:
+            head += data
+            if len(head) < _HEAD:
+                return
+            data, named = head, int.from_bytes(head[:_HEAD], "big") % 31 == 0 and head[0] & 15 == zlib.DEFLATED
+            unpacker = zlib.decompressobj(window if named else -window)  # some servers leave out what names it
         while True:
-            try:
-                piece = unpacker.decompress(data, _PIECE)
-            except zlib.error:
-                if begun or window != zlib.MAX_WBITS:
-                    raise
-                unpacker = zlib.decompressobj(-zlib.MAX_WBITS)  # which some servers mean by deflate
-                piece = unpacker.decompress(data, _PIECE)
-            begun = True
+            piece = unpacker.decompress(data, _PIECE)
             if piece:
                 yield piece
             data = unpacker.unconsumed_tail

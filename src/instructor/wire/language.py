@@ -23,16 +23,16 @@ from instructor.usage import Counted
 from instructor.wire.messages import as_text, spoken, with_last_user, with_system
 from instructor.wire.schemas import Subset, fit
 
-_ENDINGS: Mapping[str, Finish] = {
-    **dict.fromkeys(
-        ("stop", "eos", "eos_token", "stop_sequence", "end_turn", "complete", "completed", "end_of_text", "end"), "stop"
-    ),
-    **dict.fromkeys(("tool_use", "tool_call", "tool_calls", "function_call"), "tool"),
-    **dict.fromkeys(
-        ("length", "max_tokens", "model_length", "max_output_tokens", "max_length", "token_limit"), "length"
-    ),
-    **dict.fromkeys(("content_filter", "content_filtered", "filter", "safety", "recitation"), "filter"),
+_MEANT: Mapping[Finish, str] = {
+    "stop": "stop eos eos_token stop_sequence end_turn end_of_turn eot eot_token complete completed done finished end"
+    " end_of_text endoftext end_of_sequence normal",
+    "tool": "tool_use tool_call tool_calls function_call function_calls",
+    "length": "length max_tokens model_length max_output_tokens max_new_tokens max_length token_limit max_output"
+    " context_length model_context_window_exceeded",
+    "filter": "content_filter content_filtered filter safety recitation sensitive blocklist prohibited_content spii"
+    " error_toxic",
 }
+_ENDINGS: Mapping[str, Finish] = {word: meant for meant, words in _MEANT.items() for word in words.split()}
 """Words for endings that servers use on other wires than their own. A word that is in no table proves nothing."""
 _NO_ENDING = frozenset(("null", "none", "undefined"))
 """Words that some servers write where others have null."""
