@@ -58,8 +58,9 @@ class Halves:
         if _FIRST.search(text):
             self._waiting[delta.channel] = text[-1]
             text = text[:-1]
-        name, refusal = delta.name and _mended(delta.name), delta.refusal and _mended(delta.refusal)
-        return delta._replace(text=_mended(text), name=name, refusal=refusal, reason=_mended(delta.reason))
+        call_id, name, refusal = (each and _mended(each) for each in (delta.id, delta.name, delta.refusal))
+        reason = _mended(delta.reason)
+        return delta._replace(text=_mended(text), id=call_id, name=name, refusal=refusal, reason=reason)
 
 
 def _mended(text: str) -> str:
