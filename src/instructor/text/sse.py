@@ -136,7 +136,7 @@ def _events(block: bytes, *, cut: bool = False) -> list[bytes]:
         elif lines:
             if lines[0]:
                 found.append(lines[0])
-        elif b"{" in event:
+        elif b"{" in event or b"error" in event:
             found += _unmarked(event)
     return found
 
