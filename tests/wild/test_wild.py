@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -156,9 +157,23 @@ def _client(wire: str, colour: Colour, server: Bytes, mode: Mode) -> Any:
     client = instructor.from_provider(
         f"{provider}/scripted", async_client=colour.awaiting, mode=mode, **options(server.root)
     )
-    if hasattr(client.client, "close") or hasattr(client.client, "aclose"):
-        colour.kept(client.client)
+    colour.kept(_Sdk(client.client))
     return client
+
+
+class _Sdk:
+    """An SDK's client, to be closed by whichever names it has for that."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    async def aclose(self) -> None:
+        for part in (self._client, getattr(self._client, "aio", None)):
+            ways = [name for name in ("aclose", "close", "__aexit__", "__exit__") if hasattr(part, name)]
+            for name in ways[:1] if ways and not ways[0].startswith("_") else ways:
+                closing = getattr(part, name)(*(() if name.endswith("close") else (None, None, None)))
+                if inspect.isawaitable(closing):
+                    await closing
 
 
 async def _played(line: Mapping[str, Any], colour: Colour, client: Any) -> dict[str, Any]:

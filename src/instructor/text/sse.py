@@ -158,14 +158,13 @@ def _unmarked(event: bytes) -> list[bytes]:
 
 
 def _error(data: bytes) -> bytes:
-    """Write what an event named `error` says as the JSON of an error."""
+    """Write what an event named `error` says as the JSON of an error, which all wires have in one form."""
     said = _read(data)
-    if isinstance(said, dict) and "error" in said:
-        return json.dumps({"type": "error", **said}).encode()
     if isinstance(said, dict) and said.get("type") == "error":
         return data
     words = data.decode("utf-8", "replace") or "an error without words"
-    return json.dumps({"type": "error", "error": said or words}).encode()
+    error = said.get("error", said) if isinstance(said, dict) else said or words
+    return json.dumps({"type": "error", "error": error if isinstance(error, dict) else {"message": error}}).encode()
 
 
 def _is_whole(data: bytes) -> bool:
