@@ -104,5 +104,6 @@ def test_counts_are_joined_name_by_name() -> None:
     assert half is not None
     assert half.usage(lambda: Usage(99, 98, exact=False)) == Usage(99, 3, exact=False)
     assert COUNTS.write(half)["total_tokens"] == 3
-    for nothing in (None, 5, [1], "words", {}, {"prompt_tokens": None}, {"prompt_tokens": []}):
+    nothings: tuple[Any, ...] = (None, 5, [1], "words", {}, {"prompt_tokens": None}, {"prompt_tokens": []})
+    for nothing in nothings:
         assert COUNTS.read(nothing) is None
