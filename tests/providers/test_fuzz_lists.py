@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
-from typing import Any, Literal, Optional
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given, reject
@@ -183,7 +183,7 @@ def tried(stage: Stage, trial: Trial) -> None:
     report: Any = None
     try:
         if trial.streamed:
-            stream = client.create_iterable(response_model=Iterable[script.kind], **call)
+            stream = client.create_iterable(response_model=Iterable[script.kind], **call)  # type: ignore[name-defined]
             report = stream.report
             collect(stage, stream, found)
         else:
