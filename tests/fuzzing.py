@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Verbosity, seed, settings
 
 chosen: dict[str, Any] = {"cases": 300, "seed": None}
@@ -21,4 +22,5 @@ def fuzzed(test: Callable[..., Any]) -> Callable[..., Any]:
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
         print_blob=True,
     )(test)
+    made = pytest.mark.filterwarnings("ignore:Generating overly large repr")(made)
     return made if chosen["seed"] is None else seed(chosen["seed"])(made)

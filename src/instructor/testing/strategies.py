@@ -224,6 +224,8 @@ class Turn:
     """Which of its items are wrong."""
     repeats: int = 0
     """How many of the last items a continuation gives again; more than there are gives the whole list again."""
+    respelled: bool = False
+    """Whether it spells otherwise what it gives again."""
     mistaken: Literal["", "start", "whole"] = ""
     """Asked for wrong items only, it gives the start of the list, or all of it."""
     prose: str = ""
@@ -239,6 +241,7 @@ def turns(draw: st.DrawFn, endings: Sequence[Ending] = ENDINGS) -> Turn:
         place=draw(fraction),
         wrong=draw(st.lists(fraction, max_size=3)),
         repeats=draw(st.sampled_from([0, 0, 1, 2, 3, _ALL])),
+        respelled=draw(st.booleans()),
         mistaken=draw(st.sampled_from(["", "", "", "start", "whole"])),
         prose=draw(st.sampled_from(PROSE)),
         cut=draw(cuttings()),
@@ -274,24 +277,33 @@ class Script:
         return self._broken(whole, turn, asked)
 
     def _texts(self, asked: Asked, turn: Turn) -> list[str]:
-        places = self._asked_for(asked, turn)
+        """Return the texts of the items; those that are given again are right, and perhaps spelled otherwise."""
+        places, known = self._asked_for(asked, turn)
         wrong = {int(fraction * len(places)) for fraction in turn.wrong}
-        return [self._wrong(place) if at in wrong else self.spelled[place] for at, place in enumerate(places)]
+        return [
+            (json.dumps(self.items[place]) if turn.respelled else self.spelled[place])
+            if at < known
+            else self._wrong(place)
+            if at in wrong
+            else self.spelled[place]
+            for at, place in enumerate(places)
+        ]
 
-    def _asked_for(self, asked: Asked, turn: Turn) -> Sequence[int]:
-        """Return the places of the items that a reply is to hold, as a request asks for them."""
+    def _asked_for(self, asked: Asked, turn: Turn) -> tuple[Sequence[int], int]:
+        """Return the places of the items that a reply is to hold, and how many of them came before a break."""
         conversation = _conversation(asked.body)
         said = json.dumps(conversation, ensure_ascii=False)
         every = range(len(self.items))
         if _GO_ON.search(said) and (shown := list(_shown(conversation))):
             start = self._place_of(shown[-1][-1]) + 1
-            return every[max(0, start - turn.repeats) :]
+            begin = max(0, start - turn.repeats)
+            return every[begin:], start - begin
         if again := [int(mark) for mark in _MARK.findall(said)]:
             places = list(dict.fromkeys(again))
             if turn.mistaken == "start":
-                return every[: max(1, len(places) - 1)]
-            return every if turn.mistaken == "whole" else places
-        return every
+                return every[: max(1, len(places) - 1)], 0
+            return (every if turn.mistaken == "whole" else places), 0
+        return every, 0
 
     def _place_of(self, shown: Any) -> int:
         """Return the place of an item that a request shows as the last one."""
