@@ -40,7 +40,8 @@ class Growing:
         self.description: str = one.description
         self.schema: Json = one.schema
         self.tools = (Tool(self.name, self.description, self.schema),)
-        inner = Shapes().of(one.kind)
+        self.shapes = Shapes()
+        inner = self.shapes.whole(one.kind)
         self.shape: Shape = Wrapper(inner) if one.wrapped else inner
 
     def replay(self, parts: Iterable[Outcome], mode: Mode) -> Reply:
@@ -55,7 +56,7 @@ class GrowingSink:
     """Reads one answer: the text, or the first tool call that has any arguments."""
 
     def __init__(self, output: Growing, call: Call) -> None:
-        self._one, self._call = output.one, call
+        self._output, self._one, self._call = output, output.one, call
         self._reader = Snapshot(output.shape, "{", {"strict": call.strict, "context": call.context})
         self._by_tool = call.mode.by_tool
         self._channel: int | None = None
@@ -95,7 +96,10 @@ class GrowingSink:
         except (ValidationError, ResponseParsingError) as error:
             return [Bad(0, text, error)]
         self._good = True
-        return [Good(0, value, text, mended=mended)]
+        shown = self._reader.value
+        if self._one.wrapped and type(shown) is dict:
+            shown = shown.get("content")
+        return [Good(0, self._output.shapes.kept(shown, value, text), text, mended=mended)]
 
     @property
     def started(self) -> bool:
