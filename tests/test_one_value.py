@@ -44,7 +44,7 @@ async def every_way(colour: Colour, scripted_server: Any, kind: Any, texts: list
     """Ask for a value, whole and streamed in several cuttings; return the values and the servers."""
     found: list[Any] = []
     for chunk in (None, 1, 7, 10_000):
-        server = scripted_server([answer(text, **({"chunk": chunk} if chunk else {})) for text in texts])
+        server = scripted_server([answer(text, chunk=chunk or 10_000) for text in texts])
         client = colour.client(server, mode)
         options = asking(max_retries=len(texts) - 1)
         if chunk is None:
@@ -284,7 +284,7 @@ async def test_the_error_is_that_of_the_value_inside(colour: Colour, scripted_se
 
 class Counted(BaseModel):
     n: int
-    other: int | None = Field(None, validation_alias=AliasChoices("o", "other"))
+    other: int | None = Field(default=None, validation_alias=AliasChoices("o", "other"))
     either: int | str = ""
     many: list[int] = []
     named: dict[str, int] = {}

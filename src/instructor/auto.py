@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol, overload
 from instructor import providers, redaction
 from instructor.caller import Caller
 from instructor.client import AsyncInstructor, Instructor
+from instructor.engine.ports import fitting
 from instructor.exceptions import ConfigurationError
 from instructor.hooks import Hooks
 from instructor.mode import Mode
@@ -153,11 +154,25 @@ def caller_for(
     """Give what makes the calls of a client, blocking or awaiting as the client is."""
     awaiting = provider.is_awaiting(client, use_async)
     kept = dict(defaults)
+    most = kept.pop("max_event_bytes", None)
     variants = [wire for flag, wire in provider.variants.items() if kept.pop(flag, None)]
     wire = variants[0] if variants else provider.wire_for(mode)
     transport: Any = (wire.async_transport if awaiting else wire.transport)(client)
+    if most is not None:
+        _bound(transport, most, provider.name)
     shown = None if inspect.isroutine(client) else client  # a function is no client, and has nothing to show
     return Caller(shown, provider.name, mode, wire.dialect, transport, awaiting, kept, hooks or Hooks())
+
+
+def _bound(transport: Any, most: Any, provider: str) -> None:
+    """Set how long an event of a stream may be, where the streams are read here."""
+    if isinstance(most, bool) or not isinstance(most, int) or most < 1:
+        raise ConfigurationError(f"max_event_bytes must be a number of bytes, 1 or more, got {most!r}.")
+    if fitting(transport, "max_event_bytes") is None:
+        raise ConfigurationError(
+            f"max_event_bytes must be left out for {provider}, whose SDK reads its streams itself."
+        )
+    transport.max_event_bytes = most
 
 
 def _split(model: Any) -> tuple[str, str]:

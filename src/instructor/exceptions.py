@@ -5,8 +5,9 @@
     │   ├── ModeError                 a mode that this provider has not
     │   └── ClientError               a client of the wrong kind
     ├── ResponseParsingError          a reply that is not what was asked for (also a ValueError)
-    │   └── RefusalError              the model declined to answer
-    ├── ProviderError                 the provider reported an error inside a stream
+    │   ├── RefusalError              the model declined to answer
+    │   └── EventTooLargeError        an event of a stream is longer than `max_event_bytes`
+    ├── ProviderError                 the provider reported an error inside a reply
     ├── IncompleteOutputException     the reply was cut: length limit, dropped connection, no terminal event
     └── InstructorRetryException      all attempts failed; `__cause__` is the last error
 
@@ -16,6 +17,7 @@ A request that fails in the SDK raises an error that is both the SDK's own type 
 from __future__ import annotations
 
 import pickle
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -31,6 +33,16 @@ if TYPE_CHECKING:
     from instructor.usage import Usage
 
 
+_LASTING = re.compile(
+    r"(?:^|code|status|http|error)\W{0,3}(?:401|402|403|429)\b|quota|billing|credits\b|credit balance|api.?key"
+    r"|forbidden|insufficient.(?:balance|credit|fund)|account balance|arrears|unauthori[sz]ed|authenticat|permission"
+    r"|rate.?limit|too many requests",
+    re.IGNORECASE,
+)
+"""Words, and HTTP's codes, of what asking again at once cannot mend. The SDK waits and repeats where that is of use."""
+_CODES = ("code", "type", "status", "status_code", "http_code")
+
+
 class FailedAttempt(NamedTuple):
     """One attempt that failed: its number (from 1), why, and the response it failed on."""
 
@@ -43,6 +55,8 @@ class InstructorError(Exception):
     """The root of all errors that are this library's own."""
 
     failed_attempts: Sequence[FailedAttempt] = ()
+    lasting: bool = False
+    """Whether it will come again, however often the model is asked."""
 
     @classmethod
     def from_exception(cls, exception: Exception, failed_attempts: Sequence[FailedAttempt] | None = None) -> Self:
@@ -85,11 +99,27 @@ class RefusalError(ResponseParsingError):
     """The model declined to answer; `text` holds its words."""
 
 
+def is_lasting(error: Exception | None) -> bool:
+    """Whether an error will come again, however often the model is asked."""
+    return isinstance(error, InstructorError) and error.lasting
+
+
+class EventTooLargeError(ResponseParsingError):
+    """An event of a stream is longer than the client's `max_event_bytes`."""
+
+    lasting = True
+
+
 class ProviderError(InstructorError):
-    """The provider reported an error inside a stream; `body` is its report."""
+    """The provider reported an error inside a reply; `body` is its report.
+
+    It is `lasting` if asking again cannot help: no permission, no credit, too many requests.
+    """
 
     def __init__(self, provider: str, message: str, body: Any = None) -> None:
         self.provider, self.body = provider, body
+        said = [body[key] for key in _CODES if key in body] if isinstance(body, Mapping) else []
+        self.lasting = any(_LASTING.search(str(each)) for each in (message, *said))
         super().__init__(f"{provider}: {message}")
 
 
@@ -217,7 +247,8 @@ def _ways(cause: Exception) -> list[_Way]:
     """List the ways to make an error like another one: as pickling would (pydantic's has no other), or by `__new__`."""
     ways = [_Way("", cause.args), _Way("", ())]
     try:
-        maker, arguments = cause.__reduce__()[:2]  # type: ignore[misc]
+        told: Any = cause.__reduce__()
+        maker, arguments = told[:2]
     except Exception:  # whatever the classes of others raise
         return ways
     if getattr(maker, "__self__", None) is type(cause):

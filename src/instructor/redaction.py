@@ -94,7 +94,7 @@ def _part(value: Any, name: str, mark: str) -> Any:
 
 def _pairs(value: Any, is_harmless: Callable[[str], bool], mark: str) -> Any:
     """Show pairs of names and values, a mapping or a list of two each; hide anything else."""
-    pairs = value.items() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else [None]
+    pairs: Any = value.items() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else ["?"]
     if not all(isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in pairs):
         return mark
     shown = [

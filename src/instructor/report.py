@@ -41,6 +41,8 @@ class Report:
     failed_items: list[FailedItem] = field(default_factory=list)
     dropped_repeats: int = 0
     """Items that a continuation gave again, and that were not delivered twice."""
+    doubted: int = 0
+    """Values delivered before the text told that the model had only been thinking so far: they may be drafts."""
     unknown_calls: int = 0
     """Calls of tools that nobody gave, passed over (`Mode.PARALLEL_TOOLS`)."""
     attempts: int = 0

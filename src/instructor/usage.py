@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +66,6 @@ class Usage:
             self.by_cause,
         )
 
-    def merged(self, later: Usage) -> Usage:
-        """Join what one reply says of its tokens more than once: the counts grow, they do not add up."""
-        return Usage(
-            max(self.input_tokens, later.input_tokens),
-            max(self.output_tokens, later.output_tokens),
-            max(self.cached_tokens, later.cached_tokens),
-            max(self.reasoning_tokens, later.reasoning_tokens),
-            self.exact and later.exact,
-        )
-
     def spent(self, cause: str, usage: Usage) -> Usage:
         """Add one request's tokens under its cause."""
         split = dict(self.by_cause)
@@ -84,3 +74,37 @@ class Usage:
         return Usage(
             total.input_tokens, total.output_tokens, total.cached_tokens, total.reasoning_tokens, total.exact, split
         )
+
+
+class Counted(NamedTuple):
+    """What a wire says of the tokens of one reply: counts by the wire's own names, and only those that it said."""
+
+    input: Mapping[str, int]
+    output: Mapping[str, int]
+    cached: Mapping[str, int]
+    reasoning: Mapping[str, int]
+
+    @property
+    def input_tokens(self) -> int:
+        return sum(self.input.values())
+
+    @property
+    def output_tokens(self) -> int:
+        return sum(self.output.values())
+
+    def merged(self, later: Counted) -> Counted:
+        """Join what a reply says later: it replaces what was said by the same name; a nought replaces nothing."""
+        return Counted(*map(_joined, self, later))
+
+    def usage(self, estimate: Callable[[], Usage]) -> Usage:
+        """Return the tokens; those of the request or of the reply that were not said are estimated."""
+        asked, answered, exact = self.input_tokens, self.output_tokens, bool(self.input and self.output)
+        if not exact:
+            guess = estimate()
+            asked = asked if self.input else guess.input_tokens
+            answered = answered if self.output else guess.output_tokens
+        return Usage(asked, answered, sum(self.cached.values()), sum(self.reasoning.values()), exact)
+
+
+def _joined(one: Mapping[str, int], later: Mapping[str, int]) -> Mapping[str, int]:
+    return {**one, **{name: count for name, count in later.items() if count or name not in one}}

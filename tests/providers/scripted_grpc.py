@@ -16,7 +16,7 @@ from typing_extensions import Self
 from xai_sdk.proto import chat_pb2, chat_pb2_grpc
 
 from instructor.testing import Reply, Served, error
-from instructor.testing.faults import Drop, Stall, Wait, Write, plan
+from instructor.testing.faults import Drop, Stall, Wait, Write, plan, taken
 from instructor.testing.replies import Asked
 
 CODES = {
@@ -72,10 +72,13 @@ class ScriptedGrpc(chat_pb2_grpc.ChatServicer):  # type: ignore[misc]  # the SDK
 
     def _serve(self, method: str, request: Any, context: Any, kind: Any) -> Iterator[Any]:
         served, reply = self._begun(method, request, context)
+        reply = taken(reply, served.asked)
         planned = plan(reply, served.asked)
         served.events = planned.events
         if planned.status >= 400:
             self._abort(context, served, CODES[planned.status], reply.message)
+        if planned.steps and not isinstance(planned.steps[0], Drop):  # which the SDK would make again
+            context.send_initial_metadata([("x-request-id", f"req_{served.asked.number}")])
         for step in planned.steps:
             if isinstance(step, Write):
                 for line in step.data.splitlines():

@@ -86,7 +86,7 @@ async def test_a_reply_that_ends_in_an_error(colour: Colour, case: Case, reason:
         await run(colour, case, server, Mode.MD_JSON, User, stream=streamed, max_retries=0)
     assert isinstance(failed.value.__cause__, ProviderError)
     assert "ended with" in str(failed.value)
-    assert isinstance(failed.value, IncompleteOutputException) == streamed
+    assert isinstance(failed.value, IncompleteOutputException)  # whole or streamed: it was cut by the provider
 
 
 async def test_mistrals_model_has_a_length_too(colour: Colour) -> None:

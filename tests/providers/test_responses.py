@@ -99,14 +99,17 @@ async def test_chat_messages_become_items(colour: Colour, scripted_server: Any) 
     call = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
     picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA", "detail": "low"}}
     native = {"type": "input_image", "image_url": "data:image/png;base64,BBBB"}
-    own = {"type": "function_call_output", "call_id": "c0", "output": "x"}
+    own = [
+        {"type": "function_call", "call_id": "c0", "name": "look", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c0", "output": "x"},
+    ]
     messages = [
         {"role": "developer", "content": "Be exact."},
         {"role": "user", "content": ["Look.", {"type": "text", "text": "Here."}, picture, native]},
         {"role": "assistant", "content": None, "tool_calls": [call]},
         {"role": "tool", "tool_call_id": "c1", "content": "Jörg"},
         {"role": "assistant", "content": [{"type": "text", "text": "Seen."}]},
-        own,
+        *own,
     ]
     await colour.result(client(colour, server).create(User, messages))
     assert server.requests[0].body["input"] == [
@@ -123,7 +126,7 @@ async def test_chat_messages_become_items(colour: Colour, scripted_server: Any) 
         {"type": "function_call", "call_id": "c1", "name": "look", "arguments": "{}"},
         {"type": "function_call_output", "call_id": "c1", "output": "Jörg"},
         {"role": "assistant", "content": [{"type": "output_text", "text": "Seen."}]},
-        own,
+        *own,
     ]
 
 

@@ -50,3 +50,9 @@ async def taken(colour: Colour, stream: Any) -> tuple[list[Any], Exception | Non
 
 def ids(found: Iterable[Any]) -> list[int]:
     return [person.id for person in found]
+
+
+def adds_up(report: Any, came: int) -> None:
+    """Assert that the account of a list of so many items is right."""
+    assert report.bad == report.repaired + len(report.failed_items)
+    assert report.good + len(report.failed_items) == came

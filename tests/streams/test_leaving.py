@@ -6,6 +6,7 @@ import asyncio
 import functools
 import gc
 import itertools
+import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -18,7 +19,8 @@ from tenacity import Retrying, wait_fixed
 import instructor
 from colours import Colour, asking
 from instructor.exceptions import InstructorRetryException
-from instructor.testing import Gate, Scripted, tools
+from instructor.testing import Gate, Reply, Scripted, silence, tools
+from instructor.testing.replies import Asked
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -345,6 +347,52 @@ async def test_who_left_while_it_was_opened_asks_no_more(colour: Colour) -> None
         await reading
         await colour.off_loop(server.wait_closed)
     assert (found, len(server.requests)) == ([], 1)
+
+
+async def test_an_sdk_that_waits_for_headers_is_not_let_try_again(colour: Colour) -> None:
+    """For its client repeats what a lost connection ends."""
+    asked, found = threading.Event(), Seen(9)
+
+    def silent(_: Asked) -> Reply:
+        asked.set()
+        return silence()
+
+    with Scripted(silent) as server:
+        stream = colour.client(server, max_retries=2).create_iterable(response_model=Person, **asking())
+        reading = read_elsewhere(colour, stream, found)
+        await colour.off_loop(asked.wait)
+        await colour.close(stream)
+        await reading
+        await colour.off_loop(server.wait_closed)
+        assert server.served[0].wait().client_left
+        assert len(server.requests) == 1
+    assert (stream.report.attempts, stream.report.complete, found) == (1, False, [])
+
+
+async def test_a_hooks_own_connection_is_let_be(colour: Colour) -> None:
+    """Who leaves while a hook waits for something of its own breaks nothing off there."""
+    ours, theirs = socket.socketpair()
+    waits, heard = threading.Event(), list[bytes]()
+
+    def ask(_: Any) -> None:
+        waits.set()
+        heard.append(ours.recv(9))
+
+    async def aask(report: Any) -> None:
+        await asyncio.to_thread(ask, report)
+
+    with Scripted([tools(people(1, 2))]) as server, ours, theirs:
+        sdk = colour.sdk(server)
+        sdk.chat.completions.create = functools.partial(sdk.chat.completions.create)
+        client = instructor.from_openai(sdk)
+        client.on("item:good", lambda *each: aask(each) if colour.awaiting else ask(each))
+        stream = client.create_iterable(response_model=Person, **asking())
+        reading = read_elsewhere(colour, stream, [])
+        await colour.off_loop(waits.wait)
+        await colour.close(stream)
+        theirs.sendall(b"yes")
+        await reading
+    assert heard == [b"yes"]
 
 
 async def test_leaving_between_two_requests(colour: Colour) -> None:

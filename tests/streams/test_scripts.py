@@ -61,6 +61,7 @@ class Script(RuleBasedStateMachine):
         self.right: dict[int, int] = {}  # place and number of what was delivered
         self.wrong: dict[int, int] = {}  # place and number of what is not right yet
         self.due, self.backlog = 0, list[int]()  # the next number, and those whose items were cut in the middle
+        self.early: set[int] = set()  # numbers that were delivered, and will come again: their place was not certain
         self.failed: list[int] = []
         self.expected: list[int] = []
         self.delivered: list[int] = []
@@ -107,7 +108,8 @@ class Script(RuleBasedStateMachine):
         self.open: set[int] = set()  # channels whose list has begun
         self.halves: dict[int, tuple[int, str]] = {}  # numbers of unfinished items, and what is still to be written
         self.answers: list[tuple[str, int | None]] = []
-        self.fresh = True
+        self.fresh, self.repeated = True, False
+        self.base, self.again = len(self.came), 0
         said, notes = ({}, *body["messages"])[-2:]
         if notes["content"].startswith(("No tool of the answer was called", prompts.NO_JSON)):
             return  # the same again
@@ -135,7 +137,7 @@ class Script(RuleBasedStateMachine):
         self.send(channel, text)
 
     def send(self, channel: int, text: str) -> None:
-        function = {"index": channel, "function": {"name": "x", "arguments": text}}
+        function = {"index": channel, "function": {"name": "IterableItem", "arguments": text}}
         self.event({"tool_calls": [function]} if self.mode.by_tool else {"content": text})
 
     def event(self, delta: Json, finish: str | None = None) -> None:
@@ -153,11 +155,45 @@ class Script(RuleBasedStateMachine):
         self.numbers.append(number)
         if right:
             self.right[place] = number
-            self.expected.append(number)
+            self.hand_out(number)
         elif self.skips:
             self.failed.append(place)
         else:
             self.wrong[place] = number
+
+    def hand_out(self, number: int) -> None:
+        if number in self.early:
+            self.early.remove(number)
+            self.again += 1
+        else:
+            self.expected.append(number)
+
+    def is_uncertain(self) -> bool:
+        """Whether all that came of a continuation may correct or repeat what was there, by nothing but its order."""
+        new, old = range(self.base, len(self.came)), range(self.base)
+        if self.repeated or not new or not old:
+            return False
+        starts = {0, *old[-SHOWN:]}
+        return any(
+            start + len(new) <= self.base
+            and all(start + at not in self.right or place not in self.right for at, place in enumerate(new))
+            for start in starts
+        )
+
+    def forget(self) -> None:
+        """Give what came of a continuation once more, but for items that came twice so."""
+        goods = [place for place in range(self.base, len(self.came)) if place in self.right]
+        if self.again >= len(goods) > 0:
+            return
+        for place in range(self.base, len(self.came)):
+            if self.right.pop(place, None) is not None:
+                self.early.add(self.numbers[place])
+            else:
+                self.wrong.pop(place, None)
+                self.failed = [failed for failed in self.failed if failed != place]
+                self.dropped += 1
+        self.backlog += self.numbers[self.base :]
+        del self.came[self.base :], self.numbers[self.base :]
 
     def next_number(self) -> int:
         if self.backlog:
@@ -201,7 +237,7 @@ class Script(RuleBasedStateMachine):
     def repeat(self, count: int) -> None:
         """Say again what is there already, some of it spaced in another way."""
         again = self.shown[-count:]
-        self.fresh = False
+        self.fresh, self.repeated = False, True
         self.dropped += len(again)
         self.write(0, ",".join(respaced(text) for text in again))
 
@@ -233,12 +269,14 @@ class Script(RuleBasedStateMachine):
     def settle(self, *, ended: bool) -> None:
         """Work out what this reply has come to."""
         self.cut = not ended and not self.asked
+        if self.cut and self.is_uncertain():
+            self.forget()
         for place, (text, number) in self.matched(ended=ended):
             self.came[place] = text
             if number is not None:
                 self.wrong.pop(place)
                 self.right[place] = number
-                self.expected.append(number)
+                self.hand_out(number)
                 self.repaired += 1
         self.backlog = sorted([*self.backlog, *(number for number, _ in self.halves.values())])
 
@@ -312,7 +350,7 @@ class Script(RuleBasedStateMachine):
         assert [failed.index for failed in report.failed_items] == sorted([*self.failed, *self.wrong])
         assert [failed.text for failed in report.failed_items] == [self.came[f.index] for f in report.failed_items]
         assert report.bad == report.repaired + len(report.failed_items)
-        assert report.good + len(report.failed_items) == len(self.came)
+        assert report.good + len(report.failed_items) == len(self.came) + len(self.early)
         assert sum(usage.total_tokens for usage in report.usage.by_cause.values()) == report.usage.total_tokens
         if not self.over:
             assert not report.complete

@@ -11,7 +11,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from colours import Colour, asking
 from instructor import Mode
-from instructor.exceptions import InstructorRetryException
+from instructor.exceptions import IncompleteOutputException, InstructorRetryException
 from instructor.testing import Scripted, answer, content, tools
 
 
@@ -33,6 +33,21 @@ class Plan(BaseModel):
 
 
 class Chores(BaseModel):
+    tasks: list[str] = []
+
+
+class Job(BaseModel):
+    tasks: list[str] = []
+    done: bool = False
+
+
+class Step(BaseModel):
+    name: str
+    tasks: list[Step] = []
+
+
+class OwnAndFree(BaseModel):
+    model_config = ConfigDict(extra="allow")
     tasks: list[str] = []
 
 
@@ -131,6 +146,26 @@ async def test_a_re_ask_says_that_it_was_no_list(colour: Colour) -> None:
         (Plan, {"tasks": ["a"], "title": "t"}, [Plan(title="t", tasks=["a"])]),
         (Plan, {"tasks": [], "title": "t"}, [Plan(title="t", tasks=[])]),
         (Plan, {"tasks": []}, []),
+        (Plan, {"tasks": [], "done": True}, []),
+        (Plan, {"done": True, "tasks": []}, []),
+        (Plan, {"tasks": {"title": "t", "tasks": []}}, [Plan(title="t", tasks=[])]),
+        (Plan, {"tasks": '[{"title": "t", "tasks": []}]'}, [Plan(title="t", tasks=[])]),
+        (Plan, {"title": "All", "tasks": [{"title": "t", "tasks": []}]}, [Plan(title="t", tasks=[])]),
+        (Plan, {"tasks": [{"title": "t", "tasks": []}], "title": "All"}, [Plan(title="t", tasks=[])]),
+        (Job, {"tasks": [], "done": True}, [Job(done=True)]),
+        (Job, {"done": True, "tasks": []}, [Job(done=True)]),
+        (Job, {"tasks": [{"tasks": [], "done": True}]}, [Job(done=True)]),
+        (Job, {"done": True, "tasks": [{"tasks": [], "done": True}]}, [Job(done=True)]),
+        (Job, {"tasks": {"tasks": [], "done": True}}, [Job(done=True)]),
+        (Job, {"tasks": []}, []),
+        (Job, {"tasks": [], "count": 0}, []),
+        (OwnAndFree, {"tasks": [], "nick": "J"}, [OwnAndFree.model_validate({"tasks": [], "nick": "J"})]),
+        (
+            Step,
+            {"tasks": [{"name": "a"}, {"name": "b", "tasks": [{"name": "c"}]}], "count": 2},
+            [Step(name="a"), Step(name="b", tasks=[Step(name="c")])],
+        ),
+        (Step, {"name": "a", "tasks": [{"name": "b"}]}, [Step(name="a", tasks=[Step(name="b")])]),
         (Plan, {"tasks": [{"title": "t", "tasks": ["a"]}]}, [Plan(title="t", tasks=["a"])]),
         (Chores, {"tasks": ["a"]}, [Chores(tasks=["a"])]),
         (Chores, {"tasks": [{"tasks": ["a"]}, {}]}, [Chores(tasks=["a"]), Chores()]),
@@ -140,6 +175,16 @@ async def test_a_re_ask_says_that_it_was_no_list(colour: Colour) -> None:
 async def test_an_item_without_the_list(colour: Colour, kind: Any, document: Any, read: list[Any]) -> None:
     with Scripted([tools(document, chunk=1), tools(document)]) as server:
         assert await both_ways(colour, server, kind, max_retries=0) == read
+
+
+async def test_a_part_of_an_item_is_not_taken_for_the_list_without_a_word(colour: Colour) -> None:
+    document = {"tasks": [{"name": "b"}], "name": "a"}
+    with Scripted([answer(document), answer({"tasks": []})]) as server:
+        stream = colour.client(server).create_iterable(response_model=Step, **asking(max_retries=1))
+        await colour.items(stream)
+        assert len(server.requests) == 2
+    with Scripted([answer(document)]) as server, pytest.raises(IncompleteOutputException):
+        await colour.create(colour.client(server), response_model=list[Step], max_retries=0)
 
 
 async def test_items_a_line_with_a_field_like_the_wrappers(colour: Colour) -> None:
@@ -202,6 +247,43 @@ async def test_a_stream_waits_where_it_cannot_know(colour: Colour, text: str, ch
     with Scripted([content(text, chunk=chunk)]) as server:
         client = colour.client(server, Mode.JSON)
         assert await colour.items(client.create_iterable(response_model=int, **asking(max_retries=0))) == [1, 2]
+
+
+# What waits for the end of the text counts only where the text has ended, and was not cut.
+
+CUT = {
+    "a reference": (int, 'As Table [1] says, here is the list:\n{"tas'),
+    "two": (int, "As Table [1] and Table [2, 3] say"),
+    "a list in a sentence": (int, "The numbers are [9, 8]."),
+    "a string": (str, 'I found ["x"], so here is the list:\n{'),
+    "in a string": (int, '"[9, 8]"'),
+    "a list under another name": (Lead, 'For example {"leads": [{"name": "Jane"}]}. The list:\n{"tas'),
+    "an object of the prose": (Lead, '{"page": {"of": [{"name": "Jane"}]}}\nThe list:\n'),
+}
+
+
+@pytest.mark.parametrize("finish", ["length", "abort"])
+@pytest.mark.parametrize(("kind", "text"), CUT.values(), ids=list(CUT))
+async def test_what_waits_for_the_end_is_dropped_where_there_was_none(
+    colour: Colour, kind: Any, text: str, finish: str
+) -> None:
+    document: Any = {int: [1001, 1002], str: ["a", "b"], Lead: [JASON, ANN]}[kind]
+    for chunk in (1, 7, 100_000):
+        with Scripted([content(text, chunk=chunk, finish=finish), content({"tasks": document})]) as server:
+            stream = colour.client(server, Mode.JSON).create_iterable(response_model=kind, **asking())
+            assert await colour.items(stream) == (LEADS if kind is Lead else document)
+            assert stream.report.complete
+            assert len(server.requests) == 2
+    with Scripted([content(text, finish=finish), content({"tasks": document})]) as server:
+        found = await colour.create(colour.client(server, Mode.JSON), response_model=list[kind])
+        assert found == (LEADS if kind is Lead else document)
+
+
+async def test_each_channel_waits_by_itself(colour: Colour) -> None:
+    calls = ['{"tasks": [{"name": "Jason", "email": "j@x"}]}', '{"leads": [{"name": "Draft"}]}']
+    with Scripted([tools(*calls, finish="length"), answer({"tasks": [ANN]})]) as server:
+        stream = colour.client(server).create_iterable(response_model=Lead, **asking())
+        assert await colour.items(stream) == LEADS
 
 
 async def test_strings_in_the_prose_are_no_items(colour: Colour) -> None:

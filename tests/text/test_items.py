@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from typing import Any
 
@@ -99,12 +100,59 @@ def test_a_text_cut_anywhere_gives_the_first_items_and_no_wrong_one(data: st.Dat
 
 
 @settings(max_examples=150, deadline=None)
-@given(data=st.data(), text=st.text(st.sampled_from("{}[]\",:\\ \n1ta/*'"), max_size=60))
+@given(data=st.data(), text=st.text(st.sampled_from("{}[]\",:\\ \n1ta/*'#<-"), max_size=60))
 def test_any_text_gives_the_same_items_for_any_cutting(data: st.DataObject, text: str) -> None:
     whole, one = read([text])
     found, other = read(data.draw(cuts(text)))
     assert found == whole
     assert (other.closed, other.rest, other.listed) == (one.closed, one.rest, one.listed)
+
+
+MARKED = ["- ", "* ", "1. ", "2) ", "(3) ", "> ", "**Ann:** ", "- **Ann**: ", "- [ ] ", "- [x] ", "`", "- `"]
+
+
+@settings(max_examples=100, deadline=None)
+@given(data=st.data(), values=st.lists(OBJECTS.filter(lambda o: "tasks" not in o), min_size=1, max_size=5))
+def test_one_object_a_line_with_a_mark_before_it(data: st.DataObject, values: list[Any]) -> None:
+    lines = [data.draw(st.sampled_from(MARKED)) + write(value, data.draw(SEEDS)) for value in values]
+    found, items = read(data.draw(cuts("\n".join(lines))), opens="{")
+    assert [(json.loads(item.text), item.loose) for item in found] == [(value, True) for value in values]
+    assert items.closed
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    data=st.data(), values=st.lists(OBJECTS.filter(bool), max_size=5), times=st.integers(1, 2), wrapped=st.booleans()
+)
+def test_a_string_that_holds_a_list(data: st.DataObject, values: list[Any], times: int, wrapped: bool) -> None:
+    text = json.dumps({"tasks": values} if wrapped else values, ensure_ascii=data.draw(st.booleans()))
+    for _ in range(times):
+        text = json.dumps(text, ensure_ascii=data.draw(st.booleans()))
+    pieces = data.draw(cuts(text))
+    items = Items(opens="{")
+    found = [slice_ for piece in pieces for slice_ in items.feed(piece)] + items.close()
+    assert [json.loads(item.text) for item in found] == values
+    assert items.closed
+
+
+@settings(max_examples=100, deadline=None)
+@given(data=st.data(), values=st.lists(OBJECTS, min_size=1, max_size=5), wrapped=st.booleans())
+def test_lists_as_python_writes_them(data: st.DataObject, values: list[Any], wrapped: bool) -> None:
+    text = str({"tasks": values} if wrapped else values)
+    found, items = read(data.draw(cuts(text)), opens="{")
+    assert [ast.literal_eval(item.text) for item in found] == values
+    assert items.closed
+
+
+@settings(max_examples=100, deadline=None)
+@given(data=st.data(), values=st.lists(OBJECTS, max_size=5))
+def test_remarks_between_items_are_no_items(data: st.DataObject, values: list[Any]) -> None:
+    remarks = st.sampled_from(["", '# [1] "it\'s" {x} ]\n', "//]}\n", "/* # ] */", "#\n#]\n"])
+    written = [data.draw(remarks) + write(value, data.draw(SEEDS)) + data.draw(remarks) for value in values]
+    text = '{"tasks": [' + ",".join(written) + data.draw(remarks) + "]}"
+    found, items = read(data.draw(cuts(text)), opens="{")
+    assert [json.loads(item.text) for item in found] == values
+    assert items.closed
 
 
 PARTS = [
@@ -123,10 +171,24 @@ PARTS = [
     " see ",
     "<think>",
     "</think>",
+    "</Thinking>",
+    "<",
+    "[THINK]",
+    "[/THINK]",
+    "◁think▷",
+    "<|channel|>analysis",
+    "<|end|>",
+    "- ",
+    "**A:**",
+    "# ",
+    "'",
+    "\\",
+    '\\"',
+    '"{\\"tasks\\": [1, {\\"a',
 ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(data=st.data(), parts=st.lists(st.sampled_from(PARTS), max_size=14), own=st.booleans())
 def test_lists_in_doubt_give_the_same_items_for_any_cutting(data: st.DataObject, parts: list[str], own: bool) -> None:
     rivals = frozenset({"t", "tasks"} if own else ())

@@ -7,6 +7,7 @@ from documents import cuts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from instructor.exceptions import EventTooLargeError
 from instructor.text.sse import EventStream
 
 LINES = st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=20).map(str.encode)
@@ -54,3 +55,66 @@ def test_an_event_is_given_at_its_last_byte() -> None:
     assert stream.feed(b"data: x\r\n") == []
     assert stream.feed(b"\r") == [b"x"]
     assert stream.feed(b"\ndata: y\n\n") == [b"y"]
+
+
+ERROR = b'{"type": "error", "error": "BOOM"}'
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 1000])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize(
+    ("stream", "events"),
+    [
+        (b'data: x\n\ndata: {"a": 1}', [b"x", b'{"a": 1}']),
+        (b'data: x\n\ndata: {"a": 1}\n', [b"x", b'{"a": 1}']),
+        (b"data: x\n\ndata: [DONE]", [b"x", b"[DONE]"]),
+        (b'data: x\n\ndata: {"a": 1', [b"x"]),
+        (b"data: x\n\ndata: 12", [b"x"]),
+        (b"data: x\n\ndata: [DON", [b"x"]),
+        (b'data: x\n\ndata: {"a": 1}\ndata: {"b"', [b"x", b'{"a": 1}']),
+        (b'data: {"a": 1}\ndata: {"b": 2}\ndata: [DONE]\n\n', [b'{"a": 1}', b'{"b": 2}', b"[DONE]"]),
+        (b'data: {"a":\ndata: 1}\n\n', [b'{"a":\n1}']),
+        (b'data: {"a": 1}\ndata: {"b"\n\n', [b'{"a": 1}\n{"b"']),
+        (b"event: error\ndata: BOOM\n\n", [ERROR]),
+        (b"event: error\ndata: BOOM", [ERROR]),
+        (b"event:error\nid: 1\ndata: BOOM\n\n", [ERROR]),
+        (b"data: BOOM\nevent: error\n\n", [ERROR]),
+        (b'event: error\ndata: "BOOM"\n\n', [ERROR]),
+        (b"error: BOOM\n\n", [ERROR]),
+        (b'event: error\ndata: {"type": "error", "error": "BOOM"}\n\n', [ERROR]),
+        (b'event: error\ndata: {"error": "BOOM"}\n\n', [ERROR]),
+        (b"event: error\n\n", [b'{"type": "error", "error": "an error without words"}']),
+        (b'event: errors\ndata: {"error": 1}\n\n', [b'{"error": 1}']),
+        (b'data: x\n\n{"error": 1}\n\n', [b"x", b'{"error": 1}']),
+        (b'data: x\n\n{"error":\n 1}', [b"x", b'{"error":\n 1}']),
+        (b'{"a": 1}\n{"b": 2}\n', [b'{"a": 1}', b'{"b": 2}']),
+        (b'\xef\xbb\xbf{"error": 1}', [b'{"error": 1}']),
+        (b"Internal Server Error", [b"Internal Server Error"]),
+        (b"data: x\n\nInternal Server Error", [b"x"]),
+        (b": ping", []),
+        (b"\n\n", []),
+    ],
+)
+def test_what_servers_forget(stream: bytes, events: list[bytes], end: bytes, size: int) -> None:
+    stream = stream.replace(b"\n", end)
+    reader = EventStream()
+    pieces = [stream[at : at + size] for at in range(0, len(stream), size)]
+    found = [data for piece in pieces for data in reader.feed(piece)] + reader.end()
+    assert [data.replace(end, b"\n") for data in found] == events
+    assert reader.end() == []
+
+
+@pytest.mark.parametrize("size", [1, 3, 50, 1000])
+def test_the_bound_is_on_one_event(size: int) -> None:
+    stream = b"data: 34567890\n\n" * 3 + b"data: 3456789012345\n\n" + b"data: x\n\n"
+    reader, found = EventStream(16), list[bytes]()
+
+    def fed() -> None:
+        for at in range(0, len(stream), size):
+            found.extend(reader.feed(stream[at : at + size]))
+        found.extend(reader.end())
+
+    for again in (fed, lambda: reader.feed(b"data: y\n\n"), reader.end):
+        with pytest.raises(EventTooLargeError, match="at most 16 bytes"):
+            again()
+    assert found == [b"34567890"] * 3

@@ -7,14 +7,12 @@
     anything else                                          none
 
 An answer that equals an item of the list is a repeat, and no correction: the item stays asked for, and the model is
-told why. But lists may hold equal items. So where the model gives the same answer again, having been told, it is
-believed, unless all that it gives is the start of the list. Truth values, nulls and enums are equal all the time, which
-proves nothing: they are believed at once.
+told why. But lists may hold equal items. So where the model gives the same answer once more, having been told, it is
+believed, unless all that it gives is the start of the list, whose items come but once.
 """
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -46,8 +44,6 @@ def matched(
     in_turn = list(zip(asked, items, strict=False))
     if len(items) > len(asked) or (ended and len(items) < len(asked)):
         in_turn = []
-    if in_turn and ended and all(_is_common(item) for item in items):
-        return Matched([(place, item.outcome) for place, item in in_turn], {})
     starts = len(items) <= history.count and _agree(items, history, 0)
     in_place = [(place, items[place]) for place in asked if place < len(items)] if starts else []
     again = bool(in_turn) and all(place in before and before[place].equals(item) for place, item in in_turn)
@@ -57,8 +53,9 @@ def matched(
         return _without_repeats(in_place, wrong, history, before if len(items) == history.count else {})
     if in_turn and not again and _is_elsewhere(items, history):
         return Matched([], dict(in_turn))
-    believed = not starts or all(_is_common(item) or len(history.places(item)) > 1 for item in items)
-    return _without_repeats(in_turn, wrong, history, before if believed else {})
+    if starts and not all(len(history.places(item)) > 1 for item in items):
+        return Matched([], dict(in_turn))
+    return _without_repeats(in_turn, wrong, history, before)
 
 
 def _without_repeats(
@@ -106,8 +103,3 @@ def _agree(items: Sequence[Item], history: History, start: int) -> bool:
 def _has_wrong(items: Sequence[Item], history: History, start: int) -> bool:
     known = [history.at(place) for place in range(start, start + len(items))]
     return any(item is not None and isinstance(item.outcome, Bad) for item in known)
-
-
-def _is_common(item: Item) -> bool:
-    """Whether a value is one of a few, so that two of them are often equal."""
-    return isinstance(item.outcome, Good) and isinstance(item.outcome.value, (bool, enum.Enum, type(None)))

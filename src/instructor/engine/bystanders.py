@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
-
-from instructor.engine.call import Delta
-from instructor.engine.ports import Outcome, Sink
 
 _INSIDE = ("toolConfig", "config")
 """Options that hold the tools on some wires."""
@@ -33,32 +30,3 @@ def _named(tool: Any) -> Iterator[str]:
         yield from _named(tool.model_dump(exclude_none=True))
     elif callable(tool):
         yield getattr(tool, "__name__", "")
-
-
-class Bystanders:
-    """A sink that hears nothing of the calls of some tools."""
-
-    def __init__(self, sink: Sink, names: frozenset[str]) -> None:
-        self._sink, self._names = sink, names
-        self._channels: set[int] = set()
-
-    def feed(self, deltas: Sequence[Delta]) -> list[Outcome]:
-        for delta in deltas:
-            if delta.name in self._names:
-                self._channels.add(delta.channel)
-        return self._sink.feed([delta for delta in deltas if delta.channel not in self._channels])
-
-    def close(self, *, ended: bool = True) -> list[Outcome]:
-        return self._sink.close(ended=ended)
-
-    @property
-    def started(self) -> bool:
-        return self._sink.started
-
-    @property
-    def closed(self) -> bool:
-        return self._sink.closed
-
-    @property
-    def looked(self) -> int:
-        return self._sink.looked

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 if TYPE_CHECKING:
     from instructor.engine.ports import Output
     from instructor.mode import Mode
-    from instructor.usage import Usage
+    from instructor.usage import Counted
 
 Message = Mapping[str, Any]
 Json = dict[str, Any]
@@ -21,10 +21,11 @@ Json = dict[str, Any]
 TEXT = -1
 """The channel of a reply's plain text; a tool call's channel is its index, from 0."""
 
-Finish = Literal["stop", "tool", "length", "filter", "other"]
+Finish = Literal["stop", "tool", "length", "filter", "pause", "other"]
 """Why a reply ended, in one vocabulary for all wires. None while it has not: no terminal event was seen.
 
-"other" is any word that is not known to mean one of the first four. It proves nothing: the reply counts as broken off.
+"pause": the provider's own tools take long; the reply goes on when it is sent back as it is. "other": any word that is
+not known to mean one of the first five. It proves nothing: the reply counts as broken off.
 """
 
 PROVEN = ("stop", "tool")
@@ -71,9 +72,15 @@ class Reply:
     calls: Sequence[ToolCall] = ()
     finish: Finish | None = None
     refusal: str | None = None
-    usage: Usage | None = None
+    usage: Counted | None = None
     reason: str = ""
     """The provider's own words for why the reply ended, where they say more than `finish` does."""
+    last_event: Any = None
+    """The last event of a stream that said nothing else and had no end."""
+    broke: Exception | None = None
+    """What the provider says it failed by, after what came."""
+    turn: Sequence[tuple[str, str]] = ()
+    """What a paused reply is sent back as: the wire's own parts, as JSON, each with the text that came for it."""
 
     def deltas(self) -> list[Delta]:
         """Give the reply as a stream of it would: all text of a channel at once."""
@@ -84,7 +91,11 @@ class Reply:
 
 
 class Delta(NamedTuple):
-    """A piece of a streamed reply. `text` belongs to `channel`; the other fields come once, when they are known."""
+    """A piece of a streamed reply. `text` belongs to `channel`; the other fields come once, when they are known.
+
+    `id` is a call's. On the channel of the text it is a part of `Reply.turn`, whose text has come. `refusal` is empty
+    where the reply's text holds its words.
+    """
 
     channel: int = TEXT
     text: str = ""
@@ -92,5 +103,5 @@ class Delta(NamedTuple):
     name: str | None = None
     finish: Finish | None = None
     refusal: str | None = None
-    usage: Usage | None = None
+    usage: Counted | None = None
     reason: str = ""

@@ -12,17 +12,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
+import sys
 import threading
 from collections.abc import AsyncGenerator, Generator
-from typing import Any, TypeVar
+from typing import Any
+
+import anyio
 
 from instructor.engine.ports import AsyncConnection, AsyncTransport, Connection, Interruptible, Transport, fitting
 from instructor.engine.steps import Close, Do, Emit, Open, Read, Send, Steps, Wait
+from instructor.engine.threads import Escape, shut_socket
 
 _BUSY = (ValueError, OSError, RuntimeError)
 """What closing raises if the connection is in use, or has ended. Its reader closes it once more."""
 
-ConnectionT = TypeVar("ConnectionT")
+_COUNTS_CANCELLING = sys.version_info >= (3, 11)
 Values = Generator[Any, None, None]
 AsyncValues = AsyncGenerator[Any, None]
 
@@ -30,18 +34,73 @@ AsyncValues = AsyncGenerator[Any, None]
 class WayOut:
     """How a stream is left while it is being read."""
 
-    __slots__ = ("_closing", "_connection", "_waited", "taken")
+    __slots__ = (
+        "_at",
+        "_cancelled",
+        "_closing",
+        "_connection",
+        "_ended",
+        "_opening",
+        "_scope",
+        "_waited",
+        "does",
+        "taken",
+    )
 
     def __init__(self) -> None:
         self.taken = False
+        self.does = False
+        """Whether a hook or a policy is called: that is never broken off."""
+        self._at: Any = None  # the thread that reads, or the task and how often it was cancelled before
+        self._opening: Any = None  # what ends the call that opens a connection; of a task only whether there is one
         self._connection: Any = None
-        self._waited: threading.Event | asyncio.Event | None = None
+        self._waited: Any = None
+        self._scope: Any = None  # of a read, where tasks cannot be cancelled by themselves
+        self._cancelled: asyncio.Task[Any] | None = None
+        self._ended: Any = None
         self._closing = threading.RLock()  # a connection that was let go may serve another stream already
 
-    def of(self, connection: ConnectionT) -> ConnectionT:
-        """Lead out of this connection from now on."""
-        self._connection = connection
+    def here(self) -> None:
+        """Note that this thread reads from now on."""
+        self._at = threading.get_ident()
+
+    def ahere(self) -> None:
+        """Note that this task reads from now on."""
+        try:
+            task: Any = asyncio.current_task()
+        except RuntimeError:  # another event loop than asyncio's
+            self._at = None
+        else:
+            self._at = task, task.cancelling() if task is not None and _COUNTS_CANCELLING else 0
+
+    def opened(self, transport: Transport, request: Any) -> Connection | None:
+        """Open a connection, and lead out of it from now on; None if the way out is taken before the SDK has it."""
+        self._opening = Escape()
+        try:
+            self._connection = self._opening.call(transport.open, request)
+        finally:
+            self._opening = None
+        connection: Connection | None = self._connection
         return connection
+
+    async def aopened(self, transport: AsyncTransport, request: Any) -> AsyncConnection | None:
+        """Open a connection, and lead out of it from now on; None if the way out is taken before the SDK has it."""
+        self._opening = self
+        try:
+            if self._at is not None:
+                self._connection = await transport.open(request)
+            else:
+                with self.scope():
+                    self._connection = _Scoped(await transport.open(request), self)
+        finally:
+            self._opening = None
+        connection: AsyncConnection | None = self._connection
+        return connection
+
+    def scope(self) -> Any:
+        """Make what can be cancelled without the task around it, on any event loop."""
+        self._scope = scope = anyio.CancelScope()
+        return scope
 
     def let_go(self) -> Any:
         """Give the connection, which is not led out of any more."""
@@ -57,10 +116,10 @@ class WayOut:
 
     async def await_(self, seconds: float) -> None:
         """Let time go by, unless it is taken first."""
-        self._waited = waited = asyncio.Event()
+        self._waited = waited = anyio.Event()
         if not self.taken:
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(waited.wait(), seconds)
+            with anyio.move_on_after(seconds):
+                await waited.wait()
 
     def _leave(self) -> None:
         self.taken = True
@@ -69,18 +128,76 @@ class WayOut:
 
     def take(self) -> None:
         """End the read or the wait that another thread is in, or at least what it reads from."""
-        self._leave()
         with self._closing, contextlib.suppress(*_BUSY):
-            if self._connection is not None:
+            self._leave()
+            opening: Escape | None = self._opening
+            if opening is not None:
+                opening.end()
+            elif self._connection is not None and self._at == threading.get_ident():  # a hook leaves
+                self._connection.close()
+            elif self._connection is not None:
                 interruptible: Interruptible | None = fitting(self._connection, "interrupt")
-                (self._connection.close if interruptible is None else interruptible.interrupt)()
+                if interruptible is not None:
+                    interruptible.interrupt()
+                elif self.does or not shut_socket(self._at, drive.__code__):
+                    self._connection.close()
 
     async def atake(self) -> None:
-        """End the read or the wait that another task is in, or at least what it reads from."""
+        """End the read or the wait that another task is in, and wait until its connection is closed."""
         self._leave()
-        with contextlib.suppress(*_BUSY):
-            if self._connection is not None:
-                await self._connection.close()
+        if self.does or self._opening is self._connection is None:
+            return
+        if self._at is None:
+            self._scope.cancel()
+        else:
+            task, before = self._at
+            if task is None or task is asyncio.current_task():  # a hook of the SDK's leaves
+                with contextlib.suppress(*_BUSY):
+                    if self._connection is not None:
+                        await self._connection.close()
+                return
+            if self._cancelled is None and not _is_cancelled(task, before):
+                self._cancelled = task
+                task.cancel()
+        if self._ended is None:
+            self._ended = anyio.Event()
+        await self._ended.wait()
+
+    def cancelled(self) -> bool:
+        """Whether the cancellation that came, if any, is that of `atake` alone; it is then taken back."""
+        task, self._cancelled = self._cancelled, None
+        if task is None:
+            return False
+        return not _COUNTS_CANCELLING or task.uncancel() <= self._at[1]
+
+    def ended(self) -> None:
+        """Note that the connection is closed."""
+        self.cancelled()
+        if self._ended is not None:
+            self._ended.set()
+
+
+class _Scoped:
+    """A connection whose reads can be cancelled one by one."""
+
+    def __init__(self, connection: AsyncConnection, way_out: WayOut) -> None:
+        self._connection, self._way_out = connection, way_out
+        self.headers = connection.headers
+
+    async def read(self) -> Any:
+        with self._way_out.scope():
+            return await self._connection.read()
+        return None  # it was cancelled: nobody asks any more
+
+    async def close(self) -> None:
+        await self._connection.close()
+
+
+def _is_cancelled(task: Any, before: int) -> bool:
+    """Whether somebody else has cancelled a task that does not know it yet."""
+    if _COUNTS_CANCELLING:
+        return bool(task.cancelling() > before)
+    return task._must_cancel or (task._fut_waiter is not None and task._fut_waiter.cancelled())
 
 
 def drive(flow: Steps, transport: Transport, way_out: WayOut, farewell: Steps | None = None) -> Values:
@@ -88,6 +205,7 @@ def drive(flow: Steps, transport: Transport, way_out: WayOut, farewell: Steps | 
     connection: Connection | None = None
     outcome: Any = None
     failure: Exception | None = None
+    way_out.here()
     try:
         while True:
             try:
@@ -99,6 +217,7 @@ def drive(flow: Steps, transport: Transport, way_out: WayOut, farewell: Steps | 
                 return
             if type(step) is Emit:
                 yield from step.values
+                way_out.here()
                 continue
             try:
                 if type(step) is Read and connection is not None:
@@ -108,17 +227,21 @@ def drive(flow: Steps, transport: Transport, way_out: WayOut, farewell: Steps | 
                 elif type(step) is Send:
                     outcome = transport.send(step.request)
                 elif type(step) is Open:
-                    connection = way_out.of(transport.open(step.request))
+                    connection = way_out.opened(transport, step.request)
+                    if connection is None:
+                        return
                     outcome = connection.headers
                 elif type(step) is Do:
+                    way_out.does = True  # a socket that a hook waits at is its own
                     outcome = _called(step)
+                    way_out.does = False
                 elif type(step) is Wait:
                     way_out.wait(step.seconds)
                 elif type(step) is Close and connection is not None:
                     connection = None
                     way_out.let_go().close()
             except Exception as error:
-                failure = error
+                failure, way_out.does = error, False
     finally:
         flow.close()
         try:
@@ -134,6 +257,7 @@ async def adrive(flow: Steps, transport: AsyncTransport, way_out: WayOut, farewe
     connection: AsyncConnection | None = None
     outcome: Any = None
     failure: Exception | None = None
+    way_out.ahere()
     try:
         while True:
             try:
@@ -146,6 +270,7 @@ async def adrive(flow: Steps, transport: AsyncTransport, way_out: WayOut, farewe
             if type(step) is Emit:
                 for value in step.values:
                     yield value
+                way_out.ahere()
                 continue
             try:
                 if type(step) is Read and connection is not None:
@@ -155,25 +280,33 @@ async def adrive(flow: Steps, transport: AsyncTransport, way_out: WayOut, farewe
                 elif type(step) is Send:
                     outcome = await transport.send(step.request)
                 elif type(step) is Open:
-                    connection = way_out.of(await transport.open(step.request))
+                    connection = await way_out.aopened(transport, step.request)
+                    if connection is None:
+                        return
                     outcome = connection.headers
                 elif type(step) is Do:
                     outcome = step.function(*step.arguments, **step.keywords)
                     if inspect.isawaitable(outcome):
+                        way_out.does = True
                         outcome = await outcome
+                        way_out.does = False
                 elif type(step) is Wait:
                     await way_out.await_(step.seconds)
                 elif type(step) is Close and connection is not None:
                     connection = None
                     await way_out.let_go().close()
             except Exception as error:
-                failure = error
+                failure, way_out.does = error, False
+    except asyncio.CancelledError:
+        if not way_out.cancelled():
+            raise
     finally:
         flow.close()
         try:
             if connection is not None:
                 await way_out.let_go().close()
         finally:
+            way_out.ended()
             if farewell:
                 async for _ in adrive(farewell, transport, WayOut()):
                     pass

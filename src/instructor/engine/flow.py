@@ -6,6 +6,9 @@ One flow serves every answer, streamed or not, one value or many items. Each req
     reask         what came is wrong: for a list, only the wrong items are asked for again; for one value, all of it
     continuation  what came broke off: the list is to go on after its last item
 
+What came of a list is remembered (`history.py`): a continuation that gives it again (`seam.py`) and a correction that
+equals one of its items (`answers.py`) are known by it.
+
 A flow is a generator that does no I/O: it yields the steps of `steps.py` and is sent their outcomes.
 """
 
@@ -13,29 +16,33 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from tenacity import DoAttempt, DoSleep, RetryCallState, RetryError, nap
+from tenacity import AsyncRetrying, DoAttempt, DoSleep, RetryCallState, RetryError, nap
 
 from instructor.engine import faults, lacks, prompts
 from instructor.engine.answers import matched
-from instructor.engine.assembly import KEPT, Assembly, estimated
-from instructor.engine.bystanders import Bystanders, users_own
-from instructor.engine.call import PROVEN, UNPROVEN, Call, Delta, Finish, Reply
+from instructor.engine.assembly import KEPT, Assembly, spent
+from instructor.engine.bystanders import users_own
+from instructor.engine.call import PROVEN, UNPROVEN, Call, Delta, Finish, Reply, Request
 from instructor.engine.history import History, Item
 from instructor.engine.ledger import Ledger, failed_items
+from instructor.engine.names import Names, Naming
 from instructor.engine.policy import RETRYABLE, Policy
-from instructor.engine.ports import Bad, Dialect, Good, Outcome, Sink
+from instructor.engine.ports import Bad, Dialect, Doubting, Good, Outcome, Resuming, Sink, fitting
 from instructor.engine.reading import Reading
-from instructor.engine.seam import SHOWN, Correction, Moved, Placed, Seam
+from instructor.engine.seam import SHOWN, Correction, Moved, Placed, Seam, Unsure
 from instructor.engine.steps import CLOSE, Do, Emit, Open, Read, Send, Steps, Wait
 from instructor.engine.watchdog import Watch, Watchdog
-from instructor.exceptions import ConfigurationError, FailedAttempt, RefusalError, ResponseParsingError
+from instructor.exceptions import ConfigurationError, FailedAttempt, RefusalError, ResponseParsingError, is_lasting
 from instructor.hooks import HookName
 from instructor.mode import Mode
 from instructor.report import Cause
 
 _OFF = Watchdog(0, 0)
+_SLEEPS = (nap.sleep, AsyncRetrying().sleep)
+"""How tenacity waits where the user says nothing."""
 _tuple = tuple.__new__  # a third of the price of Emit(...), for each snapshot
 
 
@@ -48,16 +55,21 @@ class Extraction:
         self._first = self._request = self._sent = dialect.encode(call)
         self._cause: Cause = "first"
         self._pending: dict[int, Bad] = {}  # what is wrong and not put right, by its place in the list
+        self._first_wrong: dict[int, Bad] = {}  # as it came first
         self._history = History()  # the items that came, the wrong ones included
         self._seam = Seam(self._history)
         self._asked = False  # whether the request asks for the wrong items again
         self._answers: list[Outcome] = []  # what came of them
         self._repeats: dict[int, Item] = {}  # those that were in the list already, by the places that they were for
+        self._doubts: dict[int, set[int]] = {}  # places of items of which each may be a repeat of one of others
+        self._delivered: list[Item] = []  # items whose places are not known yet
+        self._again = 0  # of those, how many came again in this reply
         self._skips = policy.on_invalid == "skip" and call.output.many
         self._unpaid = False  # a stream is open whose tokens are not counted yet
-        self._bystanders = users_own(call.options)
+        self._names = Names([tool.name for tool in self._output.tools], users_own(call.options))
         self._by_calls = call.mode is Mode.PARALLEL_TOOLS  # each item is a call of its own
         self._hopeless = False  # asking again cannot help
+        self._paused: tuple[Sink, Naming] | None = None  # what reads a reply that was paused, and reads on
         self._sdk_error: Exception | None = None
         self.replaced = False
         """Whether the last value is not the answer, but what the policy gives instead."""
@@ -92,7 +104,7 @@ class Extraction:
                 verdict = yield Do(retrying.iter, (state,))
                 if isinstance(verdict, DoSleep):
                     state.prepare_for_next_attempt()
-                    plain = retrying.sleep is nap.sleep  # it would hold up an event loop
+                    plain = retrying.sleep in _SLEEPS  # they would hold up an event loop, or go on when it is left
                     yield Wait(float(verdict)) if plain else Do(retrying.sleep, (verdict,))
                     continue
             except Exception as error:
@@ -106,7 +118,7 @@ class Extraction:
                 return
             problem = yield from self._attempt()
             if problem is None:
-                self._report.complete = not self._pending
+                self._report.complete = not (self._pending or self._report.doubted)
                 return
             self._note_failure(problem)
             if self._hopeless:
@@ -123,6 +135,7 @@ class Extraction:
                 problem = error  # its clause's name ends with it
                 yield CLOSE
                 self._pay()
+                self._hopeless = self._hopeless or is_lasting(error)
                 if error is not self._sdk_error and (self._asked or self._history.count):
                     self._plan_the_rest()  # what was handed out is not asked for again, should the policy go on
                 return problem
@@ -142,34 +155,49 @@ class Extraction:
             yield from self.ledger.tell(HookName.STREAM_CONTINUE, report)
         report.attempts += 1
         yield from self.ledger.tell(HookName.COMPLETION_KWARGS, keywords=self._sent.body)
-        sink: Sink = self._output.sink(self._call)
-        if self._bystanders:
-            sink = Bystanders(sink, self._bystanders)
-        self._seam = Seam(self._history)
-        self._answers = []
-        reply, broke = yield from (self._stream(sink) if self._call.stream else self._whole(sink))
+        sink, naming = self._paused or self._reader()
+        reply, broke = yield from (self._stream if self._call.stream else self._whole)(sink, naming)
+        report.finish_reason = reply.finish
+        if self._paused is not None:
+            return lacks.its_end(reply, broke)
         yield from self._place(self._seam.close(ended=reply.finish in PROVEN and sink.closed))
         report.dropped_repeats += self._seam.dropped
-        report.finish_reason = reply.finish
+        self._doubts.update(self._seam.doubts())
         if self._by_calls:
             yield from self._tell_of_strangers(reply)
-        return (yield from self._judged(reply, sink, broke))
+        doubting: Doubting | None = fitting(sink, "doubted")
+        if doubting is not None and doubting.doubted:
+            report.doubted += doubting.doubted
+            yield from self.ledger.tell(
+                HookName.PARSE_ERROR, self._misread(lacks.certainty(doubting.doubted), reply.text), about=self._about()
+            )
+        problem = yield from self._judged(reply, sink, broke)
+        if problem is None or not is_lasting(broke):
+            return problem
+        self._hopeless = True
+        return lacks.its_end(reply, broke)
 
-    def _whole(self, sink: Sink) -> Steps:
+    def _reader(self) -> tuple[Sink, Naming]:
+        """Begin to read a reply."""
+        self._seam = Seam(self._history)
+        self._answers, self._again = [], 0
+        return self._output.sink(self._call), Naming(self._names, misnamed=self._output.distinct, named=self._by_calls)
+
+    def _whole(self, sink: Sink, naming: Naming) -> Steps:
         try:
             received = yield Send(self._sent)
         except Exception as error:
             yield from self._request_failed(error)
             raise
         self.ledger.raw, self.ledger.headers = received.raw, received.headers
-        reply = self._dialect.decode(received.wire)
+        reply = self._names.resolved(self._dialect.decode(received.wire))
         self._pay(reply)
         yield from self._tell_response(reply)
-        yield from self._deliver(sink.feed(reply.deltas()))
-        yield from self._deliver(self._last(sink, reply.finish))
-        return reply, None
+        yield from self._deliver(sink.feed(naming.whole(reply.deltas())))
+        yield from self._deliver(self._last(sink, naming, reply))
+        return reply, reply.broke
 
-    def _stream(self, sink: Sink) -> Steps:
+    def _stream(self, sink: Sink, naming: Naming) -> Steps:
         try:
             self.ledger.headers = yield Open(self._sent)
         except Exception as error:
@@ -180,7 +208,7 @@ class Extraction:
         )
         self._unpaid = True
         watch = Watch(self._policy.watchdog or _OFF)
-        reading = Reading(self._dialect, sink, joined=self._output.many)
+        reading = Reading(self._dialect, sink, naming, joined=self._output.many)
         read, ended, broke = Read(reading.holds), False, None
         while not (ended or broke):
             deltas: list[Delta] = []
@@ -193,42 +221,59 @@ class Extraction:
                 broke = error
             assembly.head = reading.head or {}
             assembly.add(deltas)
+            heard = naming.heard(deltas) if naming.busy else deltas
             outcomes: Sequence[Outcome] = ()
             if not self._output.many:
-                yield from self._show(sink, deltas)
-            elif outcomes := sink.feed(deltas):
+                yield from self._show(sink, heard)
+            elif outcomes := sink.feed(heard):
                 yield from self._deliver(outcomes)
             broke = broke or watch.fault(deltas, outcomes)
         yield CLOSE
         self._pay()
         reply = assembly.reply()
+        if not (broke or reply.finish or reply.reason or assembly.characters):
+            reply = replace(reply, last_event=reading.passed_over)
         yield from self._tell_response(reply)
-        yield from self._deliver(self._last(sink, reply.finish))
+        if held := naming.rest():
+            yield from self._deliver(sink.feed(held)) if self._output.many else self._show(sink, held)
+        yield from self._deliver(self._last(sink, naming, reply))
         return reply, broke
 
     def _tell_response(self, reply: Reply) -> Steps:
         return self.ledger.tell_response(self._about, counted=reply.usage is not None)
 
-    def _last(self, sink: Sink, finish: Finish | None) -> Sequence[Outcome]:
+    def _last(self, sink: Sink, naming: Naming, reply: Reply) -> Sequence[Outcome]:
         """Close the sink; where the reply broke off, what is half there is neither right nor wrong."""
-        if self._is_whole(sink, finish):
+        if self._goes_on(reply):
+            self._paused = (sink, naming)
+            return ()
+        self._paused = None
+        if self._is_whole(sink, reply.finish):
             return sink.close(ended=True)
         return (
             [outcome for outcome in sink.close(ended=False) if isinstance(outcome, Good)] if self._output.many else ()
         )
 
+    def _goes_on(self, reply: Reply) -> bool:
+        """Make the request by which a reply that was paused goes on; tell whether there is one."""
+        dialect: Resuming | None = fitting(self._dialect, "resume") if reply.finish == "pause" else None
+        request = dialect.resume(self._sent, reply) if dialect is not None else None
+        if request is not None:
+            self._cause, self._request = "continuation", request
+        return request is not None
+
     def _is_whole(self, sink: Sink, finish: Finish | None) -> bool:
         """Whether a reply came to its end: one value also by its last bracket, unless it is said that it was cut."""
-        return finish in PROVEN or (finish in UNPROVEN and not self._output.many and sink.closed)
+        return finish in PROVEN or (finish in UNPROVEN and not self._output.many and sink.started and sink.closed)
 
     def _pay(self, reply: Reply | None = None) -> None:
         """Count the tokens of a reply that came whole, or of the stream that is open, for as long as it was."""
         assembly = self.ledger.assembly
         if reply is not None:
             said = len(reply.text) + sum(len(call.arguments) for call in reply.calls)
-            usage = reply.usage or estimated(self._sent, said)
+            usage = spent(self._sent, said, reply.usage)
         elif self._unpaid and assembly is not None:
-            usage = assembly.usage or estimated(self._sent, assembly.characters)
+            usage = spent(self._sent, assembly.characters, assembly.usage)
         else:
             return
         self._unpaid = False
@@ -269,10 +314,12 @@ class Extraction:
                     yield _tuple(Emit, ((outcome.value,),))
 
     def _place(self, placed: Iterable[Placed]) -> Steps:
-        """Deliver what a seam lets through: new items, and what corrects others or proved to be the correction of one."""
+        """Carry out what a seam says: deliver new items and corrections, and move or forget what was uncertain."""
         for each in placed:
             if isinstance(each, Moved):
                 self._move(each.places)
+            elif isinstance(each, Unsure):
+                self._take_back(each.many)
             elif isinstance(each, Correction):
                 yield from self._correct(*each)
             else:
@@ -292,6 +339,35 @@ class Extraction:
         if self._skips:
             report.failed_items = failed_items(self._pending)
 
+    def _take_back(self, count: int) -> None:
+        """Forget where the last items stood: the right ones are delivered, and will be known when they come again.
+
+        What comes a second time is believed to stand there: a list must get on.
+        """
+        last = self._history.last(count)
+        if self._again >= sum(isinstance(outcome, Good) for outcome in last) > 0:
+            return
+        for outcome in reversed(last):
+            self._history.take_back()
+            if isinstance(outcome, Good):
+                self._delivered.append(Item(outcome))
+            else:
+                self._report.bad -= 1
+                self._report.dropped_repeats += 1
+                del self._pending[self._history.count]
+        if self._skips:
+            self._report.failed_items = failed_items(self._pending)
+
+    def _is_delivered(self, place: int, outcome: Outcome) -> bool:
+        """Whether an item was delivered before its place was known; it is counted for it now."""
+        same = next((known for known in self._delivered if known.equals(Item(outcome))), None)
+        if same is None or isinstance(outcome, Bad):
+            return False
+        self._delivered.remove(same)
+        self._again += 1
+        self._report.repaired += self._pending.pop(place, None) is not None
+        return True
+
     def _correct(self, place: int, outcome: Outcome) -> Steps:
         """Deliver an item in the place of a wrong one."""
         self._history.put(place, outcome)
@@ -301,6 +377,8 @@ class Extraction:
 
     def _deliver_at(self, place: int, outcome: Outcome) -> Steps:
         """Hand out an item, by itself: whoever leaves after it has been given no other, and the report says so."""
+        if self._delivered and self._is_delivered(place, outcome):
+            return
         if isinstance(outcome, Good):
             self._note_good(place, outcome)
             if self.ledger.tells(HookName.ITEM_GOOD):  # a generator an item is not for nothing
@@ -319,6 +397,7 @@ class Extraction:
     def _put_aside(self, place: int, bad: Bad) -> Steps:
         self._report.bad += place not in self._pending
         self._pending[place] = bad
+        self._first_wrong.setdefault(place, bad)
         if isinstance(bad.error, ResponseParsingError) and bad.error.raw_response is None:
             bad.error.raw_response = self.ledger.completion()
         yield from self.ledger.tell(HookName.ITEM_BAD, place, bad.text, bad.error)
@@ -334,10 +413,8 @@ class Extraction:
         """Say what the reply lacks, and make the request that asks for it."""
         if reply.refusal:
             self._hopeless = True
-            said = f"The model declined: {reply.refusal}"
-            return RefusalError(
-                said, text=reply.refusal, mode=self._call.mode.value, raw_response=self.ledger.completion()
-            )
+            said, mode = lacks.a_willing_model(reply), self._call.mode.value
+            return RefusalError(said, text=reply.refusal, mode=mode, raw_response=self.ledger.completion())
         ended = reply.finish in PROVEN  # whatever broke after that
         # A list of calls has no other way to say that nothing is left of it.
         is_later = self._cause == "continuation" and self._history.count > 0
@@ -347,13 +424,12 @@ class Extraction:
         if not self._output.many:
             return self._judged_one(reply, broke, whole=self._is_whole(sink, reply.finish))
         if self._asked:
-            found = matched(self._pending, self._answers, self._history, self._repeats, ended=ended)
-            self._repeats = found.repeats if self._answers else self._repeats
-            for place, outcome in found.corrections:
-                yield from self._correct(place, outcome)
+            yield from self._take_answers(ended=ended)
         elif not (over or (ended and sink.closed)):
             self._hopeless = reply.finish == "filter"
             self._plan_the_rest()
+            if not self._history.count:
+                self._request = self._all_again(reply)
             return lacks.its_end(reply, broke)
         if self._skips or not self._pending:
             return None
@@ -361,9 +437,28 @@ class Extraction:
         self._plan_the_rest()
         return self._pending[min(self._pending)].error
 
+    def _take_answers(self, *, ended: bool) -> Steps:
+        """Deliver the corrections; what was answered with an item of the list stays asked for, as it first came."""
+        found = matched(self._pending, self._answers, self._history, self._repeats, ended=ended)
+        self._repeats = found.repeats if self._answers else self._repeats
+        for place, outcome in found.corrections:
+            yield from self._correct(place, outcome)
+        for place, item in [*found.repeats.items()]:
+            self._pending[place] = self._first_wrong.get(place, self._pending[place])
+            for same in self._history.places(item):
+                if same in self._doubts.get(place, ()):  # it was no new item, but this one once more
+                    self._report.bad -= 1
+                    self._report.dropped_repeats += 1
+                elif place in self._doubts.get(same, ()):  # its correction was delivered already, as a new item
+                    self._report.repaired += 1
+                else:
+                    continue
+                del self._pending[place], self._repeats[place]
+                break
+
     def _plan_the_rest(self) -> None:
         """Make the request for what a list lacks: its wrong items, once the others are there, or how it goes on."""
-        shape, mode, history = self._output, self._call.mode, self._history
+        shape, mode, history, self._paused = self._output, self._call.mode, self._history, None
         if self._asked:
             self._cause = "reask"
             wrong = [bad for _, bad in sorted(self._pending.items())]
@@ -377,15 +472,19 @@ class Extraction:
         else:
             self._cause, self._request = "continuation", self._first
 
+    def _all_again(self, reply: Reply) -> Request:
+        """Return the request that asks for all again, and tells the model why its answer was none, if that is said."""
+        if reply.finish != "other" or not reply.reason:
+            return self._first
+        return self._dialect.correct(self._first, reply, prompts.ended_by(reply.reason))
+
     def _tell_of_strangers(self, reply: Reply) -> Steps:
         """Count calls of tools that nobody gave: they are no items, and nothing else says that they came."""
-        tools = [tool.name for tool in self._output.tools]
+        there_are = ", ".join(self._names.answers)
         for call in reply.calls:
-            if call.name not in tools and call.name not in self._bystanders:
+            if not self._names.of(call.name):
                 self._report.unknown_calls += 1
-                problem = self._misread(
-                    f"No tool is called {call.name!r}; there are {', '.join(tools)}.", call.arguments
-                )
+                problem = self._misread(f"No tool is called {call.name!r}; there are {there_are}.", call.arguments)
                 yield from self.ledger.tell(HookName.PARSE_ERROR, problem, about=self._about())
 
     def _misread(self, said: str, text: str) -> ResponseParsingError:
@@ -393,8 +492,7 @@ class Extraction:
         return ResponseParsingError(said, text=text, mode=mode, raw_response=self.ledger.completion())
 
     def _nothing_came(self, reply: Reply) -> Steps:
-        names = [tool.name for tool in self._output.tools]
-        what, said, notes = lacks.an_answer(reply, names, self._call.mode)
+        what, said, notes = lacks.an_answer(reply, self._names.answers, self._call.mode)
         problem = self._misread(f"The reply {what}", said)
         self._request = self._dialect.correct(self._sent, reply, notes)
         self._cause = "reask"
@@ -406,7 +504,7 @@ class Extraction:
         if not whole:
             # A length limit cuts the same answer again; a lost connection may not.
             self._hopeless = reply.finish in ("length", "filter")
-            self._request = self._first
+            self._request = self._all_again(reply)
             return lacks.its_end(reply, broke)
         if not self._pending:
             return None

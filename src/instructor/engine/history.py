@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+
 from instructor.engine.ports import Good, Outcome
 
 FIRST, LAST = 64, 256

@@ -35,13 +35,18 @@ class Ledger:
         """The SDK's object of the last whole response."""
         self.assembly: Assembly | None = None
         """The last stream, put together; None where replies come whole."""
+        self._built: tuple[Assembly, int, Any] | None = None  # what the SDK's object was built of, and the object
         self.failed: list[FailedAttempt] = []
 
     def completion(self) -> Any:
-        """Give the SDK's object of the last response; that of a stream is built when asked for."""
-        if self.assembly is None:
+        """Give the SDK's object of the last response; that of a stream is built when asked for, once for what came."""
+        assembly, built = self.assembly, self._built
+        if assembly is None:
             return self.raw
-        return self._response(self._dialect.assemble(self.assembly.reply(), self.assembly.head))
+        if built is None or built[0] is not assembly or built[1] != assembly.added:
+            response = self._response(self._dialect.assemble(assembly.reply(), assembly.head))
+            self._built = built = (assembly, assembly.added, response)
+        return built[2]
 
     def tells(self, name: HookName) -> bool:
         """Whether anybody hears of an event."""

@@ -17,12 +17,12 @@ from tenacity import (
 )
 
 from instructor.engine.watchdog import Watchdog
-from instructor.exceptions import IncompleteOutputException, ResponseParsingError
+from instructor.exceptions import IncompleteOutputException, ProviderError, ResponseParsingError
 
 OnInvalid = Literal["reask", "skip", "raise"]
 """What becomes of an item that is wrong: asked for again, left out and reported, or raised at once."""
 
-RETRYABLE = (ValidationError, ResponseParsingError, IncompleteOutputException)
+RETRYABLE = (ValidationError, ResponseParsingError, IncompleteOutputException, ProviderError)
 """What an int `max_retries` tries again after. A request that fails is the SDK's to repeat: it has its own retries."""
 
 

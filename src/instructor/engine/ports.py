@@ -82,6 +82,15 @@ class Patient(Protocol):
         ...
 
 
+class Doubting(Protocol):
+    """A sink that may learn too late that what it gave was a part of what the model thought."""
+
+    @property
+    def doubted(self) -> int:
+        """How many values it gave before it knew; nothing takes them back."""
+        ...
+
+
 class Output(Protocol):
     """The shape of the answer."""
 
@@ -94,6 +103,11 @@ class Output(Protocol):
     @property
     def many(self) -> bool:
         """Whether the answer is a list, whose items stand and fall each on its own."""
+        ...
+
+    @property
+    def distinct(self) -> bool:
+        """Whether arguments for another tool can hardly be valid: something in the answer is required."""
         ...
 
     @property
@@ -117,7 +131,10 @@ class Dialect(Protocol):
 
     def encode(self, call: Call) -> Request: ...
     def decode(self, wire: Json) -> Reply: ...
-    def delta(self, event: Json) -> Sequence[Delta]: ...
+    def delta(self, event: Json) -> Iterable[Delta]:
+        """Read an event. What raises after some deltas, of a reply that fails, has given them before."""
+        ...
+
     def correct(self, request: Request, reply: Reply, notes: str) -> Request:
         """Append the reply as the assistant's turn and the notes as what it is answered."""
         ...
@@ -144,12 +161,21 @@ class Counting(Protocol):
     """A dialect whose events cannot be read each by itself: its reader, one for each stream, knows those before.
 
     Text alone must change nothing that it knows: it is not shown events that repeat the one before but for their text.
+    Where it does, because later events tell that text again, the dialect says so: its `sees_all` is true.
     """
 
-    def reader(self) -> Callable[[Json], Sequence[Delta]]: ...
+    def reader(self) -> Callable[[Json], Iterable[Delta]]: ...
 
 
-def reader_of(dialect: Dialect) -> Callable[[Json], Sequence[Delta]]:
+class Resuming(Protocol):
+    """A dialect of a wire whose replies may be paused."""
+
+    def resume(self, request: Request, reply: Reply) -> Request | None:
+        """Send the turn of a paused reply back as it is, so that it goes on; None where it cannot."""
+        ...
+
+
+def reader_of(dialect: Dialect) -> Callable[[Json], Iterable[Delta]]:
     """Give what reads the events of one stream."""
     counting: Counting | None = fitting(dialect, "reader")
     return dialect.delta if counting is None else counting.reader()

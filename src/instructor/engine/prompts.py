@@ -16,6 +16,8 @@ def schema(schema: dict[str, Any]) -> str:
     )
 
 
+NOTHING_SAID = "(no answer)"
+
 CODE_BLOCK = "Put the JSON into one ```json code block."
 
 EXTRACT = "Give one `{name}`, with each required field and every value in its own type."
@@ -49,6 +51,11 @@ def wrong(lines: Iterable[str]) -> str:
     return "\n".join(
         ["The answer is not valid:", *(f"- {line}" for line in lines), "Correct it and answer again, whole."]
     )
+
+
+def ended_by(reason: str) -> str:
+    """Say that an answer was ended by something that is no end, and ask for it again."""
+    return f"The answer was not accepted. The reason: {reason}\nAnswer again, whole."
 
 
 def wrong_items(errors: Sequence[Sequence[str]], repeats: Sequence[str] = ()) -> str:

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import jiter
 
 from instructor.engine.call import Delta, Json
+from instructor.engine.halves import Halves, read_json
+from instructor.engine.names import Names, Naming
 from instructor.engine.ports import Dialect, Patient, Sink, fitting, reader_of
 from instructor.exceptions import ResponseParsingError
 
@@ -24,19 +27,21 @@ _TRIES = 8
 _MOST_HELD = 64
 """How many texts are kept back at most: a stream that runs away must be noticed."""
 _SHOWN = 200
+_NOTHING = (b"", b"", b"", 0, 0)
 
 
 class Reading:
     """Reads the events of one stream for a sink. `joined`: texts of neighbouring events may come as one delta."""
 
-    def __init__(self, dialect: Dialect, sink: Sink, *, joined: bool) -> None:
+    def __init__(self, dialect: Dialect, sink: Sink, naming: Naming | None = None, *, joined: bool) -> None:
         self._decode = reader_of(dialect)
+        self._naming = naming or Naming(Names(()), misnamed=True, named=False)
         self._sink: Patient | None = fitting(sink, "awaits")
         self._joined = joined
-        self._tries = _TRIES
+        self._tries = 0 if getattr(dialect, "sees_all", False) else _TRIES
         self._last: tuple[bytes, Delta] | None = None  # an event that is text only
         self._channel = 0
-        self._around = (b"", b"", b"", 0, 0)  # what is around the text, and around padding after it; where both are
+        self._around = _NOTHING  # what is around the text, and around padding after it; where both are
         self._held: list[str] = []  # texts that are not read yet
         self._begun: Sequence[Json | bytes] | None = None  # events whose texts were taken up to a place
         self._place = 0
@@ -44,6 +49,9 @@ class Reading:
         """Whether the event came that ends a stream, whatever the connection does."""
         self.head: Json | None = None
         """The first event."""
+        self.passed_over: Any = None
+        """The last event that told nothing of an answer."""
+        self._halves = Halves()
 
     def holds(self, events: Sequence[Json | bytes]) -> bool:
         """Keep events back whose texts decide nothing: to pass one through the whole engine costs ten times as much."""
@@ -113,18 +121,37 @@ class Reading:
             if event.startswith(b"[DONE]"):
                 self.done = True
                 return
-            event = _parsed(event)
+            event, is_odd = _parsed(event)
+        else:
+            is_odd = True
+        if not isinstance(event, dict):
+            self.passed_over = event
+            return
         if self.head is None:
             self.head = event
-        deltas = self._decode(event)
-        found += deltas
-        if payload and self._tries:
+        known = len(found)
+        found += self._decode(event)  # what comes before an error is there
+        deltas: Sequence[Delta] = found[known:]
+        if not deltas:
+            self.passed_over = event
+        odd = is_odd or bool(self._halves)
+        if odd:
+            deltas = self._halves.joined(deltas)
+        found[known:] = deltas = self._naming.read(deltas)
+        if self._naming.reused:  # the same bytes may stand around the texts of two calls
+            self._tries, self._around = 0, _NOTHING
+        if odd:
+            self._last = None  # its text is not what stands in it
+            if self._halves:  # the next text is to be joined to half a character, and has to come here
+                self._around = _NOTHING
+        elif self._tries:
             self._learn(payload, deltas)
 
     def _learn(self, event: bytes, deltas: Sequence[Delta]) -> None:
         """Compare an event with the one before it."""
         last, self._last = self._last, None
         if len(deltas) != 1 or deltas[0] != Delta(deltas[0].channel, deltas[0].text):
+            self._around = _NOTHING  # a block began, say: what is like the events before is not its own
             return
         delta = deltas[0]
         self._last = (event, delta)
@@ -133,6 +160,7 @@ class Reading:
         around = _around(last[0], last[1].text, event, delta.text)
         if around is None:
             self._tries -= 1
+            self._around = self._around if self._tries else _NOTHING
         else:
             self._tries = _TRIES
             before, middle, after = around
@@ -161,12 +189,18 @@ _tuple = tuple.__new__  # a third of the price of Delta(...)
 _from_json = jiter.from_json
 
 
-def _parsed(event: bytes) -> Json:
+def _parsed(event: bytes) -> tuple[Any, bool]:
+    """Return what an event is, an object if need be out of a list of one, and whether its texts may hold halves."""
+    is_odd = False
     try:
-        value = jiter.from_json(event)
-    except ValueError as error:
-        shown = event[:_SHOWN].decode("utf-8", "replace")
-        raise ResponseParsingError(f"An event of the stream is not JSON ({error}): {shown!r}", text=shown) from error
-    if not isinstance(value, dict):
-        raise ResponseParsingError(f"An event of the stream is no JSON object: {value!r}")
-    return value
+        value = _from_json(event)
+    except ValueError:
+        is_odd = True
+        try:
+            value = read_json(event)
+        except ValueError as error:
+            shown = event[:_SHOWN].decode("utf-8", "replace")
+            raise ResponseParsingError(
+                f"An event of the stream is not JSON ({error}): {shown!r}", text=shown
+            ) from error
+    return (value[0] if type(value) is list and len(value) == 1 else value), is_odd

@@ -9,11 +9,12 @@ dropped. Equal items elsewhere are real.
     a right item       an equal one              a repeat, and evidence for the run
     a right item       another right one         no repeat: the run is not repeated here
     a wrong item       a right one               the correction of that place, if there is evidence in the run
-    a wrong item       the same text again       a repeat
+    a wrong item       the same text again       a repeat, and evidence for the run
     anything else                                a repeat, if there is evidence in the run
 
 Items wait while all of them may be a repeat for which there is evidence. An item for which there is none yet is
-delivered at once. If it proves to be the correction of a place, it moves there: nobody gets it twice.
+delivered at once. If it proves to be the correction of a place, it moves there: nobody gets it twice. If the reply is
+cut before anything is proven, it does not count as an item of the list until it comes again.
 
 If the reply was cut inside of a run, the items that wait are dropped: they will be given again, for the next request
 asks for what follows the last delivered item. If the reply ended there, they are real.
@@ -30,6 +31,7 @@ from instructor.engine.ports import Bad, Good, Outcome
 SHOWN = 3
 """How many of the last items a model is shown when it is asked to go on."""
 
+
 class Correction(NamedTuple):
     """An item that is no new one, but what was wanted in the place of a wrong one."""
 
@@ -43,7 +45,13 @@ class Moved(NamedTuple):
     places: Sequence[int]
 
 
-Placed = Outcome | Correction | Moved
+class Unsure(NamedTuple):
+    """Of the items that were delivered last, as new ones, so many may be repeats, and it will not be known."""
+
+    many: int
+
+
+Placed = Outcome | Correction | Moved | Unsure
 """What is known of an item; an outcome by itself is a new one."""
 
 
@@ -55,7 +63,7 @@ class _Run:
     def __init__(self, start: int) -> None:
         self.start = start
         self.proven = False
-        """Whether a right item came again."""
+        """Whether an item came again, right or wrong, by its value or its text."""
         self.likely = True
         """Whether all that came is a repeat by what it says, or there is evidence for it."""
 
@@ -69,8 +77,7 @@ class _Run:
         was = known.outcome if known is not None else None
         if known is not None and type(now) is type(was):
             if item.equals(known):
-                self.proven = self.proven or isinstance(now, Good)
-                self.likely = self.likely or self.proven
+                self.proven = self.likely = True
                 return True
             if isinstance(now, Good):
                 return False
@@ -90,6 +97,7 @@ class Seam:
         self._early: list[Outcome] = []  # delivered as new ones, without certainty
         self._held: list[Outcome] = []
         self._best: _Run | None = None  # the longest run that was repeated to its end
+        self._places: list[set[int]] = []  # for each item, the places of those that it may be a repeat of
         self.dropped = 0
 
     @property
@@ -116,13 +124,23 @@ class Seam:
             self.dropped += len(self._held) - kept
             del self._held[kept:]
         yield from self._decided(best)
+        count = self._history.count - self._end
+        sure = not self._early or count > len(self._early) or not self._places[count - 1]
         self._runs = []
+        if not (ended or sure):
+            yield Unsure(len(self._early))
+            self._early = []
+
+    def doubts(self) -> dict[int, set[int]]:
+        """Return the places of items that were delivered without certainty, and of those that they may stand for."""
+        return {self._end + at: self._places[at] for at in range(len(self._early)) if self._places[at]}
 
     def _waits(self, outcome: Outcome) -> bool:
         """Compare the next item; return whether it has to wait."""
         item, at = Item(outcome), len(self._early) + len(self._held)
         self._held.append(outcome)
         going = [run for run in self._runs if run.goes_on(self._history, run.start + at, item)]
+        self._places.append({run.start + at for run in going})
         self._runs = []
         for run in going:
             if run.start + at + 1 < self._end:
@@ -144,6 +162,7 @@ class Seam:
             self.dropped += sum(isinstance(each, Bad) for each in self._early)
             yield Moved(places[: len(self._early)])
         places = places[len(self._early) :]
+        self._early = []
         for place, outcome in zip(places, held, strict=False):
             if isinstance(outcome, Good) and self._corrects(outcome, place):
                 yield Correction(place, outcome)

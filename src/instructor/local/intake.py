@@ -85,7 +85,7 @@ class Intake:
         finally:
             self._held -= len(body)
             with suppress(ClientDisconnect):
-                await pieces.aclose()  # type: ignore[attr-defined]
+                await pieces.aclose()
         return body
 
     async def _read(self, pieces: AsyncIterator[bytes], body: bytearray) -> None:

@@ -35,7 +35,7 @@ def run_script(script: Path, arguments: Sequence[str], model: LocalModel, *, gra
             [sys.executable, str(script), *arguments], env=_environment(server.base_url)
         )
         try:
-            threading.Thread(target=lambda: signals.put(_ended(child)), daemon=True).start()
+            threading.Thread(target=_tell_end, args=(child, signals.put), daemon=True).start()
             status = _wait(child, signals, grace)
         finally:
             if child.poll() is None:
@@ -50,8 +50,9 @@ def _environment(base_url: str) -> dict[str, str]:
     return {**os.environ, **own}
 
 
-def _ended(child: subprocess.Popen[bytes]) -> None:
+def _tell_end(child: subprocess.Popen[bytes], tell: Callable[[None], object]) -> None:
     child.wait()
+    tell(None)
 
 
 def _wait(child: subprocess.Popen[bytes], signals: queue.SimpleQueue[int | None], grace: float) -> int:

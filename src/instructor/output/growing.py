@@ -24,6 +24,7 @@ from instructor.exceptions import ResponseParsingError
 from instructor.mode import Mode
 from instructor.output.one import NO_ARGUMENTS, One
 from instructor.output.shapes import Shapes, Wrapper
+from instructor.text.loose import spoken
 from instructor.text.snapshot import Shape, Snapshot
 
 _tuple = tuple.__new__  # a third of the price of Good(...), for each snapshot
@@ -39,6 +40,7 @@ class Growing:
         self.name = f"Partial{one.name}"[:64]
         self.description: str = one.description
         self.schema: Json = one.schema
+        self.distinct = one.distinct
         self.tools = (Tool(self.name, self.description, self.schema),)
         self.shapes = Shapes()
         inner = self.shapes.whole(one.kind)
@@ -46,7 +48,7 @@ class Growing:
 
     def replay(self, parts: Iterable[Outcome], mode: Mode) -> Reply:
         text = "".join(part.text for part in parts)
-        return Reply(calls=(ToolCall("call_1", self.name, text),)) if mode.by_tool else Reply(text=text)
+        return Reply(calls=(ToolCall("", self.name, text),)) if mode.by_tool else Reply(text=text)
 
     def sink(self, call: Call) -> GrowingSink:
         return GrowingSink(self, call)
@@ -108,6 +110,12 @@ class GrowingSink:
     @property
     def closed(self) -> bool:
         return self._good or self._reader.closed
+
+    @property
+    def doubted(self) -> int:
+        reader = self._reader
+        thought = self._good and reader.value is not None and spoken(reader.text)[reader.begin] == " "
+        return int(reader.afresh or thought)
 
     @property
     def looked(self) -> int:

@@ -12,7 +12,9 @@ from typing import Any
 from instructor.engine.call import Json
 from instructor.engine.ports import Bad, Good, Outcome
 from instructor.exceptions import ResponseParsingError
+from instructor.output.schema import starts
 from instructor.text import loose
+from instructor.text.items import ANY_KEY, NESTED
 
 KEY = "tasks"
 """The key of the wrapper that holds the list."""
@@ -26,11 +28,14 @@ class Lone:
         # Free: it may have any keys. Certain: what is valid has a key of an item.
         keys, self._free, self.certain = _known(schema, schema.get("$defs", {}), frozenset())
         self._keys = keys | set(added)
+        self._marks = (*((ANY_KEY,) if self._free else ()), *((NESTED,) if _nests(schema) else ()))
 
     @property
     def rivals(self) -> frozenset[str]:
         """The keys of an item, if one of them is the wrapper's, too."""
-        return frozenset(self._keys) if KEY in self._keys else frozenset()
+        if KEY not in self._keys:
+            return frozenset()
+        return frozenset((*self._keys, *self._marks))
 
     def owns(self, outcome: Outcome) -> bool:
         """Whether this is an item, right or wrong, wherever it stood."""
@@ -59,6 +64,14 @@ class Lone:
         value = _parsed(outcome.text)
         found = _unwrapped(value) if isinstance(value, dict) else None
         return [json.dumps(each, ensure_ascii=False) for each in found or ()]
+
+    def under_key(self, outcome: Outcome) -> list[str]:
+        """Give the texts of what stands under the wrapper's key, in an object that has a key of an item, too."""
+        value = _parsed(outcome.text)
+        found = _meant(value.get(KEY)) if isinstance(value, dict) else None
+        if isinstance(found, dict):  # one item, without the brackets of the list
+            found = [found]
+        return [json.dumps(each, ensure_ascii=False) for each in found] if isinstance(found, list) else []
 
     def may_be(self, outcome: Outcome) -> bool:
         """Whether what looks like a wrapper can be an item all the same."""
@@ -98,6 +111,13 @@ def _meant(value: Any) -> Any:
         except (ValueError, RecursionError):
             pass
     return value
+
+
+def _nests(schema: Json) -> bool:
+    """Whether an item's own list under the wrapper's key may hold objects; where it is not plain, it may."""
+    target = schema.get("$defs", {}).get(str(schema.get("$ref", "")).rsplit("/", 1)[-1], schema)
+    own = target.get("properties", {}).get(KEY, {})
+    return "{" in starts({**own.get("items", {}), "$defs": schema.get("$defs", {})})
 
 
 def _known(schema: Json, defs: Json, seen: frozenset[str]) -> tuple[set[str], bool, bool]:

@@ -9,15 +9,18 @@ from pydantic import BaseModel, Field, TypeAdapter, create_model
 
 from instructor.engine import prompts
 from instructor.engine.call import Call, Delta, Reply, ToolCall
-from instructor.engine.ports import Good, Outcome, Tool
+from instructor.engine.ports import Bad, Good, Outcome, Tool
 from instructor.mode import Mode
 from instructor.output import schema as schemas
 from instructor.output.choice import choice_for
 from instructor.output.judging import judged
 from instructor.output.lone import KEY, Lone
+from instructor.output.repeats import Repeats
 from instructor.output.spelling import readable
 from instructor.text.items import Items
 from instructor.text.last import LastList
+from instructor.text.loose import spoken
+from instructor.text.scan import unescaped
 from instructor.text.waiting import Slice
 
 
@@ -53,6 +56,7 @@ class Many:
         self.adapter: TypeAdapter[Any] = schemas.adapter_for(kind)
         item = schemas.schema_of(self.adapter)
         self.opens = schemas.starts(item)
+        self.distinct = schemas.demands(item)
         wrapper = wrapper or IterableModel(kind)
         self.name = schemas.legal(wrapper.__name__)
         self.description = wrapper.__doc__ or prompts.segmentation(schemas.name_of(kind))
@@ -70,7 +74,7 @@ class Many:
 
     def replay(self, parts: Iterable[Outcome], mode: Mode) -> Reply:
         text = f'{{"{KEY}": [{", ".join(part.text for part in parts)}]}}'
-        return Reply(calls=(ToolCall("call_1", self.name, text),)) if mode.by_tool else Reply(text=text)
+        return Reply(calls=(ToolCall("", self.name, text),)) if mode.by_tool else Reply(text=text)
 
 
 class ManySink:
@@ -80,9 +84,12 @@ class ManySink:
         self._output, self._call = output, call
         self._lone, self._validate = output.lone, output.validate
         self._readers: dict[int, Items] = {}
+        self._repeats: dict[int, Repeats] = {}
         self._held: list[Outcome] = []  # objects by themselves, which may be items, a list or a part of the prose
         self._by_lines = False  # such an object was an item: so is every other
         self._count = 0
+        self.doubted = 0
+        """How many items were given before the text told that all so far was a thought."""
         self.awaits = ""
 
     def feed(self, deltas: Sequence[Delta]) -> list[Outcome]:
@@ -99,9 +106,11 @@ class ManySink:
 
     def close(self, *, ended: bool = True) -> list[Outcome]:
         outcomes: list[Outcome] = []
-        for reader in self._readers.values():
-            outcomes += self._judge(reader.close(ended=ended))
-        if not any(reader.listed for reader in self._readers.values()):  # else they stood in the prose around the list
+        for channel, reader in self._readers.items():
+            repeats, slices = self._repeats[channel], reader.close(ended=ended)
+            outcomes += self._judge([*repeats.without(slices, reader.edges), *repeats.rest()])
+        # What is held is decided by the end of the text; beside a list it is a part of the prose.
+        if ended and not any(reader.listed for reader in self._readers.values()):
             outcomes += self._settled()
         return outcomes
 
@@ -123,15 +132,23 @@ class ManySink:
             opens, rivals = self._output.opens, self._lone.rivals
             last = not (self._call.stream or self._call.mode.by_tool)
             reader = LastList(opens, rivals) if last else Items(opens=opens, rivals=rivals)
-            self._readers[channel] = reader
+            self._readers[channel], self._repeats[channel] = reader, Repeats()
+            if last:  # it comes in one piece
+                text = spoken(text)
         slices = reader.feed(text)
         self.awaits = reader.awaits if len(self._readers) == 1 else ""
+        if slices or reader.edges:
+            slices = self._repeats[channel].without(slices, reader.edges)
         return self._judge(slices) if slices else []
 
     def _judge(self, slices: Sequence[Slice]) -> list[Outcome]:
         outcomes: list[Outcome] = []
         for text, is_loose in slices:
-            outcome = judged(self._validate, text, self._count, self._call)
+            if not text:
+                self._held.clear()
+                self._by_lines, self.doubted = False, self._count
+                continue
+            outcome = self._judged(text)
             if is_loose and not (self._by_lines and self._lone.certain):
                 if not self._by_lines and not (isinstance(outcome, Good) and self._lone.owns(outcome)):
                     self._held.append(outcome)
@@ -143,6 +160,13 @@ class ManySink:
             self._count += 1
         return outcomes
 
+    def _judged(self, text: str) -> Outcome:
+        outcome = judged(self._validate, text, self._count, self._call)
+        if isinstance(outcome, Bad) and text[0] == '"' and '"' not in self._output.opens:  # the item, as a JSON string
+            inner = judged(self._validate, unescaped(text[1:-1]), self._count, self._call)
+            return inner._replace(text=inner.text, mended=True) if isinstance(inner, Good) else outcome
+        return outcome
+
     def _lines(self) -> list[Outcome]:
         """Take all that was held for items, right or wrong."""
         held, self._held = self._held, []
@@ -150,9 +174,15 @@ class ManySink:
 
     def _settled(self) -> list[Outcome]:
         """Take what is held for what it is, now that no list came: items, or the list by another name."""
+        found: list[Outcome] = []
+        if all(isinstance(outcome, Bad) for outcome in self._held):  # a wrapper with a key of an item may look like one
+            for outcome in self._held:
+                found += map(self._judged, self._lone.under_key(outcome))
+            if found and all(isinstance(outcome, Good) for outcome in found):
+                return self._numbered(map(self._lone.line, found))
         if any(map(self._lone.owns, self._held)):
             return self._lines()
-        found: list[Outcome] = []
+        found = []
         for outcome in self._held:
             inner = [judged(self._validate, text, 0, self._call) for text in self._lone.inside(outcome)]
             if any(map(self._lone.counts, inner)):

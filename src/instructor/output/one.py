@@ -17,7 +17,7 @@ from instructor.output.choice import choice_for
 from instructor.output.judging import judged
 from instructor.output.wrapping import LEVELS, Wrapping
 from instructor.text import loose
-from instructor.text.scan import THOUGHT, Nest
+from instructor.text.scan import Nest
 
 _SHOWN = 200
 """Characters of a wrong reply that an error quotes."""
@@ -46,6 +46,7 @@ class One:
         self.name = schemas.legal(whole.get("title") or schemas.name_of(kind))
         self.description = whole.get("description") or prompts.EXTRACT.format(name=self.name)
         self.schema = schemas.parameters(schemas.described(whole, kind))
+        self.distinct = schemas.demands(whole)
         self.tools = (Tool(self.name, self.description, self.schema),)
         self._wrapping = Wrapping(self.name, self.schema)
 
@@ -70,7 +71,7 @@ class One:
         if len(parts[0].text) == len(text):
             return self._only(text, text, call)
         if call.mode.by_tool:
-            left = loose.left_over(text, parts)
+            left = loose.left_over(loose.spoken(text), parts)
             if left and (len(parts) > 1 or loose.repair(parts[0].text) is not None):
                 raise self._several(left, text, call)
             return self._only(parts[0].text, text, call)
@@ -94,7 +95,7 @@ class One:
             if other := next((part.text for part, _ in good if loose.meaning(part.text) != meant), None):
                 raise self._several(other, text, call)
         part, outcome = good[0] if good else outcomes[-1]
-        left = loose.torn_off(text, part, parts) or (self._rest(part, parts, call) if good else "")
+        left = loose.torn_off(loose.spoken(text), part, parts) or (self._rest(part, parts, call) if good else "")
         if left and (good or loose.repair(part.text) is not None):
             raise self._several(left, text, call)
         if isinstance(outcome, Good):
@@ -138,7 +139,7 @@ class One:
 
     def replay(self, parts: Iterable[Outcome], mode: Mode) -> Reply:
         text = "".join(part.text for part in parts)
-        return Reply(calls=(ToolCall("call_1", self.name, text),)) if mode.by_tool else Reply(text=text)
+        return Reply(calls=(ToolCall("", self.name, text),)) if mode.by_tool else Reply(text=text)
 
     def sink(self, call: Call) -> OneSink:
         return OneSink(self, call)
@@ -176,7 +177,7 @@ class OneSink:
     def closed(self) -> bool:
         """Whether the first object's last bracket came: the same rule as for a stream."""
         text = self._text()
-        begin = text.find("{", thought.end() if (thought := THOUGHT.match(text)) else 0)
+        begin = loose.spoken(text).find("{")
         nest = Nest()
         nest.start("{")
         return begin >= 0 and nest.follow(text, begin + 1) >= 0

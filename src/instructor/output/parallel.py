@@ -25,6 +25,7 @@ class Parallel:
     """The shape of an answer that is a list of `kind`, by one tool for each member of the union that it is."""
 
     many = True
+    distinct = False  # nothing but a call's name tells its type
 
     def __init__(self, kind: Any) -> None:
         union = get_origin(kind) in (Union, types.UnionType)
@@ -38,7 +39,7 @@ class Parallel:
 
     def replay(self, parts: Iterable[Outcome], mode: Mode) -> Reply:
         del mode  # its one mode is the one of parallel tools
-        return Reply(calls=[ToolCall(f"call_{n}", part.tool, part.text) for n, part in enumerate(parts, 1)])
+        return Reply(calls=[ToolCall("", part.tool, part.text) for part in parts])
 
     def sink(self, call: Call) -> ParallelSink:
         return ParallelSink(self, call)
@@ -113,5 +114,7 @@ class ParallelSink:
         if member is None:
             return
         for text, _ in slices:
+            if not text:  # a call's arguments hold no thoughts that are anything to anybody
+                continue
             at, self._count = self._count, self._count + 1
             yield judged(member.adapter.validator.validate_json, text, at, self._call, name)

@@ -91,6 +91,22 @@ def schema_of(adapter: TypeAdapter[Any]) -> Json:
     return schema
 
 
+def demands(schema: Json) -> bool:
+    """Whether a value must have something that few others have: a field, where it is an object."""
+
+    def one(node: Json, seen: tuple[str, ...]) -> bool:
+        root = node.get("$ref")
+        if isinstance(root, str):
+            name = root.rsplit("/", 1)[-1]
+            return name in seen or one(schema["$defs"][name], (*seen, name))
+        members = node.get("anyOf") or node.get("oneOf")
+        if members:
+            return all(one(member, seen) for member in members)
+        return bool(node.get("required")) if node.get("type") == "object" else True
+
+    return one(schema, ())
+
+
 def described(schema: Json, kind: Any) -> Json:
     """Fill in what the docstring says of fields that have no description of their own."""
     text = inspect.getdoc(kind) if inspect.isclass(kind) else None

@@ -44,8 +44,15 @@ class Plan(NamedTuple):
     events: int
 
 
+def taken(reply: Reply, asked: Asked) -> Reply:
+    """Return the reply, or the error that a provider answers a request with which breaks its wire's rules."""
+    wrong = wire_of(asked.path, OpenAIChat()).refuses(asked)
+    return Reply(status=400, message=wrong) if wrong else reply
+
+
 def plan(reply: Reply, asked: Asked) -> Plan:
     """Work out a reply to a request. LookupError: no wire is known for it. ValueError: its faults cannot be."""
+    reply = taken(reply, asked)
     if reply.status >= 400 and reply.body is None:
         return _whole(reply, dump(wire_of(asked.path).error(reply.status, reply.message)).encode())
     answer = _answer(reply, asked)

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -48,7 +48,7 @@ _TEXT = st.text(
     st.one_of(st.sampled_from('aé"\\/{}[],:\n\t😀\u2028 '), st.characters(exclude_categories=["Cs"])), max_size=12
 )
 _MARK = re.compile(r"wrong item (\d+)")
-_GO_ON = re.compile(r"after (\d+) items?")
+_GO_ON = re.compile(r"after \d+ items?")
 
 
 def values(kind: Any) -> st.SearchStrategy[Any]:
@@ -223,7 +223,7 @@ class Turn:
     wrong: Sequence[float] = ()
     """Which of its items are wrong."""
     repeats: int = 0
-    """How many of the last items a continuation gives again; a number past the list's length gives all again."""
+    """How many of the last items a continuation gives again; more than there are gives the whole list again."""
     mistaken: Literal["", "start", "whole"] = ""
     """Asked for wrong items only, it gives the start of the list, or all of it."""
     prose: str = ""
@@ -280,17 +280,23 @@ class Script:
 
     def _asked_for(self, asked: Asked, turn: Turn) -> Sequence[int]:
         """Return the places of the items that a reply is to hold, as a request asks for them."""
-        said = json.dumps(_conversation(asked.body), ensure_ascii=False)
+        conversation = _conversation(asked.body)
+        said = json.dumps(conversation, ensure_ascii=False)
         every = range(len(self.items))
-        if (after := _GO_ON.findall(said)) and (start := int(after[-1])):
-            repeats = turn.repeats if turn.repeats <= start else start
-            return every[start - repeats :]
+        if _GO_ON.search(said) and (shown := list(_shown(conversation))):
+            start = self._place_of(shown[-1][-1]) + 1
+            return every[max(0, start - turn.repeats) :]
         if again := [int(mark) for mark in _MARK.findall(said)]:
             places = list(dict.fromkeys(again))
             if turn.mistaken == "start":
                 return every[: max(1, len(places) - 1)]
             return every if turn.mistaken == "whole" else places
         return every
+
+    def _place_of(self, shown: Any) -> int:
+        """Return the place of an item that a request shows as the last one."""
+        mark = _MARK.search(json.dumps(shown))
+        return int(mark[1]) if mark else self.items.index(shown)
 
     def _wrong(self, place: int) -> str:
         """Return a text that is no item, and that names its place."""
@@ -367,6 +373,20 @@ def _conversation(body: Json) -> list[Any]:
     turns: list[Any] = body.get("messages") or body.get("input") or body.get("contents") or []
     first = next((at for at, turn in enumerate(turns) if _is_assistants(turn)), len(turns))
     return turns[first:]
+
+
+def _shown(part: Any) -> Iterator[list[Any]]:
+    """Find the lists of items that a model is shown as its own, as objects or as the text of one."""
+    if isinstance(part, str) and part.lstrip().startswith("{"):
+        try:
+            part = json.loads(part)
+        except ValueError:
+            return
+    if isinstance(part, dict) and isinstance(part.get("tasks"), list) and part["tasks"]:
+        yield part["tasks"]
+    elif isinstance(part, (dict, list)):
+        for each in part.values() if isinstance(part, dict) else part:
+            yield from _shown(each)
 
 
 def _is_assistants(turn: Json) -> bool:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, NamedTuple
 
+from instructor.testing import rules
 from instructor.testing.replies import Answer, Asked, Json, Payload, ToolCall
 from instructor.usage import Usage
 
@@ -91,6 +92,11 @@ class Wire(abc.ABC):
     @abc.abstractmethod
     def counts(self, usage: Usage) -> Json: ...
 
+    def refuses(self, asked: Asked) -> str:
+        """Return what the provider finds wrong with a request, which it answers with status 400; empty if nothing."""
+        del asked
+        return ""
+
     def tools(self, asked: Asked) -> list[str]:
         """Name the tools of a request, first the one that it forces."""
         choice = asked.body.get("tool_choice")
@@ -153,6 +159,13 @@ class OpenAIChat(Wire):
     """OpenAI's chat completions, and everything that speaks like them."""
 
     counts_unasked = False
+
+    def refuses(self, asked: Asked) -> str:
+        """Return what is wrong with the messages, or with a tool's name."""
+        names = [name for name in self.tools(asked) if not rules.NAME.match(name)]
+        if names:
+            return f"a tool's name must match {rules.NAME.pattern!r}, got {names[0]!r}"
+        return rules.refused(asked.body.get("messages"), rules.roles(*rules.ROLES), rules.calls, rules.contents)
 
     def stream(self, asked: Asked, answer: Answer, cut: Cut) -> Streamed:
         def event(delta: Json, finish: str | None = None) -> Json:

@@ -10,7 +10,9 @@ from typing import Any
 
 import jiter
 
+from instructor.testing import rules_of_blocks
 from instructor.testing.replies import Answer, Asked, Json, ToolCall
+from instructor.testing.rules_of_blocks import Part, Turn, as_call, nulls
 from instructor.testing.wires import WIRES, Cut, Finishes, Heard, Streamed, Wire, data, dump
 from instructor.testing.wires_bedrock import frame, read_frames
 from instructor.usage import Usage
@@ -25,6 +27,17 @@ class Anthropic(Wire):
 
     def complete(self, asked: Asked, answer: Answer) -> Answer:
         return super().complete(asked, replace(answer, usage=answer.usage or None))  # tokens are always told
+
+    def refuses(self, asked: Asked) -> str:
+        """Return what is wrong with the turns, the system's text, or a forced tool."""
+        system, messages = asked.body.get("system"), asked.body.get("messages")
+        if isinstance(system, list) and rules_of_blocks.blank(block.get("text") for block in system):
+            return "system: text blocks must not be blank"
+        thinking, choice = asked.body.get("thinking") or {}, asked.body.get("tool_choice") or {}
+        if thinking.get("type", "disabled") != "disabled" and choice.get("type") in ("any", "tool"):
+            return "Thinking may not be enabled when tool_choice forces tool use."
+        turns = [Turn(each.get("role") == "user", _parts(each.get("content"))) for each in messages or ()]
+        return rules_of_blocks.refused(turns, ids="[a-zA-Z0-9_-]+")
 
     def stream(self, asked: Asked, answer: Answer, cut: Cut) -> Streamed:
         def event(kind: str, at: int, **told: Any) -> Json:
@@ -94,6 +107,27 @@ class AnthropicFrames(Anthropic):
     def payloads(self, frames: Iterable[bytes]) -> list[Json]:
         found = [each.get("chunk", each) for each in read_frames(frames)]
         return [json.loads(b64decode(each["bytes"])) if "bytes" in each else each for each in found]
+
+
+def _parts(content: Any) -> list[Part]:
+    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content or []
+    return [_part(block) for block in blocks]
+
+
+def _part(block: Json) -> Part:
+    match block.get("type"):
+        case "text":
+            return Part("text", text=block.get("text") or "")
+        case "tool_use":
+            call = as_call(block, "id")
+            return call._replace(wrong=call.wrong or nulls(block))
+        case "tool_result":
+            inner = block.get("content")
+            texts = [each for each in inner if each.get("type") == "text"] if isinstance(inner, list) else []
+            return Part(
+                "result", str(block.get("tool_use_id")), wrong=rules_of_blocks.blank(t.get("text") for t in texts)
+            )
+    return Part("other", wrong="" if block.get("type") else f"a block must have a type, got {block!r}")
 
 
 def _message(asked: Asked) -> Json:

@@ -14,7 +14,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any, ClassVar
 
+from instructor.testing import rules_of_blocks
 from instructor.testing.replies import Answer, Asked, Json, ToolCall
+from instructor.testing.rules_of_blocks import Part, Turn, as_call, nulls
 from instructor.testing.wires import WIRES, Cut, Finishes, Heard, Streamed, Wire, dump
 from instructor.usage import Usage
 
@@ -34,6 +36,17 @@ class Bedrock(Wire):
         500: "InternalServerException",
         503: "ServiceUnavailableException",
     }
+
+    def refuses(self, asked: Asked) -> str:
+        """Return what is wrong with the turns or the system's text, or that tools are used and none is told."""
+        system, messages = asked.body.get("system") or (), asked.body.get("messages") or ()
+        if rules_of_blocks.blank(block["text"] for block in system if "text" in block):
+            return "The text field in the SystemContentBlock object is blank."
+        turns = [Turn(each["role"] == "user", [_part(block) for block in each["content"]]) for each in messages]
+        used = any(part.kind in ("call", "result") for turn in turns for part in turn.parts)
+        if used and not asked.body.get("toolConfig"):
+            return "The toolConfig field must be defined when using toolUse and toolResult content blocks."
+        return rules_of_blocks.refused(turns, ids="[a-zA-Z0-9_.:-]{1,64}", alternate=True)
 
     def stream(self, asked: Asked, answer: Answer, cut: Cut) -> Streamed:
         def event(kind: str, at: int, **told: Any) -> Json:
@@ -129,6 +142,18 @@ def read_frames(parts: Iterable[bytes]) -> Iterator[Json]:
                 if kind and isinstance(value := json.loads(data[12 + head : length - 4]), dict):
                     yield {kind[1].decode(): value}
             data = data[length:]
+
+
+def _part(block: Json) -> Part:
+    match block:
+        case {"text": text}:
+            return Part("text", text=text)
+        case {"toolUse": use}:
+            return as_call(use, "toolUseId")
+        case {"toolResult": result}:
+            texts = [each["text"] for each in result["content"] if "text" in each]
+            return Part("result", result["toolUseId"], wrong=rules_of_blocks.blank(texts))
+    return Part("other", wrong=nulls(block))
 
 
 def _use(call: ToolCall) -> Json:

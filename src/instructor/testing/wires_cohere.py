@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from instructor.testing import rules
 from instructor.testing.replies import Answer, Asked, Json
 from instructor.testing.wires import WIRES, Cut, Finishes, Heard, Streamed, Wire, function_call
 from instructor.usage import Usage
@@ -14,6 +16,11 @@ class Cohere(Wire):
     """Cohere's second version of chat."""
 
     finishes = Finishes(stop="COMPLETE", tool_calls="TOOL_CALL", refusal="COMPLETE")
+
+    def refuses(self, asked: Asked) -> str:
+        """Return what is wrong with the messages: it takes no blank ones."""
+        known = rules.roles("system", "user", "assistant", "tool")
+        return rules.refused(asked.body.get("messages"), known, rules.calls, _says_something)
 
     def stream(self, asked: Asked, answer: Answer, cut: Cut) -> Streamed:
         def event(kind: str, at: int, **message: Any) -> Json:
@@ -60,6 +67,10 @@ class Cohere(Wire):
 
     def error(self, status: int, message: str) -> Json:
         return {"id": "error", "message": message, "status": status}
+
+
+def _says_something(message: Json, before: Sequence[Json]) -> str:
+    return "" if message.get("tool_plan") else rules.not_blank(message, before)
 
 
 def _listed(value: Json | list[Json] | None) -> list[Json]:

@@ -25,6 +25,26 @@ class Google(Wire):
         500: "INTERNAL",
     }
 
+    def refuses(self, asked: Asked) -> str:
+        """Return what is wrong with the turns: who speaks last, what a part has not, a call and its results."""
+        calls: list[str] = []
+        contents: list[Json] = asked.body.get("contents") or []
+        for at, turn in enumerate(contents):
+            parts = turn.get("parts") or ()
+            if turn.get("role") not in ("user", "model", None) or not parts:
+                return f"contents[{at}]: a turn must have parts, and the role user or model, got {turn!r}"
+            if not all(any(value not in (None, "") for value in part.values()) for part in parts):
+                return f"contents[{at}].parts: a part must have data, got {parts!r}"
+            results = [part["functionResponse"]["name"] for part in parts if "functionResponse" in part]
+            if results != calls:
+                return f"contents[{at}]: function responses must be those of the calls before, {calls}, got {results}"
+            calls = [part["functionCall"]["name"] for part in parts if "functionCall" in part]
+            if calls and (not at or turn.get("role") != "model"):
+                return f"contents[{at}]: a function call must come right after a user's turn or a function response"
+        if len(contents) > 1 and contents[-1].get("role") == "model":
+            return "the last turn must not be the model's"
+        return ""
+
     def stream(self, asked: Asked, answer: Answer, cut: Cut) -> Streamed:
         parts = [[{"text": piece} for piece in cut(answer.text)], *([part] for part in _calls(answer))]
         channels = [[self._event(asked, [part]) for part in channel] for channel in parts]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+from instructor.testing import rules
 from instructor.testing.replies import Answer, Asked, Json
 from instructor.testing.wires import WIRES, Cut, Finishes, Heard, Streamed, Wire
 from instructor.usage import Usage
@@ -14,6 +15,14 @@ class OpenAIResponses(Wire):
     """OpenAI's Responses. A finish is why a reply is incomplete: one that is complete has none."""
 
     finishes = Finishes(stop="", tool_calls="", length="max_output_tokens", refusal="")
+
+    def refuses(self, asked: Asked) -> str:
+        """Return what is wrong with the items: a call needs its output, and an output its call."""
+        items = asked.body.get("input")
+        if not isinstance(items, list):
+            return ""
+        stored = asked.body.get("previous_response_id") or asked.body.get("conversation")  # which has items, too
+        return next(filter(None, map(_wrong, items)), "") or ("" if stored else _unpaired(items))
 
     def stream(self, asked: Asked, answer: Answer, cut: Cut) -> Streamed:
         def event(kind: str, **told: Any) -> Json:
@@ -70,6 +79,38 @@ class OpenAIResponses(Wire):
             return super().event(payload)
         named = {"type": "error", **payload}
         return f"event: {named['type']}\n".encode() + super().event(named)
+
+
+def _wrong(item: Any) -> str:
+    if not isinstance(item, dict):
+        return f"an item must be an object, got {item!r}"
+    kind = item.get("type", "message")
+    if kind == "message" and item.get("role") not in rules.ROLES[:4]:
+        return f"a message's role must be one of {', '.join(rules.ROLES[:4])}, got {item.get('role')!r}"
+    if kind == "message" and not isinstance(item.get("content"), (str, list)):
+        return f"a message's content must be a text or a list of parts, got {item.get('content')!r}"
+    if kind in ("function_call", "function_call_output") and not (
+        isinstance(item.get("call_id"), str) and item["call_id"]
+    ):
+        return f"call_id must be a text, got {item.get('call_id')!r}"
+    if kind == "function_call":
+        return rules.calls({"tool_calls": [{"id": item["call_id"], "function": item}]}, ())
+    if kind == "function_call_output" and not isinstance(item.get("output"), (str, list)):
+        return f"output must be a text or a list of parts, got {item.get('output')!r}"
+    return ""
+
+
+def _unpaired(items: list[Json]) -> str:
+    called: set[str] = set()
+    for item in items:
+        if item.get("type") == "function_call":
+            if item["call_id"] in called:
+                return f"two function calls have the call_id {item['call_id']!r}"
+            called.add(item["call_id"])
+        elif item.get("type") == "function_call_output" and item["call_id"] not in called:
+            return f"no tool call found for function call output with call_id {item['call_id']}"
+    outputs = {item["call_id"] for item in items if item.get("type") == "function_call_output"}
+    return next((f"no tool output found for function call {each}" for each in sorted(called - outputs)), "")
 
 
 def _response(asked: Asked, output: list[Json], status: str) -> Json:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from instructor.testing import rules
 from instructor.testing.replies import Answer, Asked, Json, ToolCall
 from instructor.testing.wires import WIRES, Cut, Finishes, Heard, OpenAIChat, Streamed, data, function_call
 from instructor.usage import Usage
@@ -15,6 +17,14 @@ class XAI(OpenAIChat):
     content_type = "application/grpc"
     streaming = "Chunk"
     finishes = Finishes("REASON_STOP", "REASON_TOOL_CALLS", "REASON_MAX_LEN", "REASON_STOP")
+
+    def refuses(self, asked: Asked) -> str:
+        """Return what is wrong with the messages, whose roles have other names and whose contents are lists."""
+        told = [
+            {**message, "role": str(message.get("role")).removeprefix("ROLE_").lower()}
+            for message in asked.body.get("messages") or ()
+        ]
+        return rules.refused(told, rules.roles(*rules.ROLES), rules.calls, _has_content)
 
     def stream(self, asked: Asked, answer: Answer, cut: Cut) -> Streamed:
         def chunk(delta: Json, **more: Any) -> Json:
@@ -57,6 +67,11 @@ class XAI(OpenAIChat):
 
     def _reply(self, asked: Asked, output: Json) -> Json:
         return {"id": f"chat_{asked.number}", "model": asked.body.get("model", "scripted"), "outputs": [output]}
+
+
+def _has_content(message: Json, before: Sequence[Json]) -> str:
+    del before
+    return "" if message.get("content") else "each message must have at least one content element"
 
 
 def _call(call: ToolCall) -> Json:

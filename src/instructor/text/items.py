@@ -14,35 +14,41 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from instructor.text.scan import OBJECT, SCALAR, SPACE, Key, Nest, Prose, Quoted, Remark
-from instructor.text.waiting import Slice, Waiting
+from instructor.text.scan import OBJECT, SCALAR, SPACE, Escaped, Key, Nest, Prose, Quoted, Remark, Single
+from instructor.text.waiting import AFRESH, Slice, Waiting
 
 _BETWEEN = re.compile(r"[\s,\ufeff]*")
 _LITERAL = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null")
 _BEGINS_SCALAR = frozenset("-0123456789tfnTFNI")
+ANY_KEY = "*"
+"""Stands among the keys of an item that may have any other."""
+NESTED = "[{"
+"""Stands among the keys of an item whose own list under the wrapper's key may hold objects."""
 
 
 class Items(Waiting):
     """Cuts the items out of a list as it comes.
 
     `key` is the wrapper's key that holds the list, `opens` the characters that an item may begin with: `[` in prose
-    begins a list only if one of them or `]` follows. `rivals`: the keys of an item, if `key` is one of them. Numbers
-    and literals end at the delimiter after them.
+    begins a list only if one of them or `]` follows. `rivals`: the keys of an item, if `key` is one of them; with
+    `ANY_KEY` where it may have others, with `NESTED` where its own list may hold objects. Numbers and
+    literals end at the delimiter after them.
     """
 
     __slots__ = (
-        "_aside", "_broken", "_doubted", "_ended", "_fresh", "_key", "_key_read", "_listed", "_loose", "_nest",
-        "_opener", "_opens", "_out", "_own", "_phase", "_prose", "_quoted", "_remark", "_rivals", "_stray", "_sure",
-        "_wrapped",
+        "_aside", "_broken", "_doubted", "_empty", "_ended", "_escaped", "_fresh", "_inner", "_key", "_key_read",
+        "_listed", "_loose", "_nest", "_opener", "_opens", "_out", "_own", "_phase", "_prose", "_quoted", "_remark",
+        "_rivals", "_single", "_stray", "_sure", "_wrapped",
     )  # fmt: skip
 
     def __init__(
         self, key: str = "tasks", opens: str = '{["-0123456789tfn', rivals: frozenset[str] = frozenset()
     ) -> None:
         super().__init__()
-        self._key, self._opens, self._rivals = key, frozenset(opens), rivals
+        self._key, self._rivals = key, rivals
+        self._opens = frozenset(opens + "'" if '"' in opens else opens)
         self._phase: _Phase = Items._in_prose
-        self._prose, self._nest, self._quoted = Prose(), Nest(), Quoted()
+        self._prose, self._nest, self._quoted, self._single = Prose(), Nest(), Quoted(), Single()
         self._out: list[Slice]
         self._opener = ""
         self._key_read = Key()
@@ -55,11 +61,16 @@ class Items(Waiting):
         self._doubted: list[Slice] = []  # the scalars of a list that is not believed
         self._aside: list[Slice] | None = None  # those of such a list that came to its end
         self._own = False  # a key came that a wrapper has not, but an item
+        self._empty = False  # an empty list came under a key that both have
+        self._escaped = Escaped()  # JSON inside a JSON string
+        self._inner: Items | None = None  # what reads it
         self._ended = self._broken = False  # a list came to its end; a list was left without an end
         self._loose = False  # a loose object was handed out
 
     def close(self, *, ended: bool = True) -> list[Slice]:
         out = super().close(ended=ended)
+        if self._inner is not None:
+            out += self._inner.close(ended=ended)
         if ended and self._aside is not None and not (self._listed or self.listed or self._loose):
             out += self._aside
             self._ended = True
@@ -68,6 +79,8 @@ class Items(Waiting):
     @property
     def closed(self) -> bool:
         """Whether a list came to its `]` and none is open; where no list came, whether all loose objects are closed."""
+        if self._inner is not None and (self._inner.listed or self._inner._loose or self._inner.rest):
+            return self._inner.closed
         if self._listed or self._broken or (self._from >= 0 and self._fresh):
             return False
         return self._ended or self._loose
@@ -75,11 +88,14 @@ class Items(Waiting):
     @property
     def listed(self) -> bool:
         """Whether a list came at all; what stood by itself beside one is no item that was asked for."""
-        return self._ended or self._broken or (self._listed and self._sure)
+        inner = self._inner is not None and self._inner.listed
+        return inner or self._ended or self._broken or (self._listed and self._sure)
 
     @property
     def rest(self) -> str:
         """The text of the unfinished item, or of the unfinished object that may prove to be a loose one."""
+        if self._inner is not None:
+            return self._inner.rest
         return "".join(self._pieces + self._held) if self._from >= 0 or self._phase is _IN_LIST else ""
 
     def _read(self, text: str) -> list[Slice]:
@@ -107,6 +123,8 @@ class Items(Waiting):
         phase = self._phase
         if phase is _IN_NEST:
             self.awaits = self._nest.ends
+        elif self._inner is not None:
+            self.awaits = self._inner.awaits
         else:
             self.awaits = '"' if phase is _IN_STRING else "}" if self._held else ""
         return out
@@ -129,39 +147,105 @@ class Items(Waiting):
     # Prose, and what may begin there.
 
     def _in_prose(self, text: str, place: int) -> int:
-        place = self._prose.find(text, place)
+        prose = self._prose
+        place = prose.find(text, place)
+        if prose.afresh:
+            self._start_afresh()
         if place == len(text):
             return place
-        self._opener, self._fresh, self._own = text[place], self._prose.fresh, False
+        self._opener, self._own, self._empty, self._wrapped = text[place], False, False, False
+        self._fresh = prose.leads if text[place] == "{" else prose.fresh
         if self._opener == "{" and self._fresh:
             self._keep(place)
         self._phase = Items._after_opener
         return place + 1
+
+    def _start_afresh(self) -> None:
+        """Forget what came: it was a thought."""
+        self._aside, self._ended, self._broken, self._loose = None, False, False, False
+        self._out += [AFRESH] * self._prose.afresh
+        self._prose.afresh = 0
 
     def _after_opener(self, text: str, place: int) -> int:
         place = _end(SPACE, text, place)
         if place == len(text):
             return place
         mark = text[place]
+        if mark == "\\":
+            self._phase = Items._after_backslash
+            return place + 1
         if self._opener == "{":
-            if mark == '"' or mark == "}":
+            if mark in "\"'}":
                 self._phase = Items._before_key
                 return place
         elif mark in self._opens or mark == "]":
-            self._open_list(sure=self._fresh and mark in '{"', wrapped=False)
+            self._open_list(sure=self._fresh and mark == '"', wrapped=False)
             return place
-        return self._drop(place)
+        self._forget()
+        self._prose.passed(self._opener)
+        return place
 
     def _drop(self, place: int) -> int:
         """Go back to prose, right here: what was a candidate cannot be JSON."""
-        self._prose.fresh = self._listed = False
+        self._forget()
+        self._prose.spoil()
+        return place
+
+    def _forget(self) -> None:
+        """Give a candidate up."""
+        self._listed = False
         self._from, self._pieces, self._doubted = -1, [], []
         self._phase = Items._in_prose
+
+    # JSON inside a JSON string: no backslash follows a bracket elsewhere.
+
+    def _after_backslash(self, text: str, place: int) -> int:
+        if text[place] in '"\\':
+            self._open_inner(text[place])
+            return place + 1
+        if text[place] in "nrt":
+            self._phase = Items._after_escaped_space
+            return place + 1
+        return self._drop(place)
+
+    def _after_escaped_space(self, text: str, place: int) -> int:
+        place = _end(SPACE, text, place)
+        if place < len(text):
+            if text[place] == "\\":
+                self._phase = Items._after_backslash
+                return place + 1
+            if self._opener == "{" or text[place] not in self._opens:
+                return self._drop(place)
+            self._open_inner("")
+        return place
+
+    def _open_inner(self, first: str) -> None:
+        inner = self._inner = self._like()
+        self._escaped = Escaped()
+        if not self._prose.leads:
+            inner._prose.spoil()
+        self._forget()
+        self._phase = Items._in_escaped
+        self._out += inner.feed(self._opener + first)
+
+    def _like(self) -> Items:
+        return type(self)(self._key, "".join(self._opens), self._rivals)
+
+    def _in_escaped(self, text: str, place: int) -> int:
+        inner = self._inner
+        assert inner is not None  # in a phase of its own
+        meant, place = self._escaped.follow(text, place)
+        self._out += inner.feed(meant)
+        if self._escaped.ended:
+            self._out += inner.close(ended=False)
+            self._ended, self._loose = self._ended or inner._ended, self._loose or inner._loose
+            self._broken = self._broken or inner._broken or (inner._listed and inner._sure)
+            self._aside = self._aside if inner._aside is None else inner._aside
+            self._inner, self._phase = None, Items._in_prose
         return place
 
     def _to_prose(self) -> None:
         """Go back to prose after a whole value: the line is as fresh as it was where the value began."""
-        self._prose.fresh = self._fresh
         self._phase = Items._in_prose
 
     # The level of a wrapper, or of an object that stands by itself.
@@ -171,12 +255,16 @@ class Items(Waiting):
         if place == len(text):
             return place
         mark = text[place]
-        if mark == '"':
-            self._key_read = Key()
+        if mark == '"' or mark == "'":
+            self._key_read = Key(mark)
             self._phase = Items._in_key
             return place + 1
         if mark != "}":
             return self._drop(place)
+        if self._empty and not self._own:  # nothing else tells that it is an item
+            self._open_list(sure=True, wrapped=False)
+            self._leave_list()
+            return place + 1
         if self._from >= 0:
             self._stood_alone(text, place + 1)
         self._to_prose()
@@ -190,7 +278,7 @@ class Items(Waiting):
         end = self._key_read.follow(text, place)
         if end < 0:
             return len(text)
-        if text[end] == "\n":
+        if text[end] not in "\"'":
             return self._drop(end)
         self._phase = Items._after_key
         return end + 1
@@ -211,6 +299,8 @@ class Items(Waiting):
         mark = text[place]
         if self._rivals and (name := self._key_read.name) in self._rivals and name != self._key:
             self._own = True
+            if self._wrapped and NESTED in self._rivals:  # what was handed out may be a part of an item
+                self._ended, self._broken = False, True
         if mark == "[" and not self._own and self._key_read.name == self._key:
             if self._rivals:
                 self._phase = Items._after_rival
@@ -224,6 +314,10 @@ class Items(Waiting):
         if mark == '"':
             self._phase = Items._in_string
             return place + 1
+        if mark == "'":
+            self._single = Single()
+            self._phase = Items._in_single
+            return place + 1
         if mark not in _BEGINS_SCALAR:
             return self._drop(place)
         self._phase = Items._in_scalar
@@ -235,6 +329,8 @@ class Items(Waiting):
         self._listed, self._sure, self._wrapped = True, False, wrapped
         self._stray, self._doubted, self._from, self._pieces = False, [], -1, []
         self._phase = Items._in_list
+        if wrapped:
+            self.edges.append(len(self._out) + 1)
         if sure:
             self._believe()
 
@@ -254,13 +350,12 @@ class Items(Waiting):
         return place
 
     def _after_empty(self, text: str, place: int) -> int:
-        """Doubt an empty list under such a key: an object that has no other is the wrapper."""
+        """Doubt an empty list under such a key: an object that has no other key of an item is the wrapper."""
         place = _end(SPACE, text, place)
         if place < len(text):
             self._phase = Items._before_key
-            if text[place] == "}":
-                self._open_list(sure=True, wrapped=True)
-                self._leave_list()
+            self._empty = True
+            self._own = self._own or (text[place] != "}" and ANY_KEY in self._rivals)
         return place
 
     def _after_doubted(self, text: str, place: int) -> int:
@@ -293,8 +388,12 @@ class Items(Waiting):
         elif mark == '"':
             self._keep(place)
             self._phase = Items._in_string
-        elif mark == "/":
-            self._remark = Remark()
+        elif mark == "'":
+            self._keep(place)
+            self._single = Single()
+            self._phase = Items._in_single
+        elif mark == "/" or (mark == "#" and self._sure):
+            self._remark = Remark(mark)
             self._phase = Items._in_remark
         elif self._stray:
             self._listed, self._broken = False, True
@@ -345,6 +444,7 @@ class Items(Waiting):
         else:
             self._aside, self._doubted = self._doubted, []
         if self._wrapped:
+            self.edges.append(-len(self._out) - 1)
             self._phase = Items._before_key
         else:
             self._to_prose()
@@ -353,7 +453,11 @@ class Items(Waiting):
         """Doubt the first object of a list that is not believed: `[{x}]` is prose."""
         place = _end(SPACE, text, place)
         if place < len(text):
-            if text[place] not in "\"'}":
+            if text[place] == "\\":
+                self._opener = "[{"
+                self._phase = Items._after_backslash
+                return place + 1
+            if not self._fresh and text[place] not in "\"'}":
                 return self._drop(place)
             self._nest.start("{")
             self._phase = Items._in_nest
@@ -366,6 +470,9 @@ class Items(Waiting):
 
     def _in_string(self, text: str, place: int) -> int:
         return self._value_ends(text, self._quoted.follow(text, place))
+
+    def _in_single(self, text: str, place: int) -> int:
+        return self._value_ends(text, self._single.follow(text, place))
 
     def _in_scalar(self, text: str, place: int) -> int:
         end = _end(SCALAR, text, place)

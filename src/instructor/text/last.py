@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from instructor.text.items import Items
 from instructor.text.scan import Prose
+from instructor.text.waiting import Slice
 
 
 class _Fences(Prose):
@@ -15,17 +16,16 @@ class _Fences(Prose):
         super().__init__()
         self.fenced = False
 
-    def find(self, text: str, place: int) -> int:
-        found = super().find(text, place)
-        if text.count("```", place, found) % 2:
+    def _read(self, text: str, place: int, end: int) -> None:
+        super()._read(text, place, end)
+        if text.count("```", place, end) % 2:
             self.fenced = not self.fenced
-        return found
 
 
 class LastList(Items):
     """Cuts the items out of the likeliest list: in a fence before others, in a wrapper before others, then the last.
 
-    The text comes in one piece. Objects that stand by themselves count if there is no list.
+    The text comes in one piece, and without thoughts. Objects that stand by themselves count if there is no list.
     """
 
     __slots__ = ("_rank", "_worse")
@@ -34,6 +34,15 @@ class LastList(Items):
         super().__init__(opens=opens, rivals=rivals)
         self._prose: _Fences = _Fences()
         self._rank = self._worse = -1  # the best list so far; where the items of one that is worse begin
+
+    def _like(self) -> LastList:
+        return type(self)("".join(self._opens), self._rivals)
+
+    def _start_afresh(self) -> None:
+        self._out.clear()
+        self._rank = self._worse = -1
+        self._prose.fenced = False
+        super()._start_afresh()
 
     def _believe(self) -> None:
         rank = 2 * self._prose.fenced + self._wrapped
@@ -49,6 +58,11 @@ class LastList(Items):
         if self._worse >= 0:
             del self._out[self._worse :]
             self._worse = -1
+
+    def _read(self, text: str) -> list[Slice]:
+        out = super()._read(text)
+        self.edges.clear()  # one list counts: none is a repeat of another
+        return out
 
     def _stood_alone(self, text: str, end: int) -> None:
         super()._stood_alone(text, end)

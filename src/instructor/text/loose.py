@@ -13,7 +13,7 @@ import jiter
 
 from instructor.text import mend
 from instructor.text.mend import Unclear
-from instructor.text.scan import THOUGHT, Nest
+from instructor.text.scan import CLOSING, MARK, Nest
 
 _LANGUAGE = re.compile(r"[\w-]*\s")
 _BEGIN = re.compile(
@@ -98,9 +98,8 @@ def found(text: str, opens: str = "{[") -> list[Found]:
     """
     if is_json(text):
         return [Found(text, 0, len(text))]
-    thought = THOUGHT.match(text)
-    start = thought.end() if thought else 0
-    ends, place, fence, unclosed = _Ends(text), start, -1, 0
+    text = spoken(text)
+    ends, place, fence, unclosed = _Ends(text), 0, -1, 0
     parts: list[Found] = []
     while unclosed < _PATIENCE and (begin := _BEGIN.search(text, place)):
         place = begin.end()
@@ -110,7 +109,7 @@ def found(text: str, opens: str = "{[") -> list[Found]:
         elif begin[0] in opens:
             end = ends.after(begin.start())
             if end < 0:
-                if fence >= 0 or not text[start : begin.start()].strip():
+                if fence >= 0 or not text[: begin.start()].strip():
                     return []  # this is the answer, and not whole: a part of it is not to be taken for it
                 unclosed += 1
             else:
@@ -143,6 +142,41 @@ class _Ends:
             self._failed += 1
             return end
         return mender.end
+
+
+def spoken(text: str) -> str:
+    """Return a text with blanks in the place of what a reasoning model thought; a mark inside JSON is data.
+
+    All before a closing mark that was never opened is a thought: the prompt's template had opened it.
+    """
+    mark = MARK.search(text)
+    if mark is None:
+        return text
+    nest, place, unclosed, begin = Nest(), 0, 0, _BEGIN.search(text)
+    parts: list[str] = []
+    known = 0  # the place up to which the parts go
+    while mark:
+        while begin and begin.start() < place:
+            begin = _BEGIN.search(text, place)
+        if begin and begin.start() < mark.start():
+            place = begin.end()
+            if begin[0] != "```" and unclosed < _PATIENCE:
+                nest.start(begin[0])
+                end = nest.follow(text, place)
+                unclosed += end < 0
+                place = max(place, end)
+        else:
+            closing = CLOSING.get(mark[0].lower())
+            closed = closing.search(text, mark.end()) if closing else mark
+            place = closed.end() if closed else len(text)
+            if closing is None:
+                parts = [" " * place]
+            else:
+                parts += (text[known : mark.start()], " " * (place - mark.start()))
+            known = place
+        if mark.start() < place:
+            mark = MARK.search(text, place)
+    return "".join(parts) + text[known:]
 
 
 def is_json(text: str) -> bool:

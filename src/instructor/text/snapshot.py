@@ -192,8 +192,8 @@ class Snapshot:
     """
 
     __slots__ = (
-        "_base", "_begin", "_changed", "_grown", "_half", "_hidden", "_how", "_kept", "_key_read", "_open", "_opener", "_opens",
-        "_phase", "_prose", "_quoted", "_root", "_token", "_wholes", "closed", "looked", "value",
+        "_base", "_begin", "_changed", "_grown", "_half", "_hidden", "_how", "_kept", "_key_read", "_open", "_opener",
+        "_opens", "_phase", "_prose", "_quoted", "_root", "_token", "_wholes", "afresh", "closed", "looked", "value",
     )  # fmt: skip
 
     def __init__(self, shape: Shape, opens: str = "{[", how: Mapping[str, Any] | None = None) -> None:
@@ -201,6 +201,8 @@ class Snapshot:
         """The last snapshot; None before the value has begun."""
         self.closed = False
         """Whether the last bracket of the value came."""
+        self.afresh = False
+        """Whether a value was shown that proved to be a part of a thought."""
         self.looked = 0
         """Characters looked at: read by the scanner, and copied into texts of closed parts."""
         self._root, self._opens, self._how = shape, opens, how or {}
@@ -232,6 +234,11 @@ class Snapshot:
         return self.value
 
     @property
+    def begin(self) -> int:
+        """The place of the bracket with which the value begins."""
+        return self._begin
+
+    @property
     def text(self) -> str:
         """All text that was fed."""
         return self._kept.getvalue()
@@ -261,12 +268,19 @@ class Snapshot:
     # Before the value, and when it cannot be read.
 
     def _in_prose(self, text: str, place: int) -> int:
-        place = self._prose.find(text, place)
+        prose = self._prose
+        place = prose.find(text, place)
+        if prose.afresh:
+            prose.afresh = 0
+            self.afresh = self.afresh or (self.value is not None and self._begin < self._base)
+            self.value, self.closed, self._changed = None, False, False
         if place == len(text):
             return place
-        if text[place] in self._opens:
+        if not self.closed and text[place] in self._opens:
             self._opener, self._begin = text[place], self._base + place
             self._phase = Snapshot._after_opener
+        else:
+            prose.passed(text[place])
         return place + 1
 
     def _after_opener(self, text: str, place: int) -> int:
@@ -276,6 +290,7 @@ class Snapshot:
                 self._enter(self._root, self._opener, self._begin)
             else:
                 self._phase = Snapshot._in_prose
+                self._prose.passed(self._opener)
         return place
 
     def _fault(self, text: str, place: int) -> int:
@@ -309,7 +324,7 @@ class Snapshot:
         if not outer:
             value, self.closed = shape.close(container.parts, None, self._how), True
             self.value = self.value if value is NOT_YET else value
-            self._phase = Snapshot._at_rest
+            self._phase = Snapshot._in_prose  # to see whether it was a thought
             return place + 1
         if shape.whole:
             self._wholes -= 1

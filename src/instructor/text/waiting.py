@@ -14,14 +14,20 @@ class Slice(NamedTuple):
     loose: bool
 
 
+AFRESH = Slice("", loose=True)
+"""Stands in the place of an item where the text tells that all before was a thought."""
+
+
 class Waiting(abc.ABC):
     """What a reader of items keeps."""
 
-    __slots__ = ("_from", "_held", "_hold", "_pieces", "awaits", "looked")
+    __slots__ = ("_from", "_held", "_hold", "_pieces", "awaits", "edges", "looked")
 
     def __init__(self) -> None:
         self.looked = 0
         """Characters looked at: read by the scanner, and copied into slices."""
+        self.edges: list[int] = []
+        """Before which item of those that are given next, counted from 1, a wrapper's list opens; negative: it ends."""
         # Inside brackets nothing is decided before the closing one comes, inside a string nothing before a quote.
         # Chunks without it are kept unread: to start the scanner for four characters costs ten times as much.
         self.awaits = ""

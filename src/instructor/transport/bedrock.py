@@ -10,11 +10,13 @@ import asyncio
 import contextlib
 import contextvars
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
 
 from instructor.engine.call import Json, Request
 from instructor.engine.ports import Received
+from instructor.engine.threads import Escape
+from instructor.exceptions import ConfigurationError
 
 _THREADS = 64
 """How many calls of one client may wait at once; those beyond it queue. Threads are made when they are needed."""
@@ -50,15 +52,15 @@ class AsyncBedrock:
     async def create(self, *, stream: bool = False, **body: Any) -> Any:
         """Call `converse`, whose response is a dict, or `converse_stream`, for its events by asynchronous iteration."""
         if not stream:
-            return await _waited(self._threads, self._client.converse, **body)
-        response = await _waited(self._threads, self._client.converse_stream, _close, **body)
+            return await _called(self._threads, self._client.converse, **body)
+        response = await _called(self._threads, self._client.converse_stream, **body)
         return _events(AsyncEventConnection(response, self._threads))
 
     async def send(self, request: Request) -> Received:
-        return _received(await _waited(self._threads, self._client.converse, **request.body))
+        return _received(await _called(self._threads, self._client.converse, **request.body))
 
     async def open(self, request: Request) -> AsyncEventConnection:
-        response = await _waited(self._threads, self._client.converse_stream, _close, **request.body)
+        response = await _called(self._threads, self._client.converse_stream, **request.body)
         return AsyncEventConnection(response, self._threads)
 
     def response(self, wire: Json) -> Any:
@@ -115,23 +117,36 @@ async def _events(connection: AsyncEventConnection) -> AsyncIterator[Json]:
         await connection.close()
 
 
-async def _waited(
-    threads: Executor, function: Callable[..., Any], unheard: Callable[[Any], None] | None = None, /, **arguments: Any
-) -> Any:
-    """Call in a thread, with the context of the caller; what comes after nobody waits any more goes to `unheard`."""
-    called = threads.submit(contextvars.copy_context().run, lambda: function(**arguments))
+async def _called(threads: Executor, function: Callable[..., Any], /, **arguments: Any) -> Any:
+    """Make a request in a thread; it is ended when nobody waits for it any more, and what comes still is closed."""
+    escape = Escape()
+
+    def unheard(done: Future[Any]) -> None:
+        response = None if done.cancelled() or done.exception() else done.result()
+        if response is not None and "stream" in response:
+            response["stream"].close()
+
+    called = _submitted(threads, lambda: escape.call(lambda: function(**arguments)))
     try:
         return await asyncio.wrap_future(called)
     except asyncio.CancelledError:
-        if unheard is not None:
-            called.add_done_callback(
-                lambda done: None if done.cancelled() or done.exception() else unheard(done.result())
-            )
+        escape.end()
+        called.add_done_callback(unheard)
         raise
 
 
-def _close(response: Json) -> None:
-    response["stream"].close()
+async def _waited(threads: Executor, function: Callable[[], Any]) -> Any:
+    """Call in a thread."""
+    return await asyncio.wrap_future(_submitted(threads, function))
+
+
+def _submitted(threads: Executor, function: Callable[[], Any]) -> Future[Any]:
+    """Call in a thread, with the context of the caller."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        raise ConfigurationError("Bedrock's awaiting client must run in asyncio: its SDK waits in threads.") from None
+    return threads.submit(contextvars.copy_context().run, function)
 
 
 def _received(response: Json) -> Received:

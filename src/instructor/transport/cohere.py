@@ -10,12 +10,12 @@ from instructor.transport.function import AsyncFunction, Forms, Function
 
 def blocking(client: Any) -> Function:
     chat = _second(client)
-    return Function(chat.chat, chat.chat_stream, _FORMS)
+    return Function(chat.chat, chat.chat_stream, _FORMS, client)
 
 
 def awaiting(client: Any) -> AsyncFunction:
     chat = _second(client)
-    return AsyncFunction(chat.chat, chat.chat_stream, _FORMS)
+    return AsyncFunction(chat.chat, chat.chat_stream, _FORMS, client)
 
 
 def _second(client: Any) -> Any:

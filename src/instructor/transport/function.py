@@ -1,11 +1,14 @@
 """Calling functions that give an SDK's objects: a mock, a wrapped `create`, an SDK that has no door to its bytes.
 
 Some SDKs have one function for whole responses and one for streams, and often ask for a stream only when its first
-chunk is wanted. So that one is taken as the stream is opened: a request that fails then fails as one.
+chunk is wanted. So that one is taken as the stream is opened: a request that fails then fails as one. What fails after
+the headers came is no request: the stream has broken off, as it does on SDKs that tell the two apart.
 """
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -27,6 +30,30 @@ def _no_headers(response: Any) -> Mapping[str, str]:
     return {}
 
 
+def has_begun(error: BaseException | None) -> bool:
+    """Whether an SDK had a response with a good status in its hands, in any of the calls that an error went through."""
+    while error is not None:
+        at = error.__traceback__
+        while at is not None:
+            for value in at.tb_frame.f_locals.values():
+                status = getattr(value, "status_code", None) or getattr(value, "status", None)
+                if isinstance(status, int) and 200 <= status < 300:
+                    return True
+            at = at.tb_next
+        error = error.__cause__ or error.__context__
+    return False
+
+
+async def close_generators(outermost: Any) -> None:
+    """Close an asynchronous generator, and first those it iterates over, which it does not close itself."""
+    found = [outermost] if inspect.isasyncgen(outermost) else []
+    for each in found:  # which grows meanwhile: what a generator iterates over is on its stack
+        found += [value for value in gc.get_referents(each) if inspect.isasyncgen(value) and value not in found]
+    for each in reversed(found):
+        with contextlib.suppress(RuntimeError):  # it is being read: who reads it closes it
+            await each.aclose()
+
+
 def _close(stream: Any) -> Any:
     """Close a stream of either colour, whichever name it has for that."""
     close = getattr(stream, "aclose", None) or getattr(stream, "close", None)
@@ -45,6 +72,8 @@ class Forms:
     """Makes the SDK's response of a whole reply's JSON."""
     headers: Callable[[Any], Mapping[str, str]] = _no_headers
     close: Callable[[Any], Any] = _close
+    begun: Callable[[BaseException], bool] = has_begun
+    """Whether the headers had come, when a stream failed before its first chunk."""
 
 
 class _Functions:
@@ -52,6 +81,8 @@ class _Functions:
 
     _whole: Callable[..., Any]
     _streamed: Callable[..., Any] | None
+    client: Any
+    """What the functions belong to, kept alive: some clients close what they have lent when nobody holds them."""
 
     @cached_property
     def arguments(self) -> Arguments | None:
@@ -64,9 +95,13 @@ class Function(_Functions):
     """A blocking function, or two: the other one for streams, which then takes no `stream`."""
 
     def __init__(
-        self, whole: Callable[..., Any], streamed: Callable[..., Any] | None = None, forms: Forms | None = None
+        self,
+        whole: Callable[..., Any],
+        streamed: Callable[..., Any] | None = None,
+        forms: Forms | None = None,
+        client: Any = None,
     ) -> None:
-        self._whole, self._streamed, self._forms = whole, streamed, forms or Forms()
+        self._whole, self._streamed, self._forms, self.client = whole, streamed, forms or Forms(), client
         self.create: Callable[..., Any] = whole if streamed is None else self._either
 
     def send(self, request: Request) -> Received:
@@ -89,9 +124,13 @@ class AsyncFunction(_Functions):
     """The same, awaiting; the one for streams may also give its stream at once."""
 
     def __init__(
-        self, whole: Callable[..., Any], streamed: Callable[..., Any] | None = None, forms: Forms | None = None
+        self,
+        whole: Callable[..., Any],
+        streamed: Callable[..., Any] | None = None,
+        forms: Forms | None = None,
+        client: Any = None,
     ) -> None:
-        self._whole, self._streamed, self._forms = whole, streamed, forms or Forms()
+        self._whole, self._streamed, self._forms, self.client = whole, streamed, forms or Forms(), client
         self.create: Callable[..., Any] = whole if streamed is None else self._either
 
     async def send(self, request: Request) -> Received:
@@ -124,11 +163,20 @@ class ChunkConnection:
     def __init__(self, stream: Any, forms: Forms) -> None:
         self._stream, self._forms = stream, forms
         self._chunks: Iterator[Any] = iter(stream)
-        self._ahead = next(self._chunks, _END)
+        self._failure: Exception | None = None
+        self._ahead: Any = _NONE
+        try:
+            self._ahead = next(self._chunks, _END)
+        except Exception as error:
+            if not forms.begun(error):
+                raise
+            self._failure = error
 
     def read(self) -> list[Json] | None:
         chunk, self._ahead = self._ahead, _NONE
         if chunk is _NONE:
+            if self._failure is not None:
+                raise self._failure
             chunk = next(self._chunks, _END)
         return None if chunk is _END else [self._forms.read(chunk)]
 
@@ -144,14 +192,22 @@ class AsyncChunkConnection:
     def __init__(self, stream: Any, forms: Forms) -> None:
         self._stream, self._forms = stream, forms
         self._chunks: AsyncIterator[Any] = aiter(stream)
+        self._failure: Exception | None = None
         self._ahead: Any = _NONE
 
     async def begin(self) -> None:
-        self._ahead = await anext(self._chunks, _END)
+        try:
+            self._ahead = await anext(self._chunks, _END)
+        except Exception as error:
+            if not self._forms.begun(error):
+                raise
+            self._failure = error
 
     async def read(self) -> list[Json] | None:
         chunk, self._ahead = self._ahead, _NONE
         if chunk is _NONE:
+            if self._failure is not None:
+                raise self._failure
             chunk = await anext(self._chunks, _END)
         return None if chunk is _END else [self._forms.read(chunk)]
 

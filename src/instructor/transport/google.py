@@ -18,13 +18,13 @@ from instructor.transport.function import AsyncFunction, Forms, Function
 
 def blocking(client: Any) -> Function:
     models = client.models
-    return Function(models.generate_content, models.generate_content_stream, _FORMS)
+    return Function(models.generate_content, models.generate_content_stream, _FORMS, client)
 
 
 def awaiting(client: Any) -> AsyncFunction:
     models = getattr(client, "aio", client).models
     forms = replace(_FORMS, close=_aclosed)
-    return AsyncFunction(models.generate_content, models.generate_content_stream, forms)
+    return AsyncFunction(models.generate_content, models.generate_content_stream, forms, client)
 
 
 def _asked(body: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import inspect
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
@@ -22,11 +22,13 @@ import jiter
 from pydantic import BaseModel, ValidationError
 
 from instructor.engine.call import Json, Request
+from instructor.engine.halves import without_halves
 from instructor.engine.ports import Arguments, AsyncConnection, Connection, Received
 from instructor.exceptions import ResponseParsingError
-from instructor.text.sse import EventStream
+from instructor.text.sse import BOM, MOST
 from instructor.transport.arguments import arguments_of
-from instructor.transport.function import AsyncFunction, Function
+from instructor.transport.bodies import Events, awaiting_body, blocking_body
+from instructor.transport.function import AsyncFunction, Function, close_generators
 
 _PLAIN = ("messages", "tools", "tool_choice", "response_format")
 _SCALARS = (str, int, float, bool, type(None))
@@ -48,6 +50,7 @@ class _Doors:
             self.streaming = getattr(resource.with_streaming_response, method)
         self.by_bytes = self.plain and _has_event_streams(client)
         self.kind: Any = None
+        self.most = MOST
 
     def response(self, wire: Json) -> Any:
         """Build the SDK's object of a response that came as a stream; plain wire JSON where none came."""
@@ -80,6 +83,15 @@ class Stainless(Function):
             return super().open(request)
         return ByteConnection(self._doors.streaming(**_keywords(request.body)), self._doors)
 
+    @property
+    def max_event_bytes(self) -> int:
+        """How long an event of a stream may be."""
+        return self._doors.most
+
+    @max_event_bytes.setter
+    def max_event_bytes(self, most: int) -> None:
+        self._doors.most = most
+
     @cached_property
     def arguments(self) -> Arguments | None:
         return arguments_of(self.create, its_own=self._doors.plain)
@@ -106,6 +118,15 @@ class AsyncStainless(AsyncFunction):
         manager = self._doors.streaming(**_keywords(request.body))
         return AsyncByteConnection(manager, await manager.__aenter__(), self._doors)
 
+    @property
+    def max_event_bytes(self) -> int:
+        """How long an event of a stream may be."""
+        return self._doors.most
+
+    @max_event_bytes.setter
+    def max_event_bytes(self, most: int) -> None:
+        self._doors.most = most
+
     @cached_property
     def arguments(self) -> Arguments | None:
         return arguments_of(self.create, its_own=self._doors.plain)
@@ -121,8 +142,9 @@ class ByteConnection:
         self._manager, self._doors = manager, doors
         self._response = manager.__enter__()
         doors.kind = getattr(self._response, "_cast_to", None)
-        self._reads: Iterator[bytes] = iter(_body(self._response))
-        self._split, self._rest = _splitter(self._response)
+        self._reads = blocking_body(self._response)
+        self._events = Events(self._response, doors.most)
+        self._lost: Exception | None = None
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -130,11 +152,16 @@ class ByteConnection:
         return headers
 
     def read(self) -> list[bytes] | None:
+        if self._lost is not None:
+            raise self._lost
         try:
             data = next(self._reads, None)
         except Exception as error:
-            raise self._doors.sdk_error(error, self._response) from error
-        return self._rest() if data is None else self._split(data)
+            self._lost = self._doors.sdk_error(error, self._response)
+            if events := self._events.end(lost=True):  # what came counts
+                return events
+            raise self._lost from error
+        return (self._events.end() or None) if data is None else self._events.feed(data)
 
     def interrupt(self) -> None:
         """End a read that another thread is in: closing its socket would not wake it."""
@@ -154,8 +181,9 @@ class AsyncByteConnection:
     def __init__(self, manager: Any, response: Any, doors: _Doors) -> None:
         self._manager, self._response, self._doors = manager, response, doors
         doors.kind = getattr(response, "_cast_to", None)
-        self._reads: AsyncIterator[bytes] = aiter(_body(response))
-        self._split, self._rest = _splitter(self._response)
+        self._reads = awaiting_body(response)
+        self._events = Events(response, doors.most)
+        self._lost: Exception | None = None
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -163,13 +191,20 @@ class AsyncByteConnection:
         return headers
 
     async def read(self) -> list[bytes] | None:
+        if self._lost is not None:
+            raise self._lost
         try:
             data = await anext(self._reads, None)
         except Exception as error:
-            raise self._doors.sdk_error(error, self._response) from error
-        return self._rest() if data is None else self._split(data)
+            self._lost = self._doors.sdk_error(error, self._response)
+            if events := self._events.end(lost=True):  # what came counts
+                return events
+            raise self._lost from error
+        return (self._events.end() or None) if data is None else self._events.feed(data)
 
     async def close(self) -> None:
+        if "trio" in sys.modules:  # which warns of generators that are left to the garbage collector
+            await close_generators(self._reads)
         await self._manager.__aexit__(None, None, None)
 
 
@@ -190,42 +225,6 @@ def _is_json(value: Any) -> bool:
     if kind is dict:
         return all(_is_json(part) for part in value.values())
     return all(_is_json(part) for part in value) if kind is list else kind in _SCALARS
-
-
-def _body(response: Any) -> Any:
-    """Give what to iterate over for a body: as it came if it is not compressed, which spares a read four generators."""
-    http = response.http_response
-    if http.headers.get("content-encoding") or http.is_stream_consumed:  # a hook of the user's may have read it
-        return response.iter_bytes()
-    return http.stream
-
-
-def _splitter(response: Any) -> tuple[Callable[[bytes], list[bytes]], Callable[[], list[bytes] | None]]:
-    """Give what cuts a body into events, and what gives the rest at its end: all of it, where it is no event stream.
-
-    Of a body that is called something else the first byte decides: some servers call their event streams JSON.
-    """
-    split = EventStream().feed
-    if not response.headers.get("content-type", "").startswith(("application/json", "text/html")):
-        return split, lambda: None
-    is_whole: bool | None = None
-    parts: list[bytes] = []
-
-    def taken(data: bytes) -> list[bytes]:
-        nonlocal is_whole
-        if is_whole is None and data.strip():
-            is_whole = data.lstrip().startswith((b"{", b"[", b"<"))
-        if not is_whole:
-            return split(data)
-        parts.append(data)
-        return []
-
-    def rest() -> list[bytes] | None:
-        body = b"".join(parts).strip()
-        parts.clear()
-        return [body] if body else None
-
-    return taken, rest
 
 
 def _has_event_streams(client: Any) -> bool:
@@ -255,14 +254,14 @@ def _is_sdks_own(resource: Any, method: str) -> bool:
 
 
 def _received(response: Any) -> Received:
-    content: bytes = response.http_response.content
+    content: bytes = response.http_response.content.removeprefix(BOM)
     try:
         wire = jiter.from_json(content)
-    except ValueError as error:
-        text = content.decode("utf-8", "replace")
-        raise ResponseParsingError(
-            f"The response is not JSON: {text[:200]!r}", text=text, raw_response=response
-        ) from error
+    except ValueError:
+        content = without_halves(content)
+        wire = _read(content, response)
+    if isinstance(wire, list) and len(wire) == 1:  # the form of some servers' errors
+        wire = wire[0]
     if not isinstance(wire, dict):
         raise ResponseParsingError(f"The response is no JSON object: {wire!r}", raw_response=response)
     kind = _model_of(getattr(response, "_cast_to", None))
@@ -271,6 +270,16 @@ def _received(response: Any) -> Received:
     built = _built(kind, wire, content)
     vars(built)["_request_id"] = response.headers.get("x-request-id")
     return Received(wire, built, response.headers)
+
+
+def _read(content: bytes, response: Any) -> Any:
+    try:
+        return jiter.from_json(content)
+    except ValueError as error:
+        text = content.decode("utf-8", "replace")
+        raise ResponseParsingError(
+            f"The response is not JSON: {text[:200]!r}", text=text, raw_response=response
+        ) from error
 
 
 def _model_of(kind: Any) -> Any:

@@ -32,10 +32,21 @@ class XAI:
 
     def open(self, request: Request) -> ChunkConnection:
         chat = _chat(self._client, request.body)
-        return ChunkConnection(_chunks(chat._stub.GetCompletionChunk(_asked(chat))), _FORMS)
+        return CallConnection(chat._stub.GetCompletionChunk(_asked(chat)))
 
     def response(self, wire: Json) -> Any:
         return _response(wire)
+
+
+class CallConnection(ChunkConnection):
+    """A stream of chunks, whose call can be ended from any thread."""
+
+    def __init__(self, call: Any) -> None:
+        self._call = call
+        super().__init__(_chunks(call), _FORMS)
+
+    def interrupt(self) -> None:
+        self._call.cancel()
 
 
 class AsyncXAI:
@@ -96,6 +107,7 @@ def _chunks(call: Any) -> Iterator[Any]:
 
 async def _achunks(call: Any) -> AsyncIterator[Any]:
     try:
+        await call.initial_metadata()  # an error that comes with it would be told of without it
         async for chunk in call:
             yield chunk
     finally:
@@ -127,4 +139,13 @@ def _response(wire: Json) -> Any:
     return _wrapped(ParseDict(wire, chat_pb2.GetChatCompletionResponse()))
 
 
-_FORMS = Forms(read=_as_wire)
+def _begun(error: BaseException) -> bool:
+    """Whether the server had answered: it sends metadata before a stream, and none where it refuses a call.
+
+    A call that was lost before it was answered is made again by the SDK itself.
+    """
+    metadata = getattr(error, "initial_metadata", None)
+    return metadata is not None and bool(metadata())
+
+
+_FORMS = Forms(read=_as_wire, begun=_begun)

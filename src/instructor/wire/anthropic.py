@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from instructor.engine.call import TEXT, Call, Delta, Finish, Json, Message, Reply, Request, ToolCall
+from instructor.engine.call import Call, Delta, Finish, Json, Message, Reply, Request, ToolCall
 from instructor.engine.ports import Tool
 from instructor.exceptions import ProviderError
 from instructor.mode import Mode
+from instructor.wire.anthropic_turn import Turn, sent_back
 from instructor.wire.blocks import Blocks
+from instructor.wire.complaints import words_of
 from instructor.wire.language import Counts, lacking, untaken
-from instructor.wire.messages import as_object, as_text, data_of
+from instructor.wire.messages import as_object, data_of
+from instructor.wire.pieces import mapping, word
 from instructor.wire.schemas import ANTHROPIC
 
 MAX_TOKENS = 4096
@@ -34,7 +37,7 @@ class Anthropic(Blocks):
         "tool_use": "tool",
         "max_tokens": "length",
         "model_context_window_exceeded": "length",
-        "pause_turn": "length",
+        "pause_turn": "pause",
         "refusal": "filter",
     }
     counts = Counts(
@@ -89,70 +92,97 @@ class Anthropic(Blocks):
         del reply
         return not _thinks(request.body)
 
+    def resume(self, request: Request, reply: Reply) -> Request | None:
+        """Send a paused turn back as it is, so that it goes on; None where a call in it waits for its result."""
+        content, container = sent_back(reply.turn)
+        if reply.calls or not content:
+            return None
+        body = {**request.body, "messages": [*request.body["messages"], {"role": "assistant", "content": content}]}
+        return Request({"container": container, **body} if container else body, request.stream)
+
     def whole(self, wire: Json) -> Sequence[Delta]:
         content = wire.get("content")
+        if wire.get("type") == "error" or (wire.get("error") and not isinstance(content, list)):
+            raise self._failed(wire)
         if not isinstance(content, list):
             raise lacking("content", wire)
-        deltas = [delta for at, block in enumerate(content) for delta in _begun(at, block)]
-        return [*deltas, self._ended(wire, "".join(delta.text for delta in deltas), wire.get("usage"))]
-
-    def reader(self) -> Callable[[Json], Sequence[Delta]]:
-        """Give what reads one stream: it remembers which blocks are of the provider's own tools, and no answer."""
-        others: set[int] = set()
-
-        def read(event: Json) -> Sequence[Delta]:
-            if event.get("type") == "content_block_start":
-                if event["content_block"].get("type") not in ("text", "tool_use"):
-                    others.add(event["index"])
-            elif event.get("index") in others:
-                return ()
-            return self.delta(event)
-
-        return read
+        turn = Turn()
+        for at, block in enumerate(content):
+            turn.block(at, block)
+            turn.end(at)
+        turn.container(wire.get("container"))
+        return [*turn.take(), self._ended(wire, wire.get("usage"))]
 
     def delta(self, event: Json) -> Sequence[Delta]:
-        match event.get("type"):
-            case "content_block_delta":
-                delta = event["delta"]
-                if delta.get("type") == "input_json_delta":
-                    return (Delta(event.get("index") or 0, delta.get("partial_json") or ""),)
-                return (Delta(TEXT, delta.get("text") or ""),) if delta.get("type") == "text_delta" else ()
-            case "content_block_start":
-                return _begun(event.get("index") or 0, event.get("content_block") or {})
-            case "message_start":
-                return (Delta(usage=self.counts.read((event.get("message") or {}).get("usage"))),)
-            case "message_delta":
-                return (self._ended(event.get("delta") or {}, "", event.get("usage")),)
-            case "message":  # a whole one, where a stream was asked for
-                return self.whole(event)
-            case "error":
-                error = event.get("error") or {}
-                raise ProviderError(self.provider, str(error.get("message") or error), error)
-        return ()
+        return self.reader()(event)
 
-    def _ended(self, ended: Json, text: str, usage: Json | None) -> Delta:
-        reason, refusal = ended.get("stop_reason"), None
-        if reason == "refusal":
-            refusal = (ended.get("stop_details") or {}).get("explanation") or text or "no words given"
-        return Delta(finish=self.finish(reason), refusal=refusal, usage=self.counts.read(usage))
+    def reader(self) -> Callable[[Json], Sequence[Delta]]:
+        """Give what reads one stream: it knows the blocks that began before."""
+        turn = Turn()
+        return lambda event: self._read(event, turn)
+
+    def _read(self, event: Json, turn: Turn) -> Sequence[Delta]:
+        match _type_of(event):
+            case "content_block_delta":
+                turn.piece(event.get("index"), event.get("delta"))
+            case "content_block_start":
+                turn.block(event.get("index"), event.get("content_block"))
+            case "content_block_stop":
+                turn.stop(event.get("index"), event.get("content_block"))
+            case "message_start":
+                message = mapping(event.get("message"))
+                turn.container(message.get("container"))
+                return [*turn.take(), Delta(usage=self.counts.read(message.get("usage")))]
+            case "message_delta":
+                turn.end_all()
+                ended = mapping(event.get("delta"))
+                turn.container(ended.get("container"))
+                return [*turn.take(), self._ended(ended, event.get("usage"))]
+            case "message_stop":
+                turn.end_all()
+                message = mapping(event.get("message"))
+                if message and not turn.begun:
+                    return self.whole(message)
+            case "message":  # a whole one, where a stream was asked for, or at its end
+                return (self._ended(event, event.get("usage")),) if turn.begun else self.whole(event)
+            case "error":
+                raise self._failed(event)
+        return turn.take()
+
+    def _failed(self, told: Json) -> ProviderError:
+        error = told.get("error") or told
+        return ProviderError(self.provider, words_of(error), error)
+
+    def _ended(self, ended: Json, usage: Json | None) -> Delta:
+        reason, details = ended.get("stop_reason"), mapping(ended.get("stop_details"))
+        explained = word(details.get("explanation")) or word(details.get("category"))
+        refusal = explained if word(reason).lower() == "refusal" else None  # where it is empty, the text says it
+        return self.ending(reason, self.counts.read(usage), refusal, explained)
 
     def assemble(self, reply: Reply, head: Json) -> Json:
         """Write a reply as the message that would have carried it whole; `head` is the stream's first event."""
-        begun = head.get("message") or {}
-        usage = {**self.counts.write(reply.usage), **(begun.get("usage") or {})}
-        if reply.usage is not None:
-            usage["output_tokens"] = reply.usage.output_tokens
+        begun = mapping(head.get("message"))
+        usage = {**mapping(begun.get("usage")), **self.counts.write(reply.usage)}
         content = [*self.blocks(reply.text), *map(self.use, reply.calls)]
         ended = {"content": content, "stop_reason": self.reason(reply.finish), "usage": usage}
         return {"type": "message", "role": "assistant", **begun, **ended}
 
 
+def _type_of(event: Json) -> str:
+    """Return what kind of event it is; one that does not say is known by its fields, and one without those is an error.
+
+    Kinds that are new are none that this file knows.
+    """
+    kind, delta = word(event.get("type")), event.get("delta")
+    if event.get("error"):
+        return "error"
+    if kind or not event:
+        return kind
+    if isinstance(delta, dict):
+        return "message_delta" if "stop_reason" in delta else "content_block_delta"
+    kinds = {"content_block": "content_block_start", "content": "message", "message": "message_start"}
+    return next((kinds[name] for name in kinds if isinstance(event.get(name), (dict, list))), "error")
+
+
 def _thinks(body: Mapping[str, Any]) -> bool:
     return bool((body.get("thinking") or {}).get("type", "disabled") != "disabled")
-
-
-def _begun(at: int, block: Json) -> Sequence[Delta]:
-    """Read a block, which is empty where a stream is to fill it."""
-    if block.get("type") == "tool_use":
-        return (Delta(at, as_text(block["input"]) if block.get("input") else "", block.get("id"), block.get("name")),)
-    return (Delta(TEXT, block["text"]),) if block.get("type") == "text" and block.get("text") else ()

@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from instructor.engine.call import TEXT, Call, Delta, Finish, Json, Message, Reply, ToolCall
+from instructor.engine.call import Call, Delta, Finish, Json, Message, Reply, ToolCall
 from instructor.engine.ports import Tool
-from instructor.exceptions import ConfigurationError
+from instructor.exceptions import ConfigurationError, ProviderError
 from instructor.mode import Mode
 from instructor.wire.blocks import Blocks
+from instructor.wire.complaints import words_of
 from instructor.wire.language import Counts, lacking, untaken
 from instructor.wire.messages import as_object, as_text, data_of
+from instructor.wire.pieces import mapping, objects, word
 from instructor.wire.schemas import BEDROCK
+from instructor.wire.streamed_blocks import StreamedBlocks
 
+_SHOWN = 300
+"""Characters of a guardrail's findings that are quoted."""
 _INFERENCE = {"max_tokens": "maxTokens", "temperature": "temperature", "top_p": "topP", "stop": "stopSequences"}
 
 
@@ -108,29 +113,51 @@ class Bedrock(Blocks):
         body["outputConfig"] = {**given, "textFormat": {"type": "json_schema", "structure": {"jsonSchema": form}}}
 
     def whole(self, wire: Json) -> Sequence[Delta]:
-        content = ((wire.get("output") or {}).get("message") or {}).get("content")
+        content = mapping(mapping(wire.get("output")).get("message")).get("content")
         if not isinstance(content, list):
             raise lacking("output.message.content", wire)
-        uses = [(at, block["toolUse"]) for at, block in enumerate(content) if "toolUse" in block]
-        calls = [Delta(at, as_text(use.get("input")), use.get("toolUseId"), use.get("name")) for at, use in uses]
-        text = "".join(block.get("text") or "" for block in content)
-        ended = self._ended(wire.get("stopReason"), text)
-        return [Delta(TEXT, text), *calls, ended._replace(usage=self.counts.read(wire.get("usage")))]
+        blocks = StreamedBlocks()
+        for at, block in enumerate(objects(content)):
+            if block.get("text") is not None:
+                blocks.text(at, block["text"])
+            if use := _own(block):
+                blocks.begin_call(at, use, "toolUseId", as_text(use.get("input")))
+            blocks.end(at)
+        reason = wire.get("stopReason")
+        return [*blocks.take(), *self._ended(reason), self._told(wire, reason)]
 
     def delta(self, event: Json) -> Sequence[Delta]:
-        match event:
-            case {"contentBlockDelta": piece}:
-                delta = piece.get("delta") or {}
-                if "toolUse" in delta:
-                    return (Delta(piece.get("contentBlockIndex") or 0, delta["toolUse"].get("input") or ""),)
-                return (Delta(TEXT, delta["text"]),) if delta.get("text") else ()
-            case {"contentBlockStart": {"start": {"toolUse": use}} as piece}:
-                return (Delta(piece.get("contentBlockIndex") or 0, "", use.get("toolUseId"), use.get("name")),)
-            case {"messageStop": {"stopReason": reason}}:
-                return (self._ended(reason),)
-            case {"metadata": {"usage": usage}}:
-                return (Delta(usage=self.counts.read(usage)),)
-        return ()
+        return self.reader()(event)
+
+    def reader(self) -> Callable[[Json], Sequence[Delta]]:
+        """Give what reads one stream: it knows the blocks that began before."""
+        blocks = StreamedBlocks()
+        return lambda event: self._read(event, blocks)
+
+    def _read(self, event: Json, blocks: StreamedBlocks) -> Sequence[Delta]:
+        found: list[Delta] = []
+        for kind, told in event.items():
+            value = mapping(told)
+            index = value.get("contentBlockIndex")
+            if kind == "contentBlockStart":
+                start = mapping(value.get("start"))
+                if use := _own(start):
+                    blocks.begin_call(index, use, "toolUseId", as_text(use["input"]) if use.get("input") else "")
+                elif start:
+                    blocks.begin(index, "other")
+            elif kind == "contentBlockDelta":
+                _piece(blocks, index, mapping(value.get("delta")))
+            elif kind == "contentBlockStop":
+                blocks.end(index)
+            elif kind == "messageStop":
+                blocks.end_all()
+                blocks.ending = value.get("stopReason")
+                found += self._ended(blocks.ending)
+            elif kind == "metadata":
+                found.append(self._told(value, blocks.ending))
+            elif kind.endswith("Exception") or kind == "error":
+                raise ProviderError(self.provider, f"{kind}: {words_of(told)}", event)
+        return [*blocks.take(), *found]
 
     def assemble(self, reply: Reply, head: Json) -> Json:
         """Write a reply as the response that would have carried it whole."""
@@ -142,6 +169,26 @@ class Bedrock(Blocks):
             "usage": self.counts.write(reply.usage),
         }
 
-    def _ended(self, reason: str | None, text: str = "") -> Delta:
-        refusal = (text or "a guardrail intervened") if reason == "guardrail_intervened" else None
-        return Delta(finish=self.finish(reason), refusal=refusal)
+    def _ended(self, reason: Any) -> Sequence[Delta]:
+        refusal = "" if reason == "guardrail_intervened" else None  # the text of the reply is the guardrail's
+        return (self.ending(reason, refusal=refusal),) if reason else ()
+
+    def _told(self, wire: Json, reason: Any) -> Delta:
+        """Read what is told beside a reply: the tokens, and what a guardrail found that ended it."""
+        trace = mapping(mapping(wire.get("trace")).get("guardrail"))
+        found = word(trace.get("actionReason")) or (as_text(trace)[:_SHOWN] if trace else "")
+        usage = self.counts.read(wire.get("usage"))
+        return self.ending(reason, usage, said=found) if self.finish(reason) == "filter" else Delta(usage=usage)
+
+
+def _own(block: Json) -> Json:
+    """Return the call in a block that is not of the provider's own tools."""
+    use = mapping(block.get("toolUse"))
+    return {} if use.get("type") == "server_tool_use" else use
+
+
+def _piece(blocks: StreamedBlocks, index: Any, delta: Json) -> None:
+    if "toolUse" in delta:
+        blocks.arguments(index, mapping(delta["toolUse"]).get("input"))
+    elif delta.get("text") is not None:
+        blocks.text(index, delta["text"])

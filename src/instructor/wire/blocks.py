@@ -10,6 +10,7 @@ from instructor.engine.call import Json, Message, ToolCall
 from instructor.exceptions import ConfigurationError
 from instructor.wire.language import Language
 from instructor.wire.messages import SYSTEM_ROLES, call_of, parts_of
+from instructor.wire.pieces import word
 
 
 class Blocks(Language):
@@ -39,7 +40,7 @@ class Blocks(Language):
     def system(self, messages: Sequence[Message], given: Any) -> list[Json]:
         """Give the blocks of the system's text, which stands apart: those that were given as such come first."""
         contents = [given, *(message.get("content") for message in messages if message.get("role") in SYSTEM_ROLES)]
-        return [self.block(part) for content in contents for part in parts_of(content)]
+        return [self.block(part) for content in contents for part in parts_of(content) if not _is_blank(part)]
 
     def told(self, messages: Sequence[Message], text: str) -> Sequence[Message]:
         """Add a text to what the system says, as a block of its own: a cached one before it stays as it is."""
@@ -71,5 +72,11 @@ class Blocks(Language):
         return turns
 
     def blocks(self, content: Any) -> list[Json]:
-        """Write a content."""
-        return [self.block(part) for part in parts_of(content)]
+        """Write a content, without what these wires refuse: blank texts, and fields that are null."""
+        parts = ({name: value for name, value in part.items() if value is not None} for part in parts_of(content))
+        return [self.block(part) for part in parts if not _is_blank(part)]
+
+
+def _is_blank(part: Json) -> bool:
+    """Whether a part is a text that says nothing, and nothing else."""
+    return part.keys() <= {"type", "text"} and "text" in part and not word(part["text"]).strip()

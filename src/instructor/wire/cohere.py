@@ -5,15 +5,18 @@ A streamed reply is a sequence of typed events; `message-end`, which has the fin
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from instructor.engine.call import TEXT, Call, Delta, Finish, Json, Message, Reply
 from instructor.exceptions import ProviderError
 from instructor.mode import Mode
-from instructor.wire.language import Counts, lacking, untaken
-from instructor.wire.messages import call_of, called
+from instructor.wire.calls import Calls
+from instructor.wire.complaints import complaint, words_of
+from instructor.wire.language import Counts, failing, lacking, untaken
+from instructor.wire.messages import as_text, called
 from instructor.wire.openai_chat import OpenAIChat, text_of
+from instructor.wire.pieces import mapping, number, objects, word
 from instructor.wire.schemas import COHERE
 
 _NAMES = {"top_p": "p", "top_k": "k", "stop": "stop_sequences", "max_completion_tokens": "max_tokens"}
@@ -59,29 +62,40 @@ class Cohere(OpenAIChat):
         schema = {"schema": self.strict(call.output, call.mode)} if held else {}
         body["response_format"] = {"type": "json_object", **schema}
 
-    def whole(self, wire: Json) -> Sequence[Delta]:
+    def whole(self, wire: Json) -> Iterable[Delta]:
         message = wire.get("message")
         if not isinstance(message, Mapping):
+            if error := complaint(wire):
+                raise ProviderError(self.provider, words_of(error), error)
             raise lacking("message", wire)
-        calls = [
-            Delta(at, c.arguments, c.id, c.name) for at, c in enumerate(map(call_of, message.get("tool_calls") or ()))
-        ]
-        return [Delta(TEXT, text_of(message.get("content"))), *calls, self._ended(wire)]
+        calls = Calls()
+        listed = enumerate(objects(message.get("tool_calls")))
+        deltas = [Delta(TEXT, text_of(message.get("content"))), *(_read(calls, at, call) for at, call in listed)]
+        return self._ended(wire, deltas)
 
-    def delta(self, event: Json) -> Sequence[Delta]:
-        delta = event.get("delta") or {}
-        message = delta.get("message") or {}
+    def delta(self, event: Json) -> Iterable[Delta]:
+        return self._event(event, Calls())
+
+    def reader(self) -> Callable[[Json], Iterable[Delta]]:
+        """Return what reads the events of one stream, and knows the calls that came before."""
+        calls = Calls()
+        return lambda event: self._event(event, calls)
+
+    def _event(self, event: Json, calls: Calls) -> Iterable[Delta]:
+        delta = mapping(event.get("delta"))
+        message = mapping(delta.get("message"))
         match event.get("type"):
-            case "tool-call-start" | "tool-call-delta":
-                call = message.get("tool_calls") or {}
-                function = call.get("function") or {}
-                text = function.get("arguments") or ""
-                return (Delta(event.get("index") or 0, text, call.get("id"), function.get("name")),)
+            case "tool-call-start" | "tool-call-delta" as kind:
+                opens = kind == "tool-call-start"
+                index = number(event.get("index"))
+                return [_read(calls, index, call, opens=opens) for call in objects(message.get("tool_calls"))[:1]]
             case "content-start" | "content-delta":
                 text = text_of(message.get("content"))  # thoughts are parts without a text
                 return (Delta(TEXT, text),) if text else ()
             case "message-end":
-                return (self._ended(delta),)
+                return self._ended(delta, [])
+            case "message-start" | None if error := complaint(event):  # the SDK calls what it does not know a start
+                raise ProviderError(self.provider, words_of(error), error)
         return ()
 
     def assemble(self, reply: Reply, head: Json) -> Json:
@@ -95,10 +109,19 @@ class Cohere(OpenAIChat):
         usage = self.counts.write(reply.usage)
         return {**wire, "usage": usage} if usage else wire
 
-    def _ended(self, wire: Json) -> Delta:
-        reason, usage = wire.get("finish_reason"), wire.get("usage") or {}
-        if reason in _FAILED:
-            raise ProviderError(self.provider, str(wire.get("error") or f"the reply ended with {reason}"), wire)
+    def _ended(self, wire: Json, before: list[Delta]) -> Iterable[Delta]:
+        """Read the end of a reply, after what it brought."""
+        reason, usage = wire.get("finish_reason"), mapping(wire.get("usage"))
         tokens = usage.get("tokens") or usage.get("billed_units")
-        told = self.counts.read({**usage, "tokens": tokens}) if tokens else None
-        return Delta(finish=self.finish(reason), usage=told)
+        counted = self.counts.read({**usage, "tokens": tokens}) if tokens else None
+        if isinstance(reason, str) and reason.upper() in _FAILED:
+            error = wire.get("error")
+            said = f"the reply ended with {reason}" + (f": {words_of(error)}" if error else "")
+            return failing([*before, Delta(usage=counted)], ProviderError(self.provider, said, wire))
+        return [*before, self.ending(reason, counted)]
+
+
+def _read(calls: Calls, index: int | None, call: Json, *, opens: bool = False) -> Delta:
+    function = mapping(call.get("function"))
+    text = as_text(function.get("arguments") or "")
+    return calls.read(index, word(call.get("id")), word(function.get("name")), text, opens=opens)

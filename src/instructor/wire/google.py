@@ -17,9 +17,11 @@ from instructor.engine.ports import Tool
 from instructor.exceptions import ConfigurationError, ProviderError
 from instructor.mode import Mode
 from instructor.wire.blocks import Blocks
+from instructor.wire.complaints import words_of
 from instructor.wire.google_calls import CALLED, SIGNED, Calls
 from instructor.wire.language import Counts, lacking, untaken
-from instructor.wire.messages import as_object, data_of, parts_of
+from instructor.wire.messages import as_object, as_text, data_of, parts_of
+from instructor.wire.pieces import mapping, objects, piece_of, word
 from instructor.wire.schemas import GEMINI
 
 _BESIDE = ("model", "stream")
@@ -31,8 +33,12 @@ _NAMES = {
 }
 _CAPITAL = re.compile(r"(?<=[a-z0-9])[A-Z]")
 _FILTERED: dict[str, Finish] = dict.fromkeys(
-    ("SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "LANGUAGE", "IMAGE_SAFETY"), "filter"
-)
+    (
+        "SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "LANGUAGE", "MODEL_ARMOR", "ESCALATION",
+        "PUP_LIMITED_DISABLED", "IMAGE_SAFETY", "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION",
+    ),
+    "filter",
+)  # fmt: skip
 
 
 class Google(Blocks):
@@ -44,7 +50,7 @@ class Google(Blocks):
     turns_key, blocks_key = "contents", "parts"
     roles: ClassVar[Mapping[str, str]] = {**Blocks.roles, "assistant": "model", "model": "model"}
     says_stream = False
-    finishes: Mapping[str, Finish] = {"STOP": "stop", "MAX_TOKENS": "length", **_FILTERED}
+    finishes: Mapping[str, Finish] = {"STOP": "stop", "MAX_TOKENS": "length", "CONTINUATION": "length", **_FILTERED}
     counts = Counts(
         ("promptTokenCount", "toolUsePromptTokenCount"),
         ("candidatesTokenCount", "thoughtsTokenCount"),
@@ -142,7 +148,8 @@ class Google(Blocks):
 
     def whole(self, wire: Json) -> Sequence[Delta]:
         deltas = self._read(wire, Calls())
-        if not wire.get("candidates") and not any(delta.refusal for delta in deltas):
+        blocked = any(delta.refusal is not None for delta in deltas)
+        if not objects(wire.get("candidates")) and not blocked:
             raise lacking("candidates", wire)
         return deltas
 
@@ -168,20 +175,35 @@ class Google(Blocks):
     def _read(self, event: Json, calls: Calls) -> list[Delta]:
         """Read a reply or a piece of one."""
         if error := event.get("error"):
-            raise ProviderError(self.provider, str(error.get("message") or error), error)
+            raise ProviderError(self.provider, words_of(error), error)
         deltas: list[Delta] = []
-        candidate: Json = (event.get("candidates") or [{}])[0]
-        for part in (candidate.get("content") or {}).get("parts") or ():
-            if part.get("functionCall") is not None:
-                deltas.append(calls.read(part))
+        candidate = next(filter(_is_first, objects(event.get("candidates"))), {})
+        for part in objects(mapping(candidate.get("content")).get("parts")):
+            if isinstance(part.get("functionCall"), dict):
+                deltas += [*calls.broken_by(part), calls.read(part)]
             elif part.get("text") and not part.get("thought"):
-                deltas.append(Delta(TEXT, part["text"]))
-        blocked = (event.get("promptFeedback") or {}).get("blockReason")
-        refusal = f"the prompt was blocked ({blocked})" if blocked else None
+                deltas.append(Delta(TEXT, piece_of(part["text"])))
         reason = candidate.get("finishReason")
-        finish = None if reason == "FINISH_REASON_UNSPECIFIED" else self.finish(reason)
+        refusal = _blocked(mapping(event.get("promptFeedback")))
         usage = self.counts.read(event.get("usageMetadata"))
-        return [*deltas, Delta(finish=finish, refusal=refusal, usage=usage)] if finish or usage or refusal else deltas
+        ending = self.ending(reason, usage, refusal, word(candidate.get("finishMessage")))
+        return deltas if ending == Delta() else [*deltas, ending]
+
+    def finish(self, reason: Any) -> Finish | None:
+        return None if reason == "FINISH_REASON_UNSPECIFIED" else super().finish(reason)
+
+
+def _is_first(candidate: Json) -> bool:
+    """Whether it is the one that is read, where several were asked for."""
+    return str(candidate.get("index") or 0) == "0"
+
+
+def _blocked(feedback: Json) -> str | None:
+    """Say why a prompt was blocked; None where it was not."""
+    reason, said = feedback.get("blockReason"), word(feedback.get("blockReasonMessage"))
+    if not reason or str(reason).endswith("_UNSPECIFIED"):
+        return None
+    return f"the prompt was blocked ({as_text(reason)}){': ' if said else ''}{said}"
 
 
 def _message(message: Any) -> Any:

@@ -7,32 +7,40 @@ A message is written in one way by everybody, as the chat-completions wire has i
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import reduce
 from typing import Any, ClassVar, NamedTuple
 
 from instructor.engine import prompts
 from instructor.engine.assembly import Assembly
 from instructor.engine.bystanders import users_own
-from instructor.engine.call import Call, Delta, Finish, Json, Message, Reply, Request
+from instructor.engine.call import PROVEN, Call, Delta, Finish, Json, Message, Reply, Request
+from instructor.engine.ids import presentable
 from instructor.engine.ports import Output, Tool
-from instructor.exceptions import ConfigurationError, ResponseParsingError
+from instructor.exceptions import ConfigurationError, ProviderError, ResponseParsingError
 from instructor.mode import Mode
-from instructor.usage import Usage
+from instructor.usage import Counted
 from instructor.wire.messages import as_text, spoken, with_last_user, with_system
 from instructor.wire.schemas import Subset, fit
 
-_ENDINGS: Mapping[str, Finish] = {
-    **dict.fromkeys(
-        ("stop", "eos", "eos_token", "stop_sequence", "end_turn", "complete", "completed", "end_of_text", "end"), "stop"
-    ),
-    **dict.fromkeys(("tool_use", "tool_call", "tool_calls", "function_call"), "tool"),
-    **dict.fromkeys(
-        ("length", "max_tokens", "model_length", "max_output_tokens", "max_length", "token_limit"), "length"
-    ),
-    **dict.fromkeys(("content_filter", "content_filtered", "filter", "safety", "recitation"), "filter"),
+_MEANT: Mapping[Finish, str] = {
+    "stop": "stop eos eos_token stop_sequence end_turn end_of_turn eot eot_token complete completed done finished end"
+    " end_of_text endoftext end_of_sequence normal",
+    "tool": "tool_use tool_call tool_calls function_call function_calls",
+    "length": "length max_tokens model_length max_output_tokens max_new_tokens max_length token_limit max_output"
+    " context_length model_context_window_exceeded",
+    "filter": "content_filter content_filtered filter safety recitation sensitive blocklist prohibited_content spii"
+    " error_toxic",
 }
+_ENDINGS: Mapping[str, Finish] = {word: meant for meant, words in _MEANT.items() for word in words.split()}
 """Words for endings that servers use on other wires than their own. A word that is in no table proves nothing."""
+_NO_ENDING = frozenset(("null", "none", "undefined"))
+"""Words that some servers write where others have null."""
+_SHOWN = 200
+"""Characters of an ending's words that are quoted."""
+_MOST_DIGITS = 30
 
 
 class Counts(NamedTuple):
@@ -44,21 +52,19 @@ class Counts(NamedTuple):
     reasoning: str = ""
     total: str = ""
 
-    def read(self, told: Json | None) -> Usage | None:
-        """Normalise what a wire tells; None where it tells nothing."""
-        if not told:
-            return None
-        asked, answered = (sum(_at(told, name) for name in names) for names in (self.input, self.output))
-        return Usage(asked, answered, _at(told, self.cached), _at(told, self.reasoning))
+    def read(self, told: Any) -> Counted | None:
+        """Return the counts that a wire says; None where it says none that can be one."""
+        groups = (self.input, self.output, (self.cached,), (self.reasoning,))
+        said = Counted(*({name: count for name in names if (count := _at(told, name)) is not None} for names in groups))
+        return said if any(said) else None
 
-    def write(self, usage: Usage | None) -> Json:
-        """Tell of tokens as the wire does."""
+    def write(self, said: Counted | None) -> Json:
+        """Tell of tokens as the wire does: all its names, for the types of SDKs ask for them."""
         told: Json = {}
-        if usage is not None:
-            parts = {self.cached: usage.cached_tokens, self.reasoning: usage.reasoning_tokens}
-            for names, count in ((self.input, usage.input_tokens), (self.output, usage.output_tokens)):
-                parts[names[0]] = count - sum(parts.get(name, 0) for name in names[1:])
-            for name, count in {**parts, self.total: usage.total_tokens}.items():
+        if said is not None:
+            names = dict.fromkeys((*self.input, *self.output, self.cached, self.reasoning), 0)
+            counts = {**names, **said.cached, **said.reasoning, **said.input, **said.output}
+            for name, count in {**counts, self.total: said.input_tokens + said.output_tokens}.items():
                 *above, last = name.split(".")
                 if last:
                     reduce(lambda level, key: level.setdefault(key, {}), above, told)[last] = count
@@ -99,11 +105,11 @@ class Language(abc.ABC):
         """Write a tool; its schema is in its strict form already where it is to be held to it."""
 
     @abc.abstractmethod
-    def whole(self, wire: Json) -> Sequence[Delta]:
+    def whole(self, wire: Json) -> Iterable[Delta]:
         """Read a whole response, as one event that brings all."""
 
     @abc.abstractmethod
-    def delta(self, event: Json) -> Sequence[Delta]: ...
+    def delta(self, event: Json) -> Iterable[Delta]: ...
 
     @abc.abstractmethod
     def assemble(self, reply: Reply, head: Json) -> Json: ...
@@ -154,7 +160,12 @@ class Language(abc.ABC):
     def decode(self, wire: Json) -> Reply:
         """Read a whole response, which has ended, said or not."""
         gathered = Assembly()
-        gathered.add(self.whole(wire))
+        try:
+            gathered.add(self.whole(wire))
+        except ProviderError as error:
+            if not gathered.characters:
+                raise
+            return replace(gathered.reply(), broke=error)  # as in a stream, what came before counts
         gathered.finish = gathered.finish or "stop"
         return gathered.reply()
 
@@ -162,7 +173,10 @@ class Language(abc.ABC):
         """Append the reply and the notes, as the result of each of its calls where there are any."""
         if reply.calls and not self.answerable(request, reply):
             reply = Reply("\n".join(filter(str.strip, [reply.text, *(call.arguments for call in reply.calls)])))
-        turns = self.turns(spoken(reply, notes, self.wrong), request.body[self.turns_key])
+        before = request.body[self.turns_key]
+        if reply.calls:
+            reply = replace(reply, calls=presentable(reply.calls, before))
+        turns = self.turns(spoken(reply, notes, self.wrong), before)
         return Request({**request.body, self.turns_key: turns}, request.stream)
 
     def answerable(self, request: Request, reply: Reply) -> bool:
@@ -174,9 +188,18 @@ class Language(abc.ABC):
         """Return why a reply ended, read without regard to case; None where it has not, "other" for unknown words."""
         if not reason:
             return None
-        return (
-            self.finishes.get(reason) or _ENDINGS.get(reason.lower(), "other") if isinstance(reason, str) else "other"
-        )
+        if not isinstance(reason, str):
+            return "other"
+        known = self.finishes.get(reason) or _ENDINGS.get(reason.lower())
+        return known or (None if reason.lower() in _NO_ENDING else "other")
+
+    def ending(self, reason: Any, usage: Counted | None = None, refusal: str | None = None, said: str = "") -> Delta:
+        """Return the delta of an ending; words that say more than `finish` does are kept, for an error to quote."""
+        finish = self.finish(reason)
+        plain = finish is None or finish in PROVEN or (finish == "length" and reason == self.reason("length"))
+        words = [as_text(reason)[:_SHOWN] if reason else "", said]
+        told = "" if plain and not said else ": ".join(filter(None, words))
+        return Delta(finish=finish, refusal=refusal, usage=usage, reason=told)
 
     def reason(self, finish: Finish | None) -> str | None:
         """Write why a reply ended."""
@@ -209,7 +232,23 @@ def lacking(what: str, wire: Json) -> ResponseParsingError:
     return ResponseParsingError(f"The response has no {what}: {told}", text=told)
 
 
-def _at(told: Any, name: str) -> int:
+def failing(deltas: Iterable[Delta], error: Exception) -> Iterator[Delta]:
+    """Yield what came before the provider failed, then raise what it says of that."""
+    yield from deltas
+    raise error
+
+
+def _at(told: Any, name: str) -> int | None:
+    """Return the count of a name; None where there is none."""
     for key in name.split("."):
         told = told.get(key) if isinstance(told, Mapping) else None
-    return int(told or 0)
+    return count_of(told)
+
+
+def count_of(value: Any) -> int | None:
+    """Read a number that counts something, which some servers write as a text or as a fraction; None for any other."""
+    if isinstance(value, str) and value.strip().isascii() and len(value) < _MOST_DIGITS and value.strip().isdigit():
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return int(value) if 0 <= value < math.inf and value == int(value) else None

@@ -53,7 +53,7 @@ def called(call: ToolCall) -> Json:
 def call_of(call: Mapping[str, Any]) -> ToolCall:
     """Read a tool call."""
     function = call.get("function") or {}
-    return ToolCall(call.get("id") or "call_1", function.get("name") or "", as_text(function.get("arguments") or ""))
+    return ToolCall(call.get("id") or "", function.get("name") or "", as_text(function.get("arguments") or ""))
 
 
 def parts_of(content: Any) -> list[Json]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from instructor.engine.call import TEXT, Call, Delta, Json, Message
+from instructor.engine import prompts
+from instructor.engine.call import TEXT, Call, Delta, Json, Message, Reply, Request
+from instructor.wire.calls import Calls
 from instructor.wire.openai_chat import OpenAIChat
 
 _NAMES = {"seed": "random_seed", "max_completion_tokens": "max_tokens"}
@@ -30,10 +33,30 @@ class Mistral(OpenAIChat):
         del body, call
         return "any"
 
-    def delta(self, event: Json) -> Sequence[Delta]:
-        deltas = list(super().delta(event))
-        calls = [at for at, delta in enumerate(deltas) if delta.channel != TEXT]
-        if len(calls) > 1 and not any(deltas[at].channel for at in calls):  # calls that came whole, without an index
-            for place, at in enumerate(calls):
-                deltas[at] = deltas[at]._replace(channel=place)
-        return [delta._replace(id=None) if delta.id == _NO_ID else delta for delta in deltas]
+    def correct(self, request: Request, reply: Reply, notes: str) -> Request:
+        """Append the reply and the notes; a user's word right after a tool's result is refused, so nothing is said."""
+        turns = request.body[self.turns_key]
+        silent = not reply.calls and not reply.text.strip()
+        if silent and turns and isinstance(turns[-1], Mapping) and turns[-1].get("role") == "tool":
+            reply = replace(reply, text=prompts.NOTHING_SAID)
+        return super().correct(request, reply, notes)
+
+    def delta(self, event: Json) -> Iterable[Delta]:
+        return self._told_apart(super().delta(event), Calls())
+
+    def reader(self) -> Callable[[Json], Iterable[Delta]]:
+        """Return what reads one stream, and knows the calls that came before."""
+        calls = Calls()
+        return lambda event: self._told_apart(OpenAIChat.delta(self, event), calls)
+
+    def _told_apart(self, deltas: Iterable[Delta], calls: Calls) -> Iterator[Delta]:
+        """Yield deltas with calls told apart: where there is no index the SDK says 0, and `null` for an id."""
+        seen: set[int] = set()
+        for delta in deltas:
+            if delta.channel == TEXT:
+                yield delta
+                continue
+            call_id = "" if delta.id in (None, _NO_ID) else str(delta.id)
+            nameless = not call_id and delta.channel in seen  # several that came whole, without any mark
+            seen.add(delta.channel)
+            yield calls.read(None if nameless else delta.channel, call_id, delta.name or "", delta.text)

@@ -6,14 +6,16 @@ terminal event. Only the first choice is read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from instructor.engine.call import TEXT, Call, Delta, Finish, Json, Message, Reply
 from instructor.engine.ports import Tool
 from instructor.exceptions import ProviderError
 from instructor.mode import Mode
-from instructor.wire.language import Counts, Language, lacking, untaken
+from instructor.usage import Counted
+from instructor.wire.complaints import error_of, words_of
+from instructor.wire.language import Counts, Language, count_of, failing, lacking, untaken
 from instructor.wire.messages import as_text, called, parts_of
 from instructor.wire.schemas import OPENAI, fit
 
@@ -94,40 +96,77 @@ class OpenAIChat(Language):
             return {**body, "stream": True}
         return {**body, "stream": True, "stream_options": {"include_usage": True, **(body.get("stream_options") or {})}}
 
-    def whole(self, wire: Json) -> Sequence[Delta]:
-        choices = wire.get("choices")
-        if not choices or not isinstance(choices[0].get("message"), Mapping):
+    def whole(self, wire: Json) -> Iterable[Delta]:
+        choice = _first(wire.get("choices"), every=True)
+        self._raise_reported(wire, choice)
+        if choice is None or not isinstance(choice.get("message"), Mapping):
             raise lacking("choices[0].message", wire)
-        return self.delta({**wire, "choices": [{**choices[0], "index": 0}]})
+        return self.delta({**wire, "choices": [{**choice, "index": 0}]})
 
-    def delta(self, event: Json) -> Sequence[Delta]:
-        if error := event.get("error"):
-            told = error.get("message") if isinstance(error, Mapping) else None
-            raise ProviderError(self.provider, str(told or error), error)
-        choices = event.get("choices")
-        if not choices:
-            usage = event.get("usage")
-            return (Delta(usage=self.counts.read(usage)),) if usage else ()
-        choice = choices[0]
-        if choice.get("index"):
-            return ()
+    def reader(self) -> Callable[[Json], Iterable[Delta]]:
+        """Return what reads one stream: where its text came in deltas, the whole message that some add is a repeat."""
+        came = False
+
+        def read(event: Json) -> Iterable[Delta]:
+            nonlocal came
+            if came and isinstance(choices := event.get("choices"), list):
+                event = {**event, "choices": [_without_message(choice) for choice in choices]}
+            deltas = self.delta(event)
+            came = came or (isinstance(deltas, list) and any(delta.text for delta in deltas))
+            return deltas
+
+        return read
+
+    def delta(self, event: Json) -> Iterable[Delta]:
+        choice = _first(event.get("choices"))
+        self._raise_reported(event, choice)
+        usage = self._usage(event, choice or {})
+        if choice is None:
+            return (Delta(usage=usage),) if usage else ()
+        deltas = self._said(choice)
+        reason = choice.get("finish_reason")
+        if reason == "error":
+            deltas += [Delta(usage=usage)] if usage else []
+            return failing(deltas, ProviderError(self.provider, "the reply ended with an error", event))
+        if reason or usage:
+            deltas.append(self.ending(reason, usage))
+        return deltas
+
+    def _raise_reported(self, event: Json, choice: Mapping[str, Any] | None) -> None:
+        error = error_of(event, answers=choice is not None)
+        if error is None and choice is not None:
+            error = choice.get("error")
+        if error:
+            raise ProviderError(self.provider, words_of(error), error)
+
+    def _usage(self, event: Json, choice: Mapping[str, Any]) -> Counted | None:
+        """Read the counts of tokens, wherever a server has them."""
+        said = event.get("usage") or choice.get("usage")
+        if said is None and isinstance(theirs := event.get("x_groq"), Mapping):
+            said = theirs.get("usage")
+        return self.counts.read(said) if said else None
+
+    def _said(self, choice: Mapping[str, Any]) -> list[Delta]:
+        """Read what a choice says of the answer; what is odd in it is passed over."""
+        said = choice.get("delta") or choice.get("message")  # which some servers send, asked for a stream
         deltas: list[Delta] = []
-        delta = choice.get("delta") or choice.get("message")  # which some servers send, asked for a stream
-        if delta:
-            older = delta.get("function_call")
-            for at, call in enumerate(delta.get("tool_calls") or ([{"function": older}] if older else ())):
-                function = call.get("function") or {}
+        if not isinstance(said, Mapping):
+            return deltas
+        calls, older = said.get("tool_calls"), said.get("function_call")
+        if not calls and older:
+            calls = [{"function": older}]
+        for at, call in enumerate(calls if isinstance(calls, list) else ()):
+            function = call.get("function") if isinstance(call, Mapping) else None
+            if isinstance(function, Mapping):
                 text = as_text(function.get("arguments") or "")
-                deltas.append(Delta(call.get("index", at) or 0, text, call.get("id"), function.get("name")))
-            if delta.get("content"):
-                deltas.append(Delta(TEXT, text_of(delta["content"])))
-            if delta.get("refusal"):
-                deltas.append(Delta(refusal=delta["refusal"]))
-        finish, usage = choice.get("finish_reason"), event.get("usage")
-        if finish == "error":
-            raise ProviderError(self.provider, "the reply ended with an error", event)
-        if finish or usage:
-            deltas.append(Delta(finish=self.finish(finish), usage=self.counts.read(usage)))
+                index = count_of(call.get("index"))
+                deltas.append(
+                    Delta(at if index is None else index, text, _word(call.get("id")), _word(function.get("name")))
+                )
+        if (content := said.get("content")) and (text := text_of(content)):
+            deltas.append(Delta(TEXT, text))
+        if (refusal := said.get("refusal")) and isinstance(refusal, str):
+            deltas.append(Delta(refusal=refusal))
         return deltas
 
     def assemble(self, reply: Reply, head: Json) -> Json:
@@ -151,8 +190,27 @@ def text_of(content: Any) -> str:
     """Read a content that is a text, a part, or a list of parts of which some are texts."""
     if isinstance(content, str):
         return content
-    parts = [content] if isinstance(content, Mapping) else content or ()
-    return "".join(part.get("text") or "" for part in parts if isinstance(part, Mapping))
+    parts = [content] if isinstance(content, Mapping) else content if isinstance(content, list) else ()
+    texts = (part.get("text") for part in parts if isinstance(part, Mapping))
+    return "".join(text for text in texts if isinstance(text, str))
+
+
+def _first(choices: Any, *, every: bool = False) -> Mapping[str, Any] | None:
+    """Return the first choice; None where there is none, or, unless `every` one will do, where it has another index."""
+    for choice in choices if isinstance(choices, list) else ():
+        if isinstance(choice, Mapping) and (every or not count_of(choice.get("index"))):
+            return choice
+    return None
+
+
+def _without_message(choice: Any) -> Any:
+    if not isinstance(choice, Mapping) or "message" not in choice:
+        return choice
+    return {key: value for key, value in choice.items() if key != "message"}
+
+
+def _word(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _spelled(message: Message) -> Message:

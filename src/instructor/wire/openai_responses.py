@@ -6,24 +6,29 @@ sequence of typed events; `response.completed`, `.incomplete` or `.failed` is th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
-from instructor.engine.call import TEXT, Call, Delta, Finish, Json, Message, Reply, Request, ToolCall
+from instructor.engine.call import Call, Delta, Finish, Json, Message, Reply, Request, ToolCall
 from instructor.engine.ports import Tool
 from instructor.exceptions import ConfigurationError, ProviderError
 from instructor.mode import Mode
+from instructor.wire.complaints import complaint, words_of
 from instructor.wire.language import Counts, Language, lacking
 from instructor.wire.messages import call_of, parts_of
+from instructor.wire.pieces import mapping, word
+from instructor.wire.responses_items import Items
 from instructor.wire.schemas import OPENAI, fit
 
-_ENDS = ("response.completed", "response.incomplete", "response.failed")
+_ENDS = {"response.completed": "completed", "response.incomplete": "incomplete", "response.failed": "failed"}
+"""The terminal events, and what they say where their response does not say it itself."""
 
 
 class OpenAIResponses(Language):
     """The dialect of one provider that speaks this wire."""
 
     modes = (Mode.RESPONSES_TOOLS,)
+    sees_all = True
     subset = OPENAI
     turns_key = messages_name = "input"
     finishes: Mapping[str, Finish] = {"max_output_tokens": "length", "content_filter": "filter"}
@@ -63,31 +68,49 @@ class OpenAIResponses(Language):
         """Force the tool, but where the user's own tools are to be used before."""
         return "auto" if body.get("tools") else _forced(call.output.name)
 
-    def whole(self, wire: Json) -> Sequence[Delta]:
-        items = wire.get("output")
-        if not isinstance(items, list):
-            self._raise_failed(wire)
-        parts = [part for item in items if item.get("type") == "message" for part in item.get("content") or ()]
-        said = [Delta(TEXT, part.get("text") or "", refusal=part.get("refusal")) for part in parts]
-        return [*said, *(call for at, item in enumerate(items) for call in _called(at, item)), self._ended(wire)]
+    def whole(self, wire: Json) -> Iterable[Delta]:
+        return self._ended(wire, Items())
 
-    def delta(self, event: Json) -> Sequence[Delta]:
+    def delta(self, event: Json) -> Iterable[Delta]:
+        return self._read(event, Items())
+
+    def reader(self) -> Callable[[Json], Iterable[Delta]]:
+        """Return what reads the events of one stream, and knows what of each item came before."""
+        items = Items()
+        return lambda event: self._read(event, items)
+
+    def _read(self, event: Json, items: Items) -> Iterable[Delta]:
         match event.get("type"):
             case "response.function_call_arguments.delta":
-                return (Delta(event.get("output_index") or 0, event.get("delta") or ""),)
+                return items.piece(event, "arguments")
+            case "response.function_call_arguments.done":
+                return items.told(event, "arguments", event.get("arguments"))
             case "response.output_text.delta":
-                return (Delta(TEXT, event.get("delta") or ""),)
+                return items.piece(event, "text")
+            case "response.output_text.done":
+                return items.told(event, "text", event.get("text"))
             case "response.refusal.delta":
-                return (Delta(refusal=event.get("delta")),)
+                return items.piece(event, "refusal")
+            case "response.refusal.done":
+                return items.told(event, "refusal", event.get("refusal"))
+            case "response.content_part.added":
+                return items.part(event, opens=True)
+            case "response.content_part.done":
+                return items.part(event, opens=False)
             case "response.output_item.added":
-                return _called(event.get("output_index") or 0, event.get("item") or {})
-            case kind if kind in _ENDS:
-                return (self._ended({"status": "failed" if kind == _ENDS[2] else "", **(event.get("response") or {})}),)
+                return items.item(event, event.get("item"), opens=True)
+            case "response.output_item.done":
+                return items.item(event, event.get("item"))
+            case str(kind) if kind in _ENDS:
+                return self._ended({"status": _ENDS[kind], **_without_nulls(event.get("response"))}, items)
             case None if "output" in event:  # a whole response, where a stream was asked for
-                return self.whole(event)
+                return self._ended(event, items)
             case "error":
-                error = event.get("error") or event
-                raise ProviderError(self.provider, str(error.get("message") or error), error)
+                raise self._failure(event.get("error") or event)
+            case str():
+                return ()
+        if error := complaint(event):
+            raise self._failure(error)
         return ()
 
     def correct(self, request: Request, reply: Reply, notes: str) -> Request:
@@ -109,33 +132,50 @@ class OpenAIResponses(Language):
             **(head.get("response") or {}),
             "output": output,
             "status": "completed" if ended else "incomplete",
-            "incomplete_details": None if ended else {"reason": self.reason(reply.finish) or "max_output_tokens"},
+            "incomplete_details": None
+            if ended
+            else {"reason": self.reason(reply.finish) or reply.reason or "max_output_tokens"},
         }
         usage = self.counts.write(reply.usage)
         if usage:
             usage["input_tokens_details"]["cache_write_tokens"] = 0  # the SDK's type demands it
         return {**wire, "usage": usage} if usage else wire
 
-    def _ended(self, wire: Json) -> Delta:
-        finish: Finish = "stop"
-        if wire.get("status") == "failed":
-            self._raise_failed(wire)
-        if wire.get("status") == "incomplete":
-            finish = self.finishes.get((wire.get("incomplete_details") or {}).get("reason") or "", "length")
-        return Delta(finish=finish, usage=self.counts.read(wire.get("usage")))
+    def _ended(self, wire: Json, items: Items) -> Iterator[Delta]:
+        """Read the end of a reply, with all that came before and was not read yet."""
+        status, output = wire.get("status"), wire.get("output")
+        usage = self.counts.read(wire.get("usage"))
+        yield from items.items(output)
+        if status == "failed" or (wire.get("error") and status != "completed"):
+            if usage:
+                yield Delta(usage=usage)
+            raise self._failure(wire.get("error") or _brief(wire))
+        if items.none and not isinstance(output, (list, dict)) and "object" not in wire:
+            raise self._failure(error) if (error := complaint(wire)) else lacking("output", wire)
+        yield self._finished(word(status), mapping(wire.get("incomplete_details")).get("reason"))._replace(usage=usage)
 
-    def _raise_failed(self, wire: Json) -> NoReturn:
-        error = wire.get("error")
-        if error:
-            raise ProviderError(self.provider, str(error.get("message") or error), error)
-        raise lacking("output", wire)
+    def _finished(self, status: str, reason: Any) -> Delta:
+        """Return why a reply ended: one that goes on, was called off or is cut is not whole."""
+        if status in ("", "completed"):
+            return Delta(finish="stop")
+        finish = self.finish(reason) if status == "incomplete" else None
+        return Delta(
+            finish=finish if finish in ("length", "filter") else "other",
+            reason=": ".join(filter(None, (status, word(reason)))),
+        )
+
+    def _failure(self, error: Any) -> ProviderError:
+        """Return the error that quotes what the provider said."""
+        return ProviderError(self.provider, words_of(error), error)
 
 
-def _called(at: int, item: Json) -> Sequence[Delta]:
-    """Read an item that is a call, whose arguments are empty where a stream is to fill them."""
-    if item.get("type") != "function_call":
-        return ()
-    return (Delta(at, item.get("arguments") or "", item.get("call_id"), item.get("name")),)
+def _without_nulls(response: Any) -> Json:
+    return {key: value for key, value in mapping(response).items() if value is not None}
+
+
+def _brief(wire: Json) -> Json:
+    """Return what of a reply tells why it failed."""
+    return {key: wire[key] for key in ("status", "error", "incomplete_details", "code") if wire.get(key)} or wire
 
 
 def _forced(name: str) -> Json:

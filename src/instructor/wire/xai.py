@@ -14,12 +14,16 @@ from typing import Any
 from instructor.engine.call import TEXT, Call, Delta, Finish, Json, Message, Reply
 from instructor.engine.ports import Tool
 from instructor.mode import Mode
+from instructor.wire.calls import Calls
 from instructor.wire.language import Counts, Language, lacking, untaken
-from instructor.wire.messages import call_of, called, parts_of
+from instructor.wire.messages import as_text, called, parts_of
+from instructor.wire.pieces import mapping, objects, word
 from instructor.wire.schemas import XAI as SUBSET
 
 _OURS = "TOOL_CALL_TYPE_CLIENT_SIDE_TOOL"
 """Calls of other types are the provider's own, and made already."""
+_NO_REASON = "REASON_INVALID"
+"""The reason of chunks before the last, and of a reply that has none."""
 
 
 class XAI(Language):
@@ -79,17 +83,21 @@ class XAI(Language):
         body["response_format"] = {"format_type": "FORMAT_TYPE_JSON_SCHEMA", "schema": schema}
 
     def whole(self, wire: Json) -> Sequence[Delta]:
-        if not any("message" in output for output in wire.get("outputs") or ()):
+        outputs = objects(wire.get("outputs"))
+        if not any("message" in output for output in outputs):
             raise lacking("outputs with a message", wire)
-        return self._deltas(wire, {})
+        deltas = self._deltas(wire, Calls())
+        if not any(delta.finish for delta in deltas):  # a reason that is not said is the one that says nothing
+            deltas.append(Delta(finish="other", reason=_NO_REASON))
+        return deltas
 
     def delta(self, event: Json) -> Sequence[Delta]:
-        return self._deltas(event, {})
+        return self._deltas(event, Calls())
 
     def reader(self) -> Callable[[Json], Sequence[Delta]]:
-        """Give what reads the chunks of one stream, and counts its tool calls."""
-        numbers: dict[str, int] = {}
-        return lambda event: self._deltas(event, numbers)
+        """Return what reads the chunks of one stream, and knows the calls that came before."""
+        calls = Calls()
+        return lambda event: self._deltas(event, calls)
 
     def assemble(self, reply: Reply, head: Json) -> Json:
         """Write a reply as the response that would have carried it whole; `head` is the stream's first chunk."""
@@ -101,25 +109,33 @@ class XAI(Language):
             "usage": self.counts.write(reply.usage),
         }
 
-    def _deltas(self, event: Json, numbers: dict[str, int]) -> list[Delta]:
+    def _deltas(self, event: Json, calls: Calls) -> list[Delta]:
         deltas: list[Delta] = []
-        finish: Finish | None = None
-        for output in event.get("outputs") or ():
-            message = output.get("delta") or output.get("message") or {}
-            if message.get("content") and message.get("role") in ("ROLE_ASSISTANT", None):
-                deltas.append(Delta(TEXT, message["content"]))
-            ours = (call for call in message.get("tool_calls") or () if call.get("type") in (_OURS, None))
-            calls = ((numbers.setdefault(call.id, len(numbers)), call) for call in map(call_of, ours))
-            deltas += [Delta(number, call.arguments, call.id, call.name) for number, call in calls]
-            finish = self.finishes.get(output.get("finish_reason") or "") or finish
+        ending: Delta | None = None
+        for output in objects(event.get("outputs")):
+            message = mapping(output.get("delta") or output.get("message"))
+            said = word(message.get("content"))
+            if said and message.get("role") in ("ROLE_ASSISTANT", None):
+                deltas.append(Delta(TEXT, said))
+            for call in objects(message.get("tool_calls")):
+                if call.get("type") in (_OURS, None):
+                    function = mapping(call.get("function"))
+                    text = as_text(function.get("arguments") or "")
+                    deltas.append(calls.read(None, word(call.get("id")), word(function.get("name")), text))
+            reason = output.get("finish_reason")
+            if reason and reason != _NO_REASON:
+                ending = self.ending(reason)
         usage = self.counts.read(event.get("usage"))
-        return [*deltas, Delta(finish=finish, usage=usage)] if finish or usage else deltas
+        if ending or usage:
+            deltas.append((ending or Delta())._replace(usage=usage))
+        return deltas
 
 
 def _turn(message: Message) -> Json:
     role = str(message.get("role") or "user")
     made: Json = {key: value for key, value in message.items() if key not in ("role", "content", "tool_calls")}
-    made.update(role=f"ROLE_{role.upper()}", content=[_part(part) for part in parts_of(message.get("content"))])
+    content = [_part(part) for part in parts_of(message.get("content"))]
+    made.update(role=f"ROLE_{role.upper()}", content=content or [{"text": ""}])  # none at all is refused
     if message.get("tool_calls"):
         made["tool_calls"] = [{**call, "type": _OURS} for call in message["tool_calls"]]
     return made

@@ -1,0 +1,112 @@
+"""Lists in other forms than were asked for, read without a second request: lines, strings, Python's own."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from readings import BARE, PEOPLE, WRAPPED, A, B, Person, read_in_all_ways
+
+from colours import Colour
+from instructor import Mode
+
+LINES = [
+    "- {}\n- {}",
+    "* {}\n* {}\n",
+    "+ {}\n+ {}",
+    "• {}\n• {}",
+    "-{}\n-{}",
+    "1. {}\n2. {}",
+    "1) {}\n2) {}",
+    "(1) {}\n(2) {}",
+    "[1] {}\n[2] {}",
+    "a) {}\nb) {}",
+    "> {}\n> {}",
+    "| {} |\n| {} |",
+    "- [ ] {}\n- [x] {}",
+    "**Ann:** {}\n**Bob:** {}",
+    "- **Ann**: {}\n- **Bob**: {}",
+    "1. **Ann** -- {}\n2. **Bob** -- {}",
+    "### 1. {}\n### 2. {}",
+    "1. `{}`\n2. `{}`",
+    "data: {}\n\ndata: {}\n\n",
+    "Here they are:\n\n  - {} (the first)\n  - {}\n\nThat is all.",
+    "<|start|>assistant<|channel|>final<|message|>{}\n{}<|return|>",
+]
+
+
+@pytest.mark.parametrize("form", LINES)
+async def test_lines_with_a_mark_before_the_object(colour: Colour, form: str) -> None:
+    text = form.replace("{}", A, 1).replace("{}", B, 1)
+    assert await read_in_all_ways(colour, text, Person, Mode.JSON) == PEOPLE
+
+
+COMMENTS = [
+    f"[{A}, # the first\n{B}]",
+    f"[{A}, #the first\n{B} # the last ]}}\n]",
+    f'{{"tasks": [\n# one [1] "x\n{A},\n# two {{x}} it\'s\n{B}\n]}}',
+    f"# the list [1]\n{BARE}",
+    f'{{"tasks": [{A}, {B}] # all ]\n}}',
+    f'[{{"name": "Ann", # she said "}}\n"age": 1}}, {B}]',
+    f'[{{"name": "Ann", // she\'s "}}\n"age": 1}}, {B}]',
+    f'[{{"name": "Ann", /* }} " */ "age": 1}}, {B}]',
+]
+
+
+@pytest.mark.parametrize("text", COMMENTS)
+async def test_a_comment_is_no_item(colour: Colour, text: str) -> None:
+    assert await read_in_all_ways(colour, text, Person, Mode.JSON) == PEOPLE
+
+
+STRINGS = [
+    json.dumps(WRAPPED),
+    json.dumps(BARE),
+    json.dumps(json.dumps(json.loads(WRAPPED), indent=2)),
+    json.dumps(json.dumps(WRAPPED)),
+    json.dumps(json.dumps(json.dumps(WRAPPED))),
+    json.dumps({"tasks": WRAPPED}),
+    json.dumps({"arguments": WRAPPED}),
+    json.dumps({"tasks": [A, B]}),
+    json.dumps(WRAPPED)[1:-1],
+]
+
+
+@pytest.mark.parametrize("mode", [Mode.TOOLS, Mode.JSON])
+@pytest.mark.parametrize("text", STRINGS)
+async def test_a_string_that_holds_the_list(colour: Colour, text: str, mode: Mode) -> None:
+    assert await read_in_all_ways(colour, text, Person, mode) == PEOPLE
+
+
+@pytest.mark.parametrize("form", ["```json\n{}\n```", "Here:\n{}", "{}\n"])
+async def test_a_string_that_holds_the_list_in_prose(colour: Colour, form: str) -> None:
+    text = form.replace("{}", json.dumps(WRAPPED))
+    assert await read_in_all_ways(colour, text, Person, Mode.JSON) == PEOPLE
+
+
+@pytest.mark.parametrize(
+    "prose", ['G{\\"o}del says:', '{\\"O}sterreich\n', r"$\frac{\nu}{\text{x}}$:", '[{\\"o}]\n', "{'tis so}: "]
+)
+async def test_what_only_looks_like_it_costs_nothing(colour: Colour, prose: str) -> None:
+    assert await read_in_all_ways(colour, prose + WRAPPED, Person, Mode.JSON) == PEOPLE
+
+
+NAMES = ["A}nn", "A]nn", 'A"nn', "A,nn", "{", "[", "it's", "it's }", '}"]', 'it\'s "so" }', "# no", "http://x", "x\\"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("form", ["bare", "wrapped", "lines"])
+async def test_lists_as_python_writes_them(colour: Colour, name: str, form: str) -> None:
+    values = [{"name": name, "age": 1}, {"name": "Bob", "age": 2}]
+    text = {"bare": str(values), "wrapped": str({"tasks": values}), "lines": "\n".join(map(str, values))}[form]
+    assert await read_in_all_ways(colour, text, Person, Mode.JSON) == [Person(**value) for value in values]
+
+
+@pytest.mark.parametrize("form", ["{}", "Here: {}", "{{'tasks': {}}}"])
+async def test_strings_as_python_writes_them(colour: Colour, form: str) -> None:
+    text = form.format(NAMES)
+    assert await read_in_all_ways(colour, text, str, Mode.JSON) == NAMES
+
+
+async def test_an_example_in_a_sentence_is_no_item(colour: Colour) -> None:
+    text = f'An answer looks like this: {{"name": "Jane", "age": 3}}.\n{WRAPPED}'
+    assert await read_in_all_ways(colour, text, Person, Mode.JSON) == PEOPLE
