@@ -8,7 +8,11 @@ number or literal comes when it is whole. Field by field:
 - so is a closed container of other things than plain JSON: a `list[date]` holds texts until it is closed;
 - what is constructed holds JSON's own values: the text of a date, a list where a set or tuple is meant;
 - a missing field holds its default, or None where there is none; a missing model an instance with nothing in it;
-- of a union the one member that can be told, by its tag say, is shown, otherwise a dict until it is closed;
+- a default that a factory makes is made once: the final value has the id and the time that were shown;
+- of a union the member is shown as soon as its class is known: by the bracket or mark it begins with, by its literal
+  fields, or by our own tag; where nothing tells, when it is validated. Until then nothing stands there: the field holds
+  its default, the list ends before the element;
+- so it is with what is of another type than is declared: an object in the place of a text, a text in that of a model;
 - what a validator of the whole answer makes of a value is seen in the final value only.
 """
 
@@ -99,9 +103,10 @@ class GrowingSink:
             return [Bad(0, text, error)]
         self._good = True
         shown = self._reader.value
-        if self._one.wrapped and type(shown) is dict:
-            shown = shown.get("content")
-        return [Good(0, self._output.shapes.kept(shown, value, text), text, mended=mended)]
+        under = "content" if self._one.wrapped else ""
+        if under and type(shown) is dict:
+            shown = shown.get(under)
+        return [Good(0, self._output.shapes.kept(shown, value, text, under), text, mended=mended)]
 
     @property
     def started(self) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from decimal import Decimal
 from enum import Enum
+from functools import cached_property
 from typing import Annotated, Any, Literal, get_args, get_origin
 from uuid import UUID
 
@@ -92,14 +93,14 @@ class Shapes:
             own = own and _is_json(key) and key not in (int, bool)
         return _Each(opener, shape) if own else _Whole(kind, self, opener, shape)
 
-    def kept(self, shown: Any, made: Any, text: str) -> Any:
-        """Give a validated value with the defaults that were made for what was shown."""
+    def kept(self, shown: Any, made: Any, text: str, under: str = "") -> Any:
+        """Give a validated value, which the text has `under` a key, with the defaults made for what was shown."""
         if self.makes and shown is not NOT_YET:
             try:
                 parts = jiter.from_json(text.encode())
             except ValueError:  # the mended text has the value; what came of a dataclass nobody knows then
                 parts = None
-            keep_made(shown, made, parts)
+            keep_made(shown, made, parts.get(under) if under and type(parts) is dict else parts)
         return made
 
     def empty(self, kind: Any) -> Any:
@@ -115,11 +116,20 @@ class Shapes:
         finally:
             self._emptied.pop()
 
-    def allows(self, kind: Any, key: str, value: Any) -> bool:
-        """Whether an object of a type may have this value under this key, as far as literals tell."""
-        shape = self.of(kind)
-        literals = shape.literals(key) if isinstance(shape, _Keyed) else None
-        return literals is None or any(type(value) is type(each) and value == each for each in literals)
+    def told(self, kinds: list[Any], parts: Mapping[str, Any]) -> list[Any]:
+        """Leave of these types of objects those that the last of the parts allows, as far as literals tell.
+
+        A literal that is one type's alone tells it, where each other type has one of its own, which did not come.
+        """
+        key = next(reversed(parts))
+        literals = {kind: shape.literals if isinstance(shape := self.of(kind), _Keyed) else {} for kind in kinds}
+        value = (type(parts[key]), parts[key]) if type(parts[key]) not in (dict, list) else None
+        left = [kind for kind in kinds if key not in literals[kind] or value in literals[kind][key]]
+        named = [kind for kind in left if key in literals[kind]]
+        others = [literals[kind] for kind in left if kind not in named]
+        if len(named) == 1 and all(each and each.keys().isdisjoint(parts) for each in others):
+            return named
+        return left
 
     def _record(self, kind: Any, cls: Any) -> Shape:
         shape: Shape
@@ -332,7 +342,7 @@ class _Held(_Whole):
 class _Tagged(_Whole):
     """A union of several types of objects, shown as soon as all but one are out of the question.
 
-    A type is, if a literal field of its has another value; our own tag names one, and is never shown.
+    Its literal fields tell, or our own tag, which is never shown.
     """
 
     def __init__(self, kind: Any, members: list[Any], shapes: Shapes) -> None:
@@ -374,12 +384,12 @@ class _Tagged(_Whole):
         key = next(reversed(parts))
         if key == self._last:
             return
-        self._last, value = key, parts[key]
+        self._last = key
         if self._choice and key == self._choice.tag:
-            named = self._choice.members.get(value) if type(value) is str else None
+            named = self._choice.members.get(parts[key]) if type(parts[key]) is str else None
             self._left = [named.kind] if named else self._left
         else:
-            self._left = [kind for kind in self._left if self._shapes.allows(kind, key, value)]
+            self._left = self._shapes.told(self._left, parts)
         if len(self._left) != 1:
             return
         member = self._member = self._shapes.of(self._left[0]).of("{")
@@ -461,12 +471,12 @@ class _Keyed(_Whole):
         shape._missing = {name: getattr(empty, name, default) for name, default in self._missing.items()}
         return shape
 
-    def literals(self, key: str) -> tuple[Any, ...] | None:
-        """Give the only values that a key may have; None where nothing is said of them."""
-        kind = bare(self._kinds.get(key, Any))
-        if get_origin(kind) is not Literal:
-            return None
-        return tuple(each.value if isinstance(each, Enum) else each for each in get_args(kind))
+    @cached_property
+    def literals(self) -> dict[str, set[tuple[type, Any]]]:
+        """The only values that some keys may have."""
+        found = {key: get_args(kind) for key, each in self._kinds.items() if get_origin(kind := bare(each)) is Literal}
+        plain = {key: [arg.value if isinstance(arg, Enum) else arg for arg in args] for key, args in found.items()}
+        return {key: {(type(value), value) for value in values} for key, values in plain.items()}
 
 
 class _Begun(Plain):
