@@ -6,7 +6,7 @@ import dataclasses
 import json
 from datetime import date, datetime
 from itertools import count
-from typing import Annotated, Any, Literal, Union
+from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
 import pytest
@@ -80,8 +80,8 @@ TAGGED: list[tuple[Any, Any]] = [
     (Cat | Dog, DOG),
     (Called, CAT),
     (Bug, BEE),
-    (Union[Pet, Bug], BEE),
-    (Union[Pet, Bug], DOG),
+    (Pet | Bug, BEE),
+    (Pet | Bug, DOG),
     (Pet | None, CAT),
     (str | Pet | int, CAT),
     (Cat | Boat, {"kind": "boat", "name": "Titanic"}),
@@ -136,7 +136,7 @@ def test_a_tag_of_another_excludes_a_member() -> None:
 
 def test_members_of_typed_dicts_come_with_their_tag() -> None:
     rows = classes(Cat | Car, {"kind": "car", "name": "Mini"})
-    assert [row[0] for row in rows if row[0]][0] == {"kind": "car", "name": ""}
+    assert next(row[0] for row in rows if row[0]) == {"kind": "car", "name": ""}
 
 
 def test_what_comes_before_the_tag_is_shown_where_it_is_of_its_type() -> None:
@@ -145,7 +145,7 @@ def test_what_comes_before_the_tag_is_shown_where_it_is_of_its_type() -> None:
     assert {type(bee.friend) for bee in shown} == {Dog}  # closed with the rest, and validated at once
     rows = classes(Bug, {"friend": {"name": "Rex"}, "type": "bee", "name": "Maja"})
     shown = [row[0] for row in rows if row[0]]
-    assert [type(bee.friend) for bee in shown][0] is type(None)
+    assert next(type(bee.friend) for bee in shown) is type(None)
     assert shown[-1].friend == Dog(name="Rex")
 
 
@@ -280,7 +280,7 @@ def test_a_default_that_is_made_is_one_for_each_answer(document: Any) -> None:
         for name, made in ids(book).items():
             if "id" not in document or name != "own":
                 assert known.setdefault(name, made) == made
-    assert len({made for made in known.values()}) == len(known)
+    assert len(set(known.values())) == len(known)
     assert ids(values(Book, document)[-1]).keys() - {"own"} == known.keys() - {"own"}
     assert ids(values(Book, document)[-1])["note"] != known["note"]  # another answer has others
 

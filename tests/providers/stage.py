@@ -1,0 +1,80 @@
+"""The servers and clients of all wires for property tests, and what each wire cannot be made to do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+import instructor
+from cases import Case, cases
+from instructor import Mode
+from instructor.testing import Asked, Reply
+from instructor.testing import strategies as model
+
+WIRES = ("openai", "anthropic", "google", "bedrock", "cohere", "mistral", "xai")
+CASES = {case.name: case for case in cases() if case.name in WIRES}
+UNKNOWN = {"xai": "REASON_INVALID", "google": "OTHER", "cohere": "USER_CANCEL"}
+"""Finish reasons that prove nothing, where the SDK or the wire knows no word of our own making."""
+ENDINGS: dict[str, tuple[model.Ending, ...]] = {
+    "xai": ("end", "length", "cut", "drop", "error", "unknown"),  # gRPC's messages are whole or not there
+    "bedrock": ("end", "length", "cut", "drop", "error", "unknown"),  # frames with checksums
+}
+
+
+@dataclass(repr=False)
+class Stage:
+    """The servers and clients of all wires, made once: one function answers whatever case is being tried."""
+
+    running: ExitStack = field(default_factory=ExitStack)
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
+    reply: Callable[[Asked], Reply] | None = None
+    servers: dict[str, Any] = field(default_factory=dict)
+    clients: dict[tuple[str, Mode, bool], Any] = field(default_factory=dict)
+
+    def client(self, case: Case, mode: Mode, awaiting: bool) -> Any:
+        key = (case.name, mode, awaiting)
+        if key not in self.clients:
+            if case.name not in self.servers:
+                self.servers[case.name] = self.running.enter_context(case.server(lambda asked: self.reply(asked)))  # type: ignore[misc]
+            options = case.options(self.servers[case.name])
+            made = instructor.from_provider(f"{case.name}/{case.model}", mode=mode, async_client=awaiting, **options)
+            self.clients[key] = made
+        return self.clients[key]
+
+    def collect(self, stream: Any, take: Callable[[Any], None]) -> None:
+        """Hand over what a stream gives, one by one; what came before an error too."""
+
+        async def all_of() -> None:
+            async for each in stream:
+                take(each)
+
+        if hasattr(stream, "__anext__"):
+            self.loop.run_until_complete(all_of())
+        else:
+            for each in stream:
+                take(each)
+
+    def close(self) -> None:
+        for (name, _, _), client in self.clients.items():
+            close = CASES[name].close
+            if close is not None or hasattr(client.client, "close"):
+                closing = close(client.client) if close is not None else client.client.close()
+                self.loop.run_until_complete(_awaited(closing))
+        self.running.close()
+        self.loop.close()
+
+
+async def _awaited(value: Any) -> Any:
+    return await value if hasattr(value, "__await__") else value
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    made = Stage()
+    yield made
+    made.close()
