@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -26,25 +25,28 @@ ENDINGS: dict[str, tuple[model.Ending, ...]] = {
 }
 
 
-@dataclass(repr=False)
 class Stage:
     """The servers and clients of all wires, made once: one function answers whatever case is being tried."""
 
-    running: ExitStack = field(default_factory=ExitStack)
-    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
-    reply: Callable[[Asked], Reply] | None = None
-    servers: dict[str, Any] = field(default_factory=dict)
-    clients: dict[tuple[str, Mode, bool], Any] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.running = ExitStack()
+        self.loop = asyncio.new_event_loop()
+        self.reply: Callable[[Asked], Reply] | None = None
+        self.servers: dict[str, Any] = {}
+        self.clients: dict[tuple[str, Mode, bool], Any] = {}
 
     def client(self, case: Case, mode: Mode, awaiting: bool) -> Any:
         key = (case.name, mode, awaiting)
         if key not in self.clients:
             if case.name not in self.servers:
                 self.servers[case.name] = self.running.enter_context(case.server(lambda asked: self.reply(asked)))  # type: ignore[misc]
-            options = case.options(self.servers[case.name])
-            made = instructor.from_provider(f"{case.name}/{case.model}", mode=mode, async_client=awaiting, **options)
-            self.clients[key] = made
+            self.clients[key] = self.loop.run_until_complete(self._made(case, mode, awaiting))
         return self.clients[key]
+
+    async def _made(self, case: Case, mode: Mode, awaiting: bool) -> Any:
+        """Make a client; some SDKs keep the event loop that runs meanwhile."""
+        options = case.options(self.servers[case.name])
+        return instructor.from_provider(f"{case.name}/{case.model}", mode=mode, async_client=awaiting, **options)
 
     def collect(self, stream: Any, take: Callable[[Any], None]) -> None:
         """Hand over what a stream gives, one by one; what came before an error too."""
