@@ -20,8 +20,9 @@ CASES = {case.name: case for case in cases() if case.name in WIRES}
 UNKNOWN = {"xai": "REASON_INVALID", "google": "OTHER", "cohere": "USER_CANCEL"}
 """Finish reasons that prove nothing, where the SDK or the wire knows no word of our own making."""
 ENDINGS: dict[str, tuple[model.Ending, ...]] = {
-    "xai": ("end", "length", "cut", "drop", "error", "unknown"),  # gRPC's messages are whole or not there
+    "xai": ("end", "length", "cut", "error", "unknown"),  # gRPC's messages are whole or not there; it sends again itself
     "bedrock": ("end", "length", "cut", "drop", "error", "unknown"),  # frames with checksums
+    **dict.fromkeys(("google", "cohere", "mistral"), tuple(each for each in model.ENDINGS if each != "drop")),
 }
 
 
