@@ -15,6 +15,7 @@ from instructor.exceptions import (
     ConfigurationError,
     IncompleteOutputException,
     InstructorRetryException,
+    ProviderError,
     ResponseParsingError,
 )
 from instructor.testing import ToolCall, answer, body, content, events, tools
@@ -95,14 +96,21 @@ async def test_text_beside_a_tool_call_is_no_answer(colour: Colour, scripted_ser
     assert await colour.create(colour.client(server), User) == User(**USER)
 
 
-@pytest.mark.parametrize("reply", [{"id": "c", "choices": []}, {"id": "c"}, {"error": {"message": "no"}}])
-async def test_a_response_without_choices(colour: Colour, scripted_server: Any, reply: Any) -> None:
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        ({"id": "c", "choices": []}, r"no choices\[0\]"),
+        ({"id": "c"}, r"no choices\[0\]"),
+        ({"error": {"message": "it broke"}}, "it broke"),
+    ],
+)
+async def test_a_response_without_choices(colour: Colour, scripted_server: Any, reply: Any, told: str) -> None:
     server = scripted_server([body(reply), answer(USER)])
     assert await colour.create(colour.client(server), User, max_retries=1) == User(**USER)
     server = scripted_server([body(reply)])
-    with pytest.raises(InstructorRetryException, match=r"no choices\[0\]") as failed:
+    with pytest.raises(InstructorRetryException, match=told) as failed:
         await colour.create(colour.client(server), User, max_retries=0)
-    assert isinstance(failed.value.__cause__, ResponseParsingError)
+    assert isinstance(failed.value.__cause__, (ResponseParsingError, ProviderError))
 
 
 async def test_parallel_tools_give_each_call_its_type(colour: Colour, scripted_server: Any) -> None:

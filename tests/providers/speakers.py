@@ -137,7 +137,8 @@ def joined(streamed: list[dict[str, Any]]) -> dict[str, Any]:
             content.append(dict(event["content_block"]))
         elif event["type"] == "content_block_delta":
             last, delta = content[-1], event["delta"]
-            field = {"input_json_delta": "partial_json"}.get(delta["type"], delta["type"].removesuffix("_delta"))
+            kind: str = delta["type"]
+            field = "partial_json" if kind == "input_json_delta" else kind.removesuffix("_delta")
             if field == "partial_json":
                 last["input"] = (last["input"] or "") + delta[field]
             else:

@@ -67,7 +67,11 @@ def odd_ones(event: Json) -> Iterator[Any]:
             inner[last] = odd
             yield made
         if path and isinstance(path[-1], str):
-            del inner[last]
+            made = copy.deepcopy(event)
+            inner = made
+            for key in path[:-1]:
+                inner = inner[key]
+            del inner[path[-1]]
             yield made
 
 

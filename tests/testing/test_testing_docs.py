@@ -12,7 +12,7 @@ _PAGE = (Path(__file__).parents[2] / "docs" / "testing.md").read_text(encoding="
 
 def test_the_examples_run() -> None:
     blocks = re.findall(r"^```python\n(.*?)^```", _PAGE, re.DOTALL | re.MULTILINE)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     names: dict[str, object] = {"__name__": "docs"}
     for block in blocks:
         exec(block, names)

@@ -14,6 +14,8 @@ from instructor.engine.call import Delta, Reply
 
 _APART = re.compile(r"[^\w-]+")
 """What stands between a name and a server's marks around it."""
+_OUR_PREFIXES = ("Iterable", "Partial")
+"""What we put before the name of a type for a list of it, and for one that grows: a model may leave it out."""
 _REUSED = 1 << 20
 """What the channel of a call is moved by when another call is under way in the channel that its wire gave it."""
 
@@ -40,8 +42,10 @@ class Names:
             return ""
         if words[-1] in self._known:
             return words[-1]
-        alike = self._alike.get(_folded(words[-1]), ())
-        return alike[0] if len(alike) == 1 else ""
+        for prefix in ("", *_OUR_PREFIXES):
+            if alike := self._alike.get(_folded(prefix + words[-1]), ()):
+                return alike[0] if len(alike) == 1 else ""
+        return ""
 
     def may_become(self, written: str, *, other: str = "") -> bool:
         """Whether a name that is written so far may be the beginning of one that is known, `other` than this one."""

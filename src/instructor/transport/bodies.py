@@ -93,11 +93,11 @@ class Events:
         start = b"".join(self._parts)
         if BOM.startswith(start[:3]) and start[:3] != BOM:
             return []
-        start = start.removeprefix(BOM).lstrip()
-        if start.startswith((b"{", b"[", b"<")):
+        text = start.removeprefix(BOM).lstrip()
+        if text.startswith((b"{", b"[", b"<")):
             self.feed = self._more
             return []
-        if start:
+        if text:
             self._parts.clear()
             self.feed = self._stream.feed
             return self._stream.feed(start)
