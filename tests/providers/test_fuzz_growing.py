@@ -10,6 +10,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Enum
+from itertools import pairwise
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 from uuid import UUID, uuid4
 
@@ -183,10 +184,11 @@ def tried(stage: Stage, trial: Trial) -> None:
 
     for _, value, _ in shown:
         assert is_declared(value, script.kind), value
-    for (attempt, before, was), (next_attempt, after, _) in zip(shown, shown[1:], strict=False):
+    for (attempt, before, was), (next_attempt, after, _) in pairwise(shown):
         assert known(before) == was, "a snapshot changed in the hands of who holds it"
         assert attempt != next_attempt or grows(before, after), (before, after)
-    assert report.attempts == len(script.requests)
+    repeats = len(script.requests) - report.attempts
+    assert repeats == 0 or (repeats > 0 and trial.provider == "xai")  # whose SDK asks again by itself
     if problem is None:
         assert known(shown[-1][1]) == known(script.truth)
         assert report.complete

@@ -7,6 +7,7 @@ errors counted, which costs a hundred times as much a character.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 _ERRORS = 5
 """Characters in which a quote may differ from its place, and no more than one of its four."""
@@ -66,7 +67,7 @@ def _likely(quote: str, text: str, allowed: int) -> Iterator[tuple[int, str]]:
 def _pieces(quote: str, count: int) -> list[tuple[int, str]]:
     """Cut a quote into so many pieces, each with its place: of one more than the errors one has none."""
     places = [len(quote) * at // count for at in range(count + 1)]
-    return [(begin, quote[begin:end]) for begin, end in zip(places, places[1:], strict=False)]
+    return [(begin, quote[begin:end]) for begin, end in pairwise(places)]
 
 
 def _distances(quote: str, text: str, *, anchored: bool) -> Iterator[tuple[int, int]]:
