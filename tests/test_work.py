@@ -192,7 +192,7 @@ def test_a_long_container_costs_what_is_new_in_it(document: Any) -> None:
     text = json.dumps({"parts": document})
     shape: Any = {"list": list[int], "dict": dict[str, int]}[type(document).__name__]
     output = growing_for(pydantic.create_model("Parts", parts=(shape, ...)))
-    sink = output.sink(Call([], output, Mode.TOOLS))
+    sink: Any = output.sink(Call([], output, Mode.TOOLS))
     copied = 0
     for at in range(len(text)):
         sink.feed([Delta(0, text[at])])

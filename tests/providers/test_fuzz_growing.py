@@ -99,7 +99,7 @@ class Tree(BaseModel):
     pets: list[Cat | Dog] = []
 
 
-Pet = Annotated[Cat | Dog, Field(discriminator="kind")]
+Pet: Any = Annotated[Cat | Dog, Field(discriminator="kind")]
 Bug = Annotated[Ant | Bee, Field(discriminator="what")]
 Notes = RootModel[list[Note]]
 PARTS: list[Any] = [
@@ -116,10 +116,10 @@ def models(draw: st.DrawFn) -> Any:
     """Return a model with a few fields of any type."""
     fields: dict[str, Any] = {}
     for name in draw(st.lists(st.sampled_from("abcdefg"), min_size=1, max_size=4, unique=True)):
-        part = draw(st.sampled_from(PARTS))
-        fields[name] = draw(
-            st.sampled_from([(part, ...), (part, ...), (part | None, None), (list[part], Field(default_factory=list))])
-        )  # type: ignore[valid-type]
+        part: Any = draw(st.sampled_from(PARTS))
+        many: Any = list[part]
+        how: Any = [(part, ...), (part, ...), (part | None, None), (many, Field(default_factory=list))]
+        fields[name] = draw(st.sampled_from(how))
     if draw(st.booleans()):
         fields["made"] = (str, Field(default_factory=lambda: uuid4().hex))
     return create_model("Made", **fields)
@@ -168,6 +168,7 @@ def tried(stage: Stage, trial: Trial) -> None:
     client = stage.client(CASES[trial.provider], trial.mode, trial.awaiting)
     shown: list[tuple[int, Any, Any]] = []
     problem: InstructorError | None = None
+    report: Any = None
     try:
         stream = client.create_partial(
             response_model=script.kind,

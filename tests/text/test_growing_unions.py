@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from growth import grow, values
-from pydantic import BaseModel, Discriminator, Field, RootModel, Tag
+from pydantic import BaseModel, Discriminator, Field, RootModel, Tag, create_model
 from typing_extensions import TypedDict
 
 from colours import Colour, asking
@@ -66,7 +66,7 @@ def kind_of(value: Any) -> Any:
     return value.get("kind") if isinstance(value, dict) else value.kind
 
 
-Pet = Annotated[Cat | Dog, Field(discriminator="kind")]
+Pet: Any = Annotated[Cat | Dog, Field(discriminator="kind")]
 Bug = Annotated[Ant | Bee, Field(discriminator="what")]
 Called = Annotated[
     Annotated[Cat, Tag("cat")] | Annotated[Dog, Tag("dog")] | Annotated[Dog, Tag("hound")], Discriminator(kind_of)
@@ -92,13 +92,10 @@ TAGGED: list[tuple[Any, Any]] = [
 def classes(kind: Any, document: Any) -> list[list[Any]]:
     """Give what is shown of a field, a list and a dict of a union; None where nothing is shown."""
 
-    class Holder(BaseModel):
-        one: kind | None = None
-        many: list[kind] = []
-        named: dict[str, kind] = {}
-        end: str
-
-    found = values(Holder, {"one": document, "many": [document] * 2, "named": {"a": document}, "end": "."})
+    many: Any = list[kind]
+    named: Any = dict[str, kind]
+    holder: Any = create_model("Holder", one=(kind | None, None), many=(many, []), named=(named, {}), end=(str, ...))
+    found = values(holder, {"one": document, "many": [document] * 2, "named": {"a": document}, "end": "."})
     return [[shown.one, *shown.many, *shown.named.values()] for shown in found]
 
 
@@ -262,7 +259,13 @@ BOOK = {
 
 
 def ids(book: Book) -> dict[str, Any]:
-    held = {"own": book, "note": book.note, "fixed": book.fixed, "frozen": book.frozen, "either": book.either}
+    held: dict[str, Any] = {
+        "own": book,
+        "note": book.note,
+        "fixed": book.fixed,
+        "frozen": book.frozen,
+        "either": book.either,
+    }
     held |= {"spare": book.spare, **{f"named {key}": note for key, note in book.named.items()}}
     held |= {f"notes {at}": note for at, note in enumerate(book.notes)}
     held |= {f"entries {at}": entry for at, entry in enumerate(book.entries)}

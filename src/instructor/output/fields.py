@@ -144,17 +144,18 @@ def keep_made(shown: Any, made: Any, parts: Any) -> None:
 
 def _keep_fields(shown: Any, made: Any, parts: Any) -> None:
     given = made.__pydantic_fields_set__ if isinstance(made, BaseModel) else None
-    for slot in _slots(type(made)):
+    cls: Any = type(made)
+    for slot in _slots(cls):
         before, value = getattr(shown, slot.name, None), getattr(made, slot.name, None)
         key = next((key for key in slot.keys if key in parts), None) if isinstance(parts, dict) else None
         came = slot.name in given if given is not None else key is not None or not isinstance(parts, dict)
         if came:
             keep_made(before, value, parts[key] if key is not None else None)
         elif slot.fresh and type(before) is type(value):
-            if given is not None:  # past the validation of assignments
-                made.__dict__[slot.name] = before
-            else:
+            if given is None:
                 object.__setattr__(made, slot.name, before)
+            else:  # past the validation of assignments
+                vars(made)[slot.name] = before
 
 
 @lru_cache(maxsize=512)

@@ -116,7 +116,7 @@ class Shapes:
         finally:
             self._emptied.pop()
 
-    def told(self, kinds: list[Any], parts: Mapping[str, Any]) -> list[Any]:
+    def told(self, kinds: list[Any], parts: dict[str, Any]) -> list[Any]:
         """Leave of these types of objects those that the last of the parts allows, as far as literals tell.
 
         A literal that is one type's alone tells it, where each other type has one of its own, which did not come.

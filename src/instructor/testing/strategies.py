@@ -354,7 +354,7 @@ class AnswerScript(_Erring):
         """The value that must be delivered; what its factories make is made anew."""
         return One(self.kind).validate(json.dumps(self.document))
 
-    def _text(self, _asked: Asked, turn: Turn) -> str:
+    def _text(self, asked: Asked, turn: Turn) -> str:  # noqa: ARG002 - whatever it is asked for
         places = list(_places(self.document))
         for fraction in turn.wrong:
             changed = _put(self.document, places[int(fraction * (len(places) - 1))], {"wrong": ["wrong"]})
