@@ -440,6 +440,7 @@ class _Keyed(_Whole):
     def __init__(self, kind: Any, fields: list[Slot], shapes: Shapes) -> None:
         super().__init__(kind, shapes, "{")
         shapes.makes = shapes.makes or any(field.fresh for field in fields)
+        self._extra = (getattr(kind, "__pydantic_config__", None) or {}).get("extra") == "allow"
         self._names = {key: field.name for field in fields for key in field.keys}
         self._kinds = {key: field.kind for field in fields for key in field.keys}
         self._children: dict[str, Shape] = {}
@@ -477,6 +478,11 @@ class _Keyed(_Whole):
         found = {key: get_args(kind) for key, each in self._kinds.items() if get_origin(kind := bare(each)) is Literal}
         plain = {key: [arg.value if isinstance(arg, Enum) else arg for arg in args] for key, args in found.items()}
         return {key: {(type(value), value) for value in values} for key, values in plain.items()}
+
+    def show(self, parts: Any, /) -> Any:
+        if self._extra or parts.keys() <= self._names.keys():
+            return parts
+        return {key: value for key, value in parts.items() if key in self._names}
 
 
 class _Begun(Plain):

@@ -25,7 +25,6 @@ from typing import Any, Literal
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from instructor.output.one import One
 from instructor.testing.faults import count_events
 from instructor.testing.replies import Answer, Asked, Faults, Json, Reply, ToolCall
 from instructor.testing.wires import wire_of
@@ -352,15 +351,26 @@ class AnswerScript(_Erring):
     @property
     def truth(self) -> Any:
         """The value that must be delivered; what its factories make is made anew."""
-        return One(self.kind).validate(json.dumps(self.document))
+        return TypeAdapter(self.kind).validate_json(json.dumps(self._value(self.document)))
+
+    def _value(self, document: Any) -> Any:
+        """Return the value out of the object that an answer is: what is no object stands under a key."""
+        return document.get("content") if _is_wrapped(self.kind) and isinstance(document, dict) else document
 
     def _text(self, asked: Asked, turn: Turn) -> str:  # noqa: ARG002 - whatever it is asked for
         places = list(_places(self.document))
         for fraction in turn.wrong:
             changed = _put(self.document, places[int(fraction * (len(places) - 1))], {"wrong": ["wrong"]})
-            if not _is_answer(self.kind, changed):
+            if not _fits(self.kind, self._value(changed)):
                 return json.dumps(changed)
         return self.spelled
+
+
+def _is_wrapped(kind: Any) -> bool:
+    schema = TypeAdapter(kind).json_schema()
+    if "$ref" in schema:
+        schema = schema["$defs"][schema["$ref"].rsplit("/", 1)[-1]]
+    return schema.get("type") != "object" or "properties" not in schema
 
 
 def _places(value: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -378,14 +388,6 @@ def _put(value: Any, path: tuple[Any, ...], part: Any) -> Any:
     changed = value.copy()
     changed[path[0]] = _put(value[path[0]], path[1:], part)
     return changed
-
-
-def _is_answer(kind: Any, document: Any) -> bool:
-    try:
-        One(kind).validate(json.dumps(document))
-    except ValidationError:
-        return False
-    return True
 
 
 @st.composite
@@ -414,17 +416,25 @@ def scripts(
 
 
 @st.composite
-def answers(draw: st.DrawFn, kind: Any, *, most_turns: int = 4, endings: Sequence[Ending] = ENDINGS) -> AnswerScript:
+def answers(
+    draw: st.DrawFn,
+    kind: Any,
+    *,
+    documents: st.SearchStrategy[Any] | None = None,
+    most_turns: int = 4,
+    endings: Sequence[Ending] = ENDINGS,
+) -> AnswerScript:
     """Return a script of one value: a model that knows a random value of a type, and errs for a few turns.
 
     Args:
         kind: the type of the value.
+        documents: the answers, as JSON values; by default they are objects of the type, or hold one as `content`.
         most_turns: how many replies may be faulty; allow so many re-asks, or the call fails rightly.
         endings: the ways in which replies may end; after a length limit a value is not asked for again.
     """
-    one = One(kind)
-    made = _of(one.schema, one.schema.get("$defs", {}), 0)
-    document = draw(made.filter(lambda document: _is_answer(kind, document)))
+    if documents is None:
+        documents = values(kind).map(lambda value: {"content": value} if _is_wrapped(kind) else value)
+    document = draw(documents)
     faulty = draw(st.lists(turns(endings), max_size=most_turns))
     return AnswerScript(kind, faulty, document=document, spelled=draw(spellings(document)))
 
