@@ -66,7 +66,7 @@ def kind_of(value: Any) -> Any:
     return value.get("kind") if isinstance(value, dict) else value.kind
 
 
-Pet: Any = Annotated[Cat | Dog, Field(discriminator="kind")]
+Pet = Annotated[Cat | Dog, Field(discriminator="kind")]
 Bug = Annotated[Ant | Bee, Field(discriminator="what")]
 Called = Annotated[
     Annotated[Cat, Tag("cat")] | Annotated[Dog, Tag("dog")] | Annotated[Dog, Tag("hound")], Discriminator(kind_of)
@@ -74,6 +74,7 @@ Called = Annotated[
 CAT = {"kind": "cat", "name": "Tom", "born": "2020-01-02"}
 DOG = {"name": "Rex", "kind": "hound"}
 BEE = {"type": "bee", "friend": {"name": "Rex"}, "name": "Maja"}
+ANY_PET: Any = Pet
 TAGGED: list[tuple[Any, Any]] = [
     (Pet, CAT),
     (Pet, DOG),
@@ -82,8 +83,8 @@ TAGGED: list[tuple[Any, Any]] = [
     (Bug, BEE),
     (Pet | Bug, BEE),
     (Pet | Bug, DOG),
-    (Pet | None, CAT),
-    (str | Pet | int, CAT),
+    (ANY_PET | None, CAT),
+    (str | ANY_PET | int, CAT),
     (Cat | Boat, {"kind": "boat", "name": "Titanic"}),
     (RootModel[Pet], CAT),
 ]
@@ -92,9 +93,10 @@ TAGGED: list[tuple[Any, Any]] = [
 def classes(kind: Any, document: Any) -> list[list[Any]]:
     """Give what is shown of a field, a list and a dict of a union; None where nothing is shown."""
 
+    one: Any = kind | None
     many: Any = list[kind]
     named: Any = dict[str, kind]
-    holder: Any = create_model("Holder", one=(kind | None, None), many=(many, []), named=(named, {}), end=(str, ...))
+    holder: Any = create_model("Holder", one=(one, None), many=(many, []), named=(named, {}), end=(str, ...))
     found = values(holder, {"one": document, "many": [document] * 2, "named": {"a": document}, "end": "."})
     return [[shown.one, *shown.many, *shown.named.values()] for shown in found]
 
