@@ -14,7 +14,7 @@ chosen: dict[str, Any] = {"cases": 300, "seed": None}
 
 def fuzzed(test: Callable[..., Any]) -> Callable[..., Any]:
     """Run a property test for the number of cases, and from the seed, that the command line gives."""
-    made = settings(
+    made: Callable[..., Any] = settings(
         max_examples=chosen["cases"],
         deadline=None,
         database=None,
@@ -23,4 +23,6 @@ def fuzzed(test: Callable[..., Any]) -> Callable[..., Any]:
         print_blob=True,
     )(test)
     made = pytest.mark.filterwarnings("ignore:Generating overly large repr")(made)
-    return made if chosen["seed"] is None else seed(chosen["seed"])(made)
+    if chosen["seed"] is not None:
+        made = seed(chosen["seed"])(made)
+    return made
