@@ -166,6 +166,10 @@ class ManySink:
             self._count += 1
         return outcomes
 
+    def _judged(self, text: str) -> Outcome:
+        outcome = judged(self._validate, text, self._count, self._call)
+        return self._unquoted(outcome) if type(outcome) is Bad else outcome
+
     def _unquoted(self, wrong: Bad) -> Outcome:
         """Read an item that was written as a JSON string of itself."""
         text = wrong.text
