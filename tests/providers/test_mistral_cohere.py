@@ -136,6 +136,16 @@ async def test_what_the_sdk_cannot_read_of_cohere_is_no_end(colour: Colour) -> N
     assert (found, len(server.requests)) == ([1, 12, 23, 4], 2)
 
 
+async def test_an_event_of_coheres_has_a_bound(colour: Colour) -> None:
+    with Scripted([answer({"tasks": [1, 2]}, chunk=1000)]) as server:
+        options = {**COHERE.options(server), "max_event_bytes": 60}
+        client: Any = instructor.from_provider("cohere/scripted", colour.awaiting, **options)
+        with pytest.raises(IncompleteOutputException, match="at most 60 bytes"):
+            await colour.items(client.create_iterable([{"role": "user", "content": "x"}], int))
+        assert COHERE.close is not None
+        await COHERE.close(client.client)
+
+
 async def test_a_function_in_the_place_of_coheres_own_is_called(colour: Colour) -> None:
     with Scripted([answer({"tasks": [1, 2]})]) as server:
         client: Any = instructor.from_provider("cohere/scripted", colour.awaiting, **COHERE.options(server))

@@ -16,7 +16,7 @@ from typing import Any
 from instructor.engine.call import Json, Request
 from instructor.engine.ports import AsyncConnection, Connection
 from instructor.transport.function import AsyncFunction, Forms, Function, refused_body
-from instructor.transport.stainless import AsyncByteConnection, ByteConnection, Source
+from instructor.transport.stainless import AsyncByteConnection, Bounded, ByteConnection, Source
 
 
 def blocking(client: Any) -> Function:
@@ -29,7 +29,7 @@ def awaiting(client: Any) -> AsyncFunction:
     return AsyncCohere(chat) if _is_sdks_own(chat) else AsyncFunction(chat.chat, chat.chat_stream, _FORMS, client)
 
 
-class Cohere(Function):
+class Cohere(Bounded, Function):
     """A blocking client."""
 
     def __init__(self, chat: Any) -> None:
@@ -45,7 +45,7 @@ class Cohere(Function):
             yield _Response(raw)
 
 
-class AsyncCohere(AsyncFunction):
+class AsyncCohere(Bounded, AsyncFunction):
     """An awaiting client."""
 
     def __init__(self, chat: Any) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import inspect
+import json
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,8 +21,11 @@ import jiter
 
 from instructor.engine.call import Json, Request
 from instructor.engine.ports import Arguments, AsyncConnection, Connection, Received
+from instructor.exceptions import ResponseParsingError
 from instructor.transport.arguments import arguments_of
 from instructor.transport.wirejson import as_wire
+
+_SHOWN = 200
 
 
 def _same(value: Any) -> Any:
@@ -193,6 +197,8 @@ class AsyncFunction(_Functions):
 def as_it_came(error: Exception, refused: Callable[[BaseException], Json | None]) -> Received:
     """Return a response that the SDK refuses, as it came: the wire's own reading says what is wrong with it."""
     body = refused(error)
+    if body is None and isinstance(error, json.JSONDecodeError):
+        raise ResponseParsingError(f"The response is not JSON: {error.doc[:_SHOWN]!r}", text=error.doc) from error
     if body is None:
         raise error
     return Received(body, body, dict(getattr(error, "headers", None) or {}))

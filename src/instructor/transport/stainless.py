@@ -75,11 +75,26 @@ class _Doors(Source):
         return wire if kind is None else _built(kind, wire)
 
 
-class Stainless(Function):
+class Bounded:
+    """A transport that reads the bytes of its streams."""
+
+    _source: Source
+
+    @property
+    def max_event_bytes(self) -> int:
+        """How long an event of a stream may be."""
+        return self._source.most
+
+    @max_event_bytes.setter
+    def max_event_bytes(self, most: int) -> None:
+        self._source.most = most
+
+
+class Stainless(Bounded, Function):
     """A blocking client."""
 
     def __init__(self, client: Any, path: str = "chat.completions.create") -> None:
-        self._doors = _Doors(client, path)
+        self._doors = self._source = _Doors(client, path)
         super().__init__(self._doors.create)
 
     def send(self, request: Request) -> Received:
@@ -90,15 +105,6 @@ class Stainless(Function):
             return super().open(request)
         return ByteConnection(self._doors.streaming(**_keywords(request.body)), self._doors)
 
-    @property
-    def max_event_bytes(self) -> int:
-        """How long an event of a stream may be."""
-        return self._doors.most
-
-    @max_event_bytes.setter
-    def max_event_bytes(self, most: int) -> None:
-        self._doors.most = most
-
     @cached_property
     def arguments(self) -> Arguments | None:
         return arguments_of(self.create, its_own=self._doors.plain)
@@ -107,11 +113,11 @@ class Stainless(Function):
         return self._doors.response(wire)
 
 
-class AsyncStainless(AsyncFunction):
+class AsyncStainless(Bounded, AsyncFunction):
     """An awaiting client."""
 
     def __init__(self, client: Any, path: str = "chat.completions.create") -> None:
-        self._doors = _Doors(client, path)
+        self._doors = self._source = _Doors(client, path)
         super().__init__(self._doors.create)
 
     async def send(self, request: Request) -> Received:
@@ -124,15 +130,6 @@ class AsyncStainless(AsyncFunction):
             return await super().open(request)
         manager = self._doors.streaming(**_keywords(request.body))
         return AsyncByteConnection(manager, await manager.__aenter__(), self._doors)
-
-    @property
-    def max_event_bytes(self) -> int:
-        """How long an event of a stream may be."""
-        return self._doors.most
-
-    @max_event_bytes.setter
-    def max_event_bytes(self, most: int) -> None:
-        self._doors.most = most
 
     @cached_property
     def arguments(self) -> Arguments | None:

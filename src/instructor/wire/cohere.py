@@ -95,6 +95,8 @@ class Cohere(OpenAIChat):
                 return (Delta(TEXT, text),) if text else ()
             case "message-end":
                 return self._ended(delta, [])
+            case None if isinstance(event.get("message"), Mapping):  # a whole response, where a stream was asked for
+                return self.whole(event)
             case _ if error := complaint(event):  # of any type: the SDK calls what it does not know a start
                 raise ProviderError(self.provider, words_of(error), error)
         return ()
