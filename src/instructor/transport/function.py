@@ -44,6 +44,9 @@ def has_begun(error: BaseException | None) -> bool:
 
 def refused_body(error: BaseException) -> Json | None:
     """Return the JSON of a good response that an SDK failed to make an object of; None if it failed otherwise."""
+    unmade = isinstance(error, (TypeError, AttributeError, LookupError, ValueError))
+    if not (unmade or type(error).__name__ == "ResponseParserError"):  # botocore's
+        return None
     for value in held(error):
         with contextlib.suppress(RuntimeError):  # a stream is not there yet
             found = object_of(getattr(value, "content", None)) if _is_good(value) else None
