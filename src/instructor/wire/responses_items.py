@@ -81,7 +81,7 @@ class Items:
         """Read a delta: `kind` is arguments, text or refusal."""
         item = self._of(event, {}, CALL if kind == "arguments" else MESSAGE)
         told = event.get("delta")
-        if item.kind == CALL and told is not None and not isinstance(told, str):
+        if item.kind == CALL and told not in (None, [], {}) and not isinstance(told, str):
             raise ResponseParsingError(f"The delta of a call's arguments must be a text, got {told!r}")
         new = item.text(kind, number(event.get("content_index")) or 0).piece(word(told))
         yield from self._said(item, kind, new)
