@@ -270,8 +270,35 @@ async def test_texts_are_known_by_what_they_hold(speaker: Speaker, scripted_serv
 def test_dialects_without_a_state_read_an_event() -> None:
     call = {"toolUse": {"toolUseId": "t", "name": "User"}}
     assert Bedrock("x").delta({"contentBlockStart": {"start": call}})[0].name == "User"
-    assert (
-        Anthropic("x").delta({"type": "content_block_delta", "delta": {"type": "text_delta", "text": "x"}})[0].text
-        == "x"
-    )
+    piece = {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "x"}}
+    assert [delta.text for delta in Anthropic("x").delta(piece)] == ["x"]
     assert Google("x").delta(candidate({"text": "x"}))[0].text == "x"
+
+
+@on("anthropic", "bedrock")
+@STREAMED
+async def test_a_reply_told_twice_is_one(speaker: Speaker, scripted_server: Any, streamed: bool) -> None:
+    if speaker.name == "bedrock":
+        call = {"toolUse": {"toolUseId": "t", "name": "IterableUser", "input": LIST}}
+        told: Any = conversed("tool_use", (0, call)) * 2 if streamed else converse("tool_use", call, call)
+    else:
+        once = message([use(0, LIST, "IterableUser")])
+        told = once * 2 if streamed else joined(once)
+        if not streamed:
+            told["content"] *= 2
+    server = scripted_server([speaker.says(told, streamed=streamed)])
+    found = await speaker.items(server, User, streamed=streamed)
+    assert found == USERS
+
+
+@on("bedrock", "google", "vertexai")
+@pytest.mark.parametrize("odd", [5, "x", [], [None]])
+async def test_what_the_sdk_cannot_read_of_a_response(speaker: Speaker, scripted_server: Any, odd: Any) -> None:
+    if speaker.name == "bedrock":
+        call = {"toolUse": {"toolUseId": "t", "name": "User", "input": {"name": "Ann"}}}
+        told = converse("tool_use", call, usage=odd)
+    else:
+        call = {"functionCall": {"name": "User", "args": {"name": "Ann"}}}
+        told = {**candidate(call, reason="STOP"), "usageMetadata": odd}
+    server = scripted_server([speaker.says(told, streamed=False)])
+    assert (await speaker.value(server, User, streamed=False)).name == "Ann"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -94,6 +95,75 @@ async def test_mistrals_model_has_a_length_too(colour: Colour) -> None:
     with Scripted([cut]) as server, pytest.raises(IncompleteOutputException, match="length limit"):
         await run(colour, MISTRAL, server, Mode.MD_JSON, User)
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+async def test_mistral_takes_no_text_beside_calls(colour: Colour, streamed: bool) -> None:
+    wrong = tools({"tasks": [USER, {"name": "Jim"}]} if streamed else {"name": "Jason"}, text="Here it is:")
+    right = answer({"tasks": [{"name": "Jim", "age": 5}]} if streamed else USER)
+    with Scripted([wrong, right]) as server:
+        found = await run(
+            colour, MISTRAL, server, Mode.TOOLS, Iterable[User] if streamed else User, **_asking(streamed)
+        )
+    assert found == ([User(**USER), User(name="Jim", age=5)] if streamed else User(**USER))
+    again = server.requests[1].body["messages"]
+    assert [bool(each.get("content")) for each in again if each.get("tool_calls")] == [False]
+
+
+def _asking(streamed: bool) -> dict[str, Any]:
+    return {"max_retries": 1, **({"stream": True} if streamed else {})}
+
+
+async def test_what_the_sdk_cannot_read_of_cohere_is_no_end(colour: Colour) -> None:
+    arguments = ['{"tasks": [1, 2', 0, "3, 4]}"]
+    start = {"id": "c", "type": "function", "function": {"name": "Iterableint", "arguments": ""}}
+    told: list[Any] = [
+        {"type": "message-start", "id": "m", "delta": {"message": {"role": "assistant"}}},
+        {"type": "tool-call-start", "index": 0, "delta": {"message": {"tool_calls": start}}},
+        *(
+            {
+                "type": "tool-call-delta",
+                "index": 0,
+                "delta": {"message": {"tool_calls": {"function": {"arguments": a}}}},
+            }
+            for a in arguments
+        ),
+        {"type": "message-end", "delta": {"finish_reason": "TOOL_CALL", "usage": None}},
+    ]
+    told[3] = '{"type": "tool-call-delta", "index": 0, "delta": {"message": {"tool_calls": {"func'
+    with Scripted([events(told), answer({"tasks": [12, 23, 4]})]) as server:
+        found = await run(colour, COHERE, server, Mode.TOOLS, Iterable[int], stream=True, max_retries=1)
+    assert (found, len(server.requests)) == ([1, 12, 23, 4], 2)
+
+
+async def test_an_event_of_coheres_has_a_bound(colour: Colour) -> None:
+    with Scripted([answer({"tasks": [1, 2]}, chunk=1000)]) as server:
+        options = {**COHERE.options(server), "max_event_bytes": 60}
+        client: Any = instructor.from_provider("cohere/scripted", colour.awaiting, **options)
+        with pytest.raises(IncompleteOutputException, match="at most 60 bytes"):
+            await colour.items(client.create_iterable([{"role": "user", "content": "x"}], int))
+        assert COHERE.close is not None
+        await COHERE.close(client.client)
+
+
+async def test_a_function_in_the_place_of_coheres_own_is_called(colour: Colour) -> None:
+    with Scripted([answer({"tasks": [1, 2]})]) as server:
+        client: Any = instructor.from_provider("cohere/scripted", colour.awaiting, **COHERE.options(server))
+        sdk, seen = client.client, list[Any]()
+        own = sdk.chat_stream
+
+        def traced(**asked: Any) -> Any:
+            seen.append(asked)
+            return own(**asked)
+
+        sdk.chat_stream = traced
+        made = instructor.from_cohere(sdk).create(
+            model="m", response_model=Iterable[int], stream=True, messages=[{"role": "user", "content": "x"}]
+        )
+        assert await colour.items(made) == [1, 2]
+        assert len(seen) == 1
+        assert COHERE.close is not None
+        await COHERE.close(sdk)
 
 
 async def test_coheres_first_clients_have_its_second_chat(colour: Colour) -> None:

@@ -96,6 +96,13 @@ def not_blank(message: Json, before: Sequence[Json]) -> str:
     return "" if any(text.strip() for text in _texts(message.get("content"))) else "the text must not be blank"
 
 
+def not_both(message: Json, before: Sequence[Json]) -> str:
+    """Refuse a turn that calls tools and says something beside."""
+    del before
+    both = message.get("tool_calls") and any(text.strip() for text in _texts(message.get("content")))
+    return "a message must have either content or tool_calls, but not both" if both else ""
+
+
 def _texts(content: Any) -> Iterator[str]:
     if isinstance(content, str):
         yield content

@@ -19,7 +19,7 @@ class Mistral(Counting):
     def refuses(self, asked: Asked) -> str:
         """Return what is wrong with the messages: ids are of one kind, and roles have an order."""
         messages = asked.body.get("messages")
-        wrong = super().refuses(asked) or rules.refused(messages, _IDS, _ORDER, rules.not_blank)
+        wrong = super().refuses(asked) or rules.refused(messages, _IDS, _ORDER, rules.not_blank, rules.not_both)
         if wrong or not messages:
             return wrong
         last = messages[-1]

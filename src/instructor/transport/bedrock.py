@@ -17,6 +17,7 @@ from instructor.engine.call import Json, Request
 from instructor.engine.ports import Received
 from instructor.engine.threads import Escape
 from instructor.exceptions import ConfigurationError
+from instructor.transport.function import as_it_came, refused_body
 
 _THREADS = 64
 """How many calls of one client may wait at once; those beyond it queue. Threads are made when they are needed."""
@@ -33,7 +34,10 @@ class Bedrock:
         return self._client.converse_stream(**body)["stream"] if stream else self._client.converse(**body)
 
     def send(self, request: Request) -> Received:
-        return _received(self._client.converse(**request.body))
+        try:
+            return _received(self._client.converse(**request.body))
+        except Exception as error:
+            return as_it_came(error, refused_body)
 
     def open(self, request: Request) -> EventConnection:
         return EventConnection(self._client.converse_stream(**request.body))
@@ -57,7 +61,10 @@ class AsyncBedrock:
         return _events(AsyncEventConnection(response, self._threads))
 
     async def send(self, request: Request) -> Received:
-        return _received(await _called(self._threads, self._client.converse, **request.body))
+        try:
+            return _received(await _called(self._threads, self._client.converse, **request.body))
+        except Exception as error:
+            return as_it_came(error, refused_body)
 
     async def open(self, request: Request) -> AsyncEventConnection:
         response = await _called(self._threads, self._client.converse_stream, **request.body)

@@ -10,15 +10,22 @@ from __future__ import annotations
 import contextlib
 import gc
 import inspect
+import json
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import jiter
+
 from instructor.engine.call import Json, Request
 from instructor.engine.ports import Arguments, AsyncConnection, Connection, Received
+from instructor.exceptions import ResponseParsingError
 from instructor.transport.arguments import arguments_of
 from instructor.transport.wirejson import as_wire
+
+_SHOWN = 200
 
 
 def _same(value: Any) -> Any:
@@ -32,16 +39,46 @@ def _no_headers(response: Any) -> Mapping[str, str]:
 
 def has_begun(error: BaseException | None) -> bool:
     """Whether an SDK had a response with a good status in its hands, in any of the calls that an error went through."""
+    return any(map(_is_good, held(error)))
+
+
+def refused_body(error: BaseException) -> Json | None:
+    """Return the JSON of a good response that an SDK failed to make an object of; None if it failed otherwise."""
+    unmade = isinstance(error, (TypeError, AttributeError, LookupError, ValueError))
+    if not (unmade or type(error).__name__ == "ResponseParserError"):  # botocore's
+        return None
+    for value in held(error):
+        with contextlib.suppress(RuntimeError):  # a stream is not there yet
+            found = object_of(getattr(value, "content", None)) if _is_good(value) else None
+            if found is not None:
+                return found
+    return None
+
+
+def object_of(content: Any) -> Json | None:
+    """Return the JSON object that a text is."""
+    try:
+        value = jiter.from_json(content.encode() if isinstance(content, str) else content)
+    except (ValueError, TypeError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _is_good(value: Any) -> bool:
+    status = getattr(value, "status_code", None) or getattr(value, "status", None)
+    return isinstance(status, int) and 200 <= status < 300
+
+
+def held(error: BaseException | None) -> Iterator[Any]:
+    """Yield what the functions that an error went through had in their hands."""
     while error is not None:
-        at = error.__traceback__
-        while at is not None:
-            for value in at.tb_frame.f_locals.values():
-                status = getattr(value, "status_code", None) or getattr(value, "status", None)
-                if isinstance(status, int) and 200 <= status < 300:
-                    return True
-            at = at.tb_next
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            yield from list(frame.f_locals.values())
         error = error.__cause__ or error.__context__
-    return False
+
+
+def _none(error: BaseException) -> None:
+    del error
 
 
 async def close_generators(outermost: Any) -> None:
@@ -72,6 +109,8 @@ class Forms:
     """Makes the SDK's response of a whole reply's JSON."""
     headers: Callable[[Any], Mapping[str, str]] = _no_headers
     close: Callable[[Any], Any] = _close
+    refused: Callable[[BaseException], Json | None] = _none
+    """Finds the JSON of a response or a chunk of which the SDK could make no object."""
     begun: Callable[[BaseException], bool] = has_begun
     """Whether the headers had come, when a stream failed before its first chunk."""
 
@@ -105,7 +144,10 @@ class Function(_Functions):
         self.create: Callable[..., Any] = whole if streamed is None else self._either
 
     def send(self, request: Request) -> Received:
-        response = self.create(**request.body)
+        try:
+            response = self.create(**request.body)
+        except Exception as error:
+            return as_it_came(error, self._forms.refused)
         return Received(self._forms.read(response), response, self._forms.headers(response))
 
     def open(self, request: Request) -> Connection:
@@ -134,7 +176,10 @@ class AsyncFunction(_Functions):
         self.create: Callable[..., Any] = whole if streamed is None else self._either
 
     async def send(self, request: Request) -> Received:
-        response = await self.create(**request.body)
+        try:
+            response = await self.create(**request.body)
+        except Exception as error:
+            return as_it_came(error, self._forms.refused)
         return Received(self._forms.read(response), response, self._forms.headers(response))
 
     async def open(self, request: Request) -> AsyncConnection:
@@ -152,11 +197,24 @@ class AsyncFunction(_Functions):
         return await made if isinstance(made, Awaitable) else made
 
 
+def as_it_came(error: Exception, refused: Callable[[BaseException], Json | None]) -> Received:
+    """Return a response that the SDK refuses, as it came: the wire's own reading says what is wrong with it."""
+    body = refused(error)
+    if body is None and isinstance(error, json.JSONDecodeError):
+        raise ResponseParsingError(f"The response is not JSON: {error.doc[:_SHOWN]!r}", text=error.doc) from error
+    if body is None:
+        raise error
+    return Received(body, body, dict(getattr(error, "headers", None) or {}))
+
+
 _END, _NONE = object(), object()
 
 
 class ChunkConnection:
-    """A stream of the SDK's objects, of which one is taken ahead."""
+    """A stream of the SDK's objects, of which one is taken ahead.
+
+    Of a chunk that the SDK refuses the event is read as it came, and then the error raised: the SDK's stream is over.
+    """
 
     headers: Mapping[str, str] = {}
 
@@ -166,7 +224,7 @@ class ChunkConnection:
         self._failure: Exception | None = None
         self._ahead: Any = _NONE
         try:
-            self._ahead = next(self._chunks, _END)
+            self._ahead = self._next()
         except Exception as error:
             if not forms.begun(error):
                 raise
@@ -175,10 +233,20 @@ class ChunkConnection:
     def read(self) -> list[Json] | None:
         chunk, self._ahead = self._ahead, _NONE
         if chunk is _NONE:
-            if self._failure is not None:
-                raise self._failure
-            chunk = next(self._chunks, _END)
+            chunk = self._next()
         return None if chunk is _END else [self._forms.read(chunk)]
+
+    def _next(self) -> Any:
+        if self._failure is not None:
+            raise self._failure
+        try:
+            return next(self._chunks, _END)
+        except Exception as error:
+            event = self._forms.refused(error)
+            if event is None:
+                raise
+            self._failure = error
+            return event
 
     def close(self) -> None:
         self._forms.close(self._stream)
@@ -197,7 +265,7 @@ class AsyncChunkConnection:
 
     async def begin(self) -> None:
         try:
-            self._ahead = await anext(self._chunks, _END)
+            self._ahead = await self._next()
         except Exception as error:
             if not self._forms.begun(error):
                 raise
@@ -206,10 +274,20 @@ class AsyncChunkConnection:
     async def read(self) -> list[Json] | None:
         chunk, self._ahead = self._ahead, _NONE
         if chunk is _NONE:
-            if self._failure is not None:
-                raise self._failure
-            chunk = await anext(self._chunks, _END)
+            chunk = await self._next()
         return None if chunk is _END else [self._forms.read(chunk)]
+
+    async def _next(self) -> Any:
+        if self._failure is not None:
+            raise self._failure
+        try:
+            return await anext(self._chunks, _END)
+        except Exception as error:
+            event = self._forms.refused(error)
+            if event is None:
+                raise
+            self._failure = error
+            return event
 
     async def close(self) -> None:
         closing = self._forms.close(self._stream)

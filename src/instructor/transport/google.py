@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import inspect
 import json
+import traceback
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -13,7 +14,10 @@ from pydantic import ValidationError
 
 from instructor.engine.call import Json
 from instructor.exceptions import ConfigurationError
-from instructor.transport.function import AsyncFunction, Forms, Function
+from instructor.transport.function import AsyncFunction, Forms, Function, has_begun, held, object_of
+
+_MAKING = ("_from_response", "_GenerateContentResponse_from")
+"""How the functions are called by which the SDK makes its object."""
 
 
 def blocking(client: Any) -> Function:
@@ -94,4 +98,18 @@ async def _aclosed(stream: Any) -> None:
         await each.aclose()
 
 
-_FORMS = Forms(_asked, _read, _built, _headers)
+def _refused(error: BaseException) -> Json | None:
+    """Return the JSON of which the SDK was making an object when it failed."""
+    from google.genai import types
+
+    if not any(frame.f_code.co_name.startswith(_MAKING) for frame, _ in traceback.walk_tb(error.__traceback__)):
+        return None  # what it has in its hands it has given already
+    bodies = (value.body for value in held(error) if isinstance(value, types.HttpResponse))
+    return next((found for body in bodies if (found := object_of(body)) is not None), None)
+
+
+def _begun(error: BaseException) -> bool:
+    return has_begun(error) or _refused(error) is not None
+
+
+_FORMS = Forms(_asked, _read, _built, _headers, refused=_refused, begun=_begun)

@@ -34,31 +34,16 @@ _PLAIN = ("messages", "tools", "tool_choice", "response_format")
 _SCALARS = (str, int, float, bool, type(None))
 
 
-class _Doors:
-    """The three ways of calling a resource's method, bound before anybody puts a function of his own in its place."""
+class Source:
+    """What the streams of a client have in common."""
 
-    def __init__(self, client: Any, path: str) -> None:
-        *resources, method = path.split(".")
-        resource = client
-        for name in resources:
-            resource = getattr(resource, name)
+    def __init__(self, client: Any) -> None:
         self.client = client
-        self.create = getattr(resource, method)
-        self.plain = _is_sdks_own(resource, method)
-        if self.plain:
-            self.raw = getattr(resource.with_raw_response, method)
-            self.streaming = getattr(resource.with_streaming_response, method)
-        self.by_bytes = self.plain and _has_event_streams(client)
         self.kind: Any = None
         self.most = MOST
 
-    def response(self, wire: Json) -> Any:
-        """Build the SDK's object of a response that came as a stream; plain wire JSON where none came."""
-        kind = _model_of(self.kind)
-        return wire if kind is None else _built(kind, wire)
-
     def sdk_error(self, error: Exception, response: Any) -> Exception:
-        """Name an error of the HTTP client's as the SDK does: a time-out, or a lost connection."""
+        """Name an error of the HTTP client's as the SDK does, if it does: a time-out, or a lost connection."""
         sdk = _sdk_of(self.client)
         kind = getattr(sdk, "APITimeoutError" if "Timeout" in type(error).__name__ else "APIConnectionError", None)
         if kind is None or isinstance(error, ResponseParsingError):
@@ -68,11 +53,48 @@ class _Doors:
         return named
 
 
-class Stainless(Function):
+class _Doors(Source):
+    """The three ways of calling a resource's method, bound before anybody puts a function of his own in its place."""
+
+    def __init__(self, client: Any, path: str) -> None:
+        super().__init__(client)
+        *resources, method = path.split(".")
+        resource = client
+        for name in resources:
+            resource = getattr(resource, name)
+        self.create = getattr(resource, method)
+        self.plain = _is_sdks_own(resource, method)
+        if self.plain:
+            self.raw = getattr(resource.with_raw_response, method)
+            self.streaming = getattr(resource.with_streaming_response, method)
+        self.by_bytes = self.plain and _has_event_streams(client)
+
+    def response(self, wire: Json) -> Any:
+        """Build the SDK's object of a response that came as a stream; plain wire JSON where none came."""
+        kind = _model_of(self.kind)
+        return wire if kind is None else _built(kind, wire)
+
+
+class Bounded:
+    """A transport that reads the bytes of its streams."""
+
+    _source: Source
+
+    @property
+    def max_event_bytes(self) -> int:
+        """How long an event of a stream may be."""
+        return self._source.most
+
+    @max_event_bytes.setter
+    def max_event_bytes(self, most: int) -> None:
+        self._source.most = most
+
+
+class Stainless(Bounded, Function):
     """A blocking client."""
 
     def __init__(self, client: Any, path: str = "chat.completions.create") -> None:
-        self._doors = _Doors(client, path)
+        self._doors = self._source = _Doors(client, path)
         super().__init__(self._doors.create)
 
     def send(self, request: Request) -> Received:
@@ -83,15 +105,6 @@ class Stainless(Function):
             return super().open(request)
         return ByteConnection(self._doors.streaming(**_keywords(request.body)), self._doors)
 
-    @property
-    def max_event_bytes(self) -> int:
-        """How long an event of a stream may be."""
-        return self._doors.most
-
-    @max_event_bytes.setter
-    def max_event_bytes(self, most: int) -> None:
-        self._doors.most = most
-
     @cached_property
     def arguments(self) -> Arguments | None:
         return arguments_of(self.create, its_own=self._doors.plain)
@@ -100,11 +113,11 @@ class Stainless(Function):
         return self._doors.response(wire)
 
 
-class AsyncStainless(AsyncFunction):
+class AsyncStainless(Bounded, AsyncFunction):
     """An awaiting client."""
 
     def __init__(self, client: Any, path: str = "chat.completions.create") -> None:
-        self._doors = _Doors(client, path)
+        self._doors = self._source = _Doors(client, path)
         super().__init__(self._doors.create)
 
     async def send(self, request: Request) -> Received:
@@ -118,15 +131,6 @@ class AsyncStainless(AsyncFunction):
         manager = self._doors.streaming(**_keywords(request.body))
         return AsyncByteConnection(manager, await manager.__aenter__(), self._doors)
 
-    @property
-    def max_event_bytes(self) -> int:
-        """How long an event of a stream may be."""
-        return self._doors.most
-
-    @max_event_bytes.setter
-    def max_event_bytes(self, most: int) -> None:
-        self._doors.most = most
-
     @cached_property
     def arguments(self) -> Arguments | None:
         return arguments_of(self.create, its_own=self._doors.plain)
@@ -138,7 +142,7 @@ class AsyncStainless(AsyncFunction):
 class ByteConnection:
     """A stream whose bytes are read below the SDK's objects."""
 
-    def __init__(self, manager: Any, doors: _Doors) -> None:
+    def __init__(self, manager: Any, doors: Source) -> None:
         self._manager, self._doors = manager, doors
         self._response = manager.__enter__()
         doors.kind = getattr(self._response, "_cast_to", None)
@@ -178,7 +182,7 @@ class ByteConnection:
 class AsyncByteConnection:
     """The same, awaiting."""
 
-    def __init__(self, manager: Any, response: Any, doors: _Doors) -> None:
+    def __init__(self, manager: Any, response: Any, doors: Source) -> None:
         self._manager, self._response, self._doors = manager, response, doors
         doors.kind = getattr(response, "_cast_to", None)
         self._reads = awaiting_body(response)

@@ -7,7 +7,7 @@ prefilling the assistant's turn: the models since Opus 4.6 answer that with stat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from instructor.engine.call import Call, Delta, Finish, Json, Message, Reply, Request, ToolCall
@@ -16,8 +16,8 @@ from instructor.exceptions import ProviderError
 from instructor.mode import Mode
 from instructor.wire.anthropic_turn import Turn, sent_back
 from instructor.wire.blocks import Blocks
-from instructor.wire.complaints import words_of
-from instructor.wire.language import Counts, lacking, untaken
+from instructor.wire.complaints import error_of, words_of
+from instructor.wire.language import Counts, failing, lacking, untaken
 from instructor.wire.messages import as_object, data_of
 from instructor.wire.pieces import mapping, word
 from instructor.wire.schemas import ANTHROPIC
@@ -100,29 +100,31 @@ class Anthropic(Blocks):
         body = {**request.body, "messages": [*request.body["messages"], {"role": "assistant", "content": content}]}
         return Request({"container": container, **body} if container else body, request.stream)
 
-    def whole(self, wire: Json) -> Sequence[Delta]:
-        content = wire.get("content")
-        if wire.get("type") == "error" or (wire.get("error") and not isinstance(content, list)):
-            raise self._failed(wire)
+    def whole(self, wire: Json) -> Iterable[Delta]:
+        content, error = wire.get("content"), error_of(wire, answers=True)
         if not isinstance(content, list):
-            raise lacking("content", wire)
+            raise self._failed(wire) if error or wire.get("type") == "error" else lacking("content", wire)
         turn = Turn()
-        for at, block in enumerate(content):
-            turn.block(at, block)
-            turn.end(at)
+        turn.blocks(content)
         turn.container(wire.get("container"))
+        if error or wire.get("type") == "error":
+            usage = self.counts.read(wire.get("usage"))
+            return failing([*turn.take(), Delta(usage=usage)], self._failed(wire))
         return [*turn.take(), self._ended(wire, wire.get("usage"))]
 
-    def delta(self, event: Json) -> Sequence[Delta]:
+    def delta(self, event: Json) -> Iterable[Delta]:
         return self.reader()(event)
 
-    def reader(self) -> Callable[[Json], Sequence[Delta]]:
+    def reader(self) -> Callable[[Json], Iterable[Delta]]:
         """Give what reads one stream: it knows the blocks that began before."""
         turn = Turn()
         return lambda event: self._read(event, turn)
 
-    def _read(self, event: Json, turn: Turn) -> Sequence[Delta]:
-        match _type_of(event):
+    def _read(self, event: Json, turn: Turn) -> Iterable[Delta]:
+        kind = _type_of(event)
+        if turn.over:  # a proxy that sends all again
+            return ()
+        match kind:
             case "content_block_delta":
                 turn.piece(event.get("index"), event.get("delta"))
             case "content_block_start":
@@ -130,21 +132,21 @@ class Anthropic(Blocks):
             case "content_block_stop":
                 turn.stop(event.get("index"), event.get("content_block"))
             case "message_start":
-                message = mapping(event.get("message"))
+                turn.message = message = mapping(event.get("message"))
                 turn.container(message.get("container"))
                 return [*turn.take(), Delta(usage=self.counts.read(message.get("usage")))]
             case "message_delta":
                 turn.end_all()
-                ended = mapping(event.get("delta"))
+                ended = {**event, **mapping(event.get("delta"))}
                 turn.container(ended.get("container"))
                 return [*turn.take(), self._ended(ended, event.get("usage"))]
-            case "message_stop":
+            case "message_stop" | "message":  # a whole one, where a stream was asked for, or at its end
                 turn.end_all()
-                message = mapping(event.get("message"))
-                if message and not turn.begun:
+                message = mapping(event.get("message")) or event
+                if isinstance(message.get("content"), list) and not turn.begun:
                     return self.whole(message)
-            case "message":  # a whole one, where a stream was asked for, or at its end
-                return (self._ended(event, event.get("usage")),) if turn.begun else self.whole(event)
+                turn.over = turn.begun
+                return [*turn.take(), self._ended(message, message.get("usage"))]
             case "error":
                 raise self._failed(event)
         return turn.take()
@@ -174,7 +176,7 @@ def _type_of(event: Json) -> str:
     Kinds that are new are none that this file knows.
     """
     kind, delta = word(event.get("type")), event.get("delta")
-    if event.get("error"):
+    if event.get("error") and not (kind in ("", "message") and isinstance(event.get("content"), list)):
         return "error"
     if kind or not event:
         return kind

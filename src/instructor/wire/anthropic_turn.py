@@ -34,6 +34,24 @@ _CONTAINER = "container"
 class Turn(StreamedBlocks):
     """Reads the blocks of one reply, and says of each that ends how it is sent back."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.message: Json = {}
+        """The message as it began, which is empty but where a server tells all of it at once."""
+
+    def blocks(self, content: Any) -> None:
+        """Read blocks that came whole."""
+        for at, block in enumerate(content):
+            self.block(at, block)
+            self.end(at)
+
+    def end_all(self) -> None:
+        """End what is open still; where no block came, those that the message began with are all."""
+        content = self.message.get("content")
+        if not self.begun and isinstance(content, list):
+            self.blocks(content)
+        super().end_all()
+
     def block(self, index: Any, told: Any) -> None:
         """Begin a block, which is empty where a stream is to fill it."""
         raw = mapping(told)

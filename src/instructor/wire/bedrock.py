@@ -139,6 +139,8 @@ class Bedrock(Blocks):
         for kind, told in event.items():
             value = mapping(told)
             index = value.get("contentBlockIndex")
+            if blocks.over and kind.startswith("contentBlock"):
+                continue
             if kind == "contentBlockStart":
                 start = mapping(value.get("start"))
                 if use := _own(start):
@@ -151,6 +153,7 @@ class Bedrock(Blocks):
                 blocks.end(index)
             elif kind == "messageStop":
                 blocks.end_all()
+                blocks.over = blocks.begun
                 blocks.ending = value.get("stopReason")
                 found += self._ended(blocks.ending)
             elif kind == "metadata":

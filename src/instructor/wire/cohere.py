@@ -27,6 +27,7 @@ _KEYS = ("role", "content", "tool_calls", "tool_plan", "tool_call_id", "citation
 class Cohere(OpenAIChat):
     """The dialect of one provider that speaks this wire."""
 
+    sees_all = True
     subset = COHERE
     modes = (Mode.TOOLS, Mode.JSON, Mode.JSON_SCHEMA, Mode.MD_JSON, Mode.PARALLEL_TOOLS)
     says_stream = False
@@ -94,7 +95,9 @@ class Cohere(OpenAIChat):
                 return (Delta(TEXT, text),) if text else ()
             case "message-end":
                 return self._ended(delta, [])
-            case "message-start" | None if error := complaint(event):  # the SDK calls what it does not know a start
+            case None if isinstance(event.get("message"), Mapping):  # a whole response, where a stream was asked for
+                return self.whole(event)
+            case _ if error := complaint(event):  # of any type: the SDK calls what it does not know a start
                 raise ProviderError(self.provider, words_of(error), error)
         return ()
 

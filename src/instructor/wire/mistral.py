@@ -34,7 +34,12 @@ class Mistral(OpenAIChat):
         return "any"
 
     def correct(self, request: Request, reply: Reply, notes: str) -> Request:
-        """Append the reply and the notes; a user's word right after a tool's result is refused, so nothing is said."""
+        """Append the reply and the notes.
+
+        A text beside calls is refused, and so is a user's word right after a tool's result: then nothing is said.
+        """
+        if reply.calls:
+            reply = replace(reply, text="")
         turns = request.body[self.turns_key]
         silent = not reply.calls and not reply.text.strip()
         if silent and turns and isinstance(turns[-1], Mapping) and turns[-1].get("role") == "tool":

@@ -20,7 +20,13 @@ from instructor.wire.pieces import mapping, word
 from instructor.wire.responses_items import Items
 from instructor.wire.schemas import OPENAI, fit
 
-_ENDS = {"response.completed": "completed", "response.incomplete": "incomplete", "response.failed": "failed"}
+_ENDS = {
+    "response.completed": "completed",
+    "response.done": "completed",
+    "response.incomplete": "incomplete",
+    "response.failed": "failed",
+    "response.cancelled": "cancelled",
+}
 """The terminal events, and what they say where their response does not say it itself."""
 
 
@@ -80,6 +86,8 @@ class OpenAIResponses(Language):
         return lambda event: self._read(event, items)
 
     def _read(self, event: Json, items: Items) -> Iterable[Delta]:
+        if items.is_over(event):
+            return ()
         match event.get("type"):
             case "response.function_call_arguments.delta":
                 return items.piece(event, "arguments")
@@ -143,7 +151,7 @@ class OpenAIResponses(Language):
 
     def _ended(self, wire: Json, items: Items) -> Iterator[Delta]:
         """Read the end of a reply, with all that came before and was not read yet."""
-        status, output = wire.get("status"), wire.get("output")
+        status, output = word(wire.get("status")).lower(), wire.get("output")
         usage = self.counts.read(wire.get("usage"))
         yield from items.items(output)
         if status == "failed" or (wire.get("error") and status != "completed"):
@@ -152,11 +160,12 @@ class OpenAIResponses(Language):
             raise self._failure(wire.get("error") or _brief(wire))
         if items.none and not isinstance(output, (list, dict)) and "object" not in wire:
             raise self._failure(error) if (error := complaint(wire)) else lacking("output", wire)
-        yield self._finished(word(status), mapping(wire.get("incomplete_details")).get("reason"))._replace(usage=usage)
+        items.ended = not items.none
+        yield self._finished(status, mapping(wire.get("incomplete_details")).get("reason"))._replace(usage=usage)
 
     def _finished(self, status: str, reason: Any) -> Delta:
         """Return why a reply ended: one that goes on, was called off or is cut is not whole."""
-        if status in ("", "completed"):
+        if not status or self.finish(status) == "stop":
             return Delta(finish="stop")
         finish = self.finish(reason) if status == "incomplete" else None
         return Delta(

@@ -15,6 +15,8 @@ from instructor.wire.messages import as_text
 from instructor.wire.pieces import Text, mapping, number, objects, word
 
 CALL, MESSAGE = "function_call", "message"
+NOTHING = "{}"
+"""Arguments that some servers write where they say none yet."""
 _UNSAID = ("reasoning", "thinking", "summary")
 """What the types of parts hold that are thoughts."""
 
@@ -61,6 +63,14 @@ class Items:
         self._by_index: dict[int, _Item] = {}
         self._channels: set[int] = set()
         self._next = 0
+        self._last: Json = {}
+        self.ended = False
+        """Whether the event came that ends a reply with items."""
+
+    def is_over(self, event: Json) -> bool:
+        """Return whether an event is nothing new: the last one once more, by its number, or one after the end."""
+        last, self._last = self._last, event
+        return self.ended or (bool(number(event.get("sequence_number"))) and event == last)
 
     @property
     def none(self) -> bool:
@@ -71,7 +81,7 @@ class Items:
         """Read a delta: `kind` is arguments, text or refusal."""
         item = self._of(event, {}, CALL if kind == "arguments" else MESSAGE)
         told = event.get("delta")
-        if item.kind == CALL and told is not None and not isinstance(told, str):
+        if item.kind == CALL and told not in (None, [], {}) and not isinstance(told, str):
             raise ResponseParsingError(f"The delta of a call's arguments must be a text, got {told!r}")
         new = item.text(kind, number(event.get("content_index")) or 0).piece(word(told))
         yield from self._said(item, kind, new)
@@ -101,7 +111,8 @@ class Items:
             yield from self._named(found, told)
             arguments = told.get("arguments")
             if opens:
-                yield from self._said(found, "arguments", found.text().opening(_arguments(arguments)))
+                begun = _arguments(arguments)
+                yield from self._said(found, "arguments", found.text().opening("" if begun == NOTHING else begun))
             else:
                 yield from self._closed(found, "arguments", 0, arguments)
         elif found.kind == MESSAGE:
@@ -126,6 +137,8 @@ class Items:
 
     def _closed(self, item: _Item, kind: str, at: int, whole: Any) -> Iterator[Delta]:
         text = _arguments(whole) if kind == "arguments" else word(whole)
+        if text == NOTHING and item.text(kind, at).length:  # what some servers write where they say nothing
+            return
         if text:
             yield from self._said(item, kind, item.text(kind, at).whole(text, checked=kind == "arguments"))
 

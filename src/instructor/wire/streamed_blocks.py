@@ -42,6 +42,9 @@ class StreamedBlocks:
         self._open: dict[str, Block] = {}
         self._last = ""
         self._found: list[Delta] = []
+        self._whole = set[tuple[str, str, str]]()  # calls that came at once
+        self.over = False
+        """Whether a reply with blocks came to its end: what comes then is told again."""
         self.ending: Any = None
         """Why the reply ended, where more is told after that."""
 
@@ -66,9 +69,15 @@ class StreamedBlocks:
 
     def begin_call(self, index: Any, call: Mapping[str, Any], id_key: str, whole: str) -> None:
         """Begin a call; `whole`: its arguments, if they come at once."""
+        call_id, name = word(call.get(id_key)), word(call.get("name"))
+        if whole and call_id and (call_id, name, whole) in self._whole:  # the same once more
+            self.begin(index, "other")
+            return
+        if whole:
+            self._whole.add((call_id, name, whole))
         block = self.begin(index, "call")
         block.whole = whole
-        self._found.append(Delta(block.channel, "", word(call.get(id_key)) or None, word(call.get("name")) or None))
+        self._found.append(Delta(block.channel, "", call_id or None, name or None))
 
     def at(self, index: Any, kind: Kind) -> Block:
         """Return the block that a piece of some kind belongs to."""
