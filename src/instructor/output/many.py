@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, TypeAdapter, create_model
 from instructor.engine import prompts
 from instructor.engine.call import Call, Delta, Reply, ToolCall
 from instructor.engine.ports import Bad, Good, Outcome, Tool
+from instructor.exceptions import ResponseParsingError
 from instructor.mode import Mode
 from instructor.output import schema as schemas
 from instructor.output.choice import choice_for
@@ -17,6 +18,7 @@ from instructor.output.judging import judged
 from instructor.output.lone import KEY, Lone
 from instructor.output.repeats import Repeats
 from instructor.output.spelling import readable
+from instructor.output.wrapping import Wrapping
 from instructor.text.items import Items
 from instructor.text.last import LastList
 from instructor.text.loose import spoken
@@ -68,6 +70,7 @@ class Many:
             whole = schemas.with_part(whole, ("properties", KEY, "items"), choice.tagged)
         self.schema = schemas.parameters(whole)
         self.tools = (Tool(self.name, self.description, self.schema),)
+        self.wrapping = Wrapping(self.name, self.schema)
 
     def sink(self, call: Call) -> ManySink:
         return ManySink(self, call)
@@ -149,6 +152,9 @@ class ManySink:
                 self._by_lines, self.doubted = False, self._count
                 continue
             outcome = self._judged(text)
+            if is_loose and (call := self._output.wrapping.called(text)):
+                self._held.append(Bad(0, call, ResponseParsingError(prompts.NO_LIST, text=text)))
+                continue
             if is_loose and not (self._by_lines and self._lone.certain):
                 if not self._by_lines and not (isinstance(outcome, Good) and self._lone.owns(outcome)):
                     self._held.append(outcome)

@@ -41,6 +41,13 @@ class Wrapping:
         named = first[1] in _NAMES and first[2] in self._names
         return (named or first[1] in _BESIDE) and any(key in text for key in self._quoted)
 
+    def called(self, text: str) -> str | None:
+        """Return the arguments of a text that is a call by the answer's name, `{"name": …, "arguments": …}`."""
+        first = _FIRST.match(text)
+        if first is None or first[1] not in _NAMES or first[2] not in self._names:
+            return None
+        return self.inside(text, valid=False)
+
     def inside(self, text: str, *, valid: bool) -> str | None:
         """Return the text that a wrapped answer holds; None for what is not wrapped.
 
