@@ -88,6 +88,7 @@ class ManySink:
         self._lone, self._validate = output.lone, output.validate
         self._readers: dict[int, Items] = {}
         self._repeats: dict[int, Repeats] = {}
+        self._by_id: dict[str, Repeats] = {}  # calls with one id are one call, which may be sent again
         self._held: list[Outcome] = []  # objects by themselves, which may be items, a list or a part of the prose
         self._by_lines = False  # such an object was an item: so is every other
         self._count = 0
@@ -100,11 +101,11 @@ class ManySink:
         if len(deltas) == 1:
             delta = deltas[0]
             if delta.text and (delta.channel >= 0) == by_tool:
-                return self._read(delta.channel, delta.text)
+                return self._read(delta.channel, delta.text, delta.id)
             return []
         outcomes: list[Outcome] = []
-        for channel, text in _runs(deltas, by_tool):
-            outcomes += self._read(channel, text)
+        for channel, text, name in _runs(deltas, by_tool):
+            outcomes += self._read(channel, text, name)
         return outcomes
 
     def close(self, *, ended: bool = True) -> list[Outcome]:
@@ -129,13 +130,14 @@ class ManySink:
     def looked(self) -> int:
         return sum(reader.looked for reader in self._readers.values())
 
-    def _read(self, channel: int, text: str) -> list[Outcome]:
+    def _read(self, channel: int, text: str, name: str | None) -> list[Outcome]:
         reader = self._readers.get(channel)
         if reader is None:
             opens, rivals = self._output.opens, self._lone.rivals
             last = not (self._call.stream or self._call.mode.by_tool)
             reader = LastList(opens, rivals) if last else Items(opens=opens, rivals=rivals)
-            self._readers[channel], self._repeats[channel] = reader, Repeats()
+            self._readers[channel] = reader
+            self._repeats[channel] = self._by_id.setdefault(name, Repeats()) if name else Repeats()
             if last:  # it comes in one piece
                 text = spoken(text)
         slices = reader.feed(text)
@@ -203,16 +205,16 @@ class ManySink:
         return numbered
 
 
-def _runs(deltas: Sequence[Delta], by_tool: bool) -> Iterator[tuple[int, str]]:
+def _runs(deltas: Sequence[Delta], by_tool: bool) -> Iterator[tuple[int, str, str | None]]:
     """Join neighbouring deltas of one channel: the reader is then entered once for a whole network read."""
-    channel, parts = 0, list[str]()
+    channel, name, parts = 0, None, list[str]()
     for delta in deltas:
         if not delta.text or (delta.channel >= 0) != by_tool:
             continue
         if delta.channel != channel and parts:
-            yield channel, "".join(parts)
-            parts = []
-        channel = delta.channel
+            yield channel, "".join(parts), name
+            name, parts = None, []
+        channel, name = delta.channel, delta.id or name
         parts.append(delta.text)
     if parts:
-        yield channel, "".join(parts)
+        yield channel, "".join(parts), name

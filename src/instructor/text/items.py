@@ -36,9 +36,9 @@ class Items(Waiting):
     """
 
     __slots__ = (
-        "_aside", "_broken", "_doubted", "_empty", "_ended", "_escaped", "_fresh", "_inner", "_key", "_key_read",
-        "_listed", "_loose", "_named", "_nest", "_opener", "_opens", "_out", "_own", "_phase", "_prose", "_quoted", "_remark",
-        "_rivals", "_single", "_stray", "_sure", "_tagged", "_wrapped",
+        "_aside", "_broken", "_doubted", "_empty", "_ended", "_escaped", "_fresh", "_inner", "_key",
+        "_key_read", "_listed", "_loose", "_named", "_nest", "_opener", "_opens", "_out", "_own", "_phase",
+        "_prose", "_quoted", "_remark", "_rivals", "_single", "_stray", "_sure", "_tagged", "_wrapped",
     )  # fmt: skip
 
     def __init__(

@@ -99,7 +99,7 @@ _STOP = re.compile(r"[{\[<◁]")  # a bracket, or the first character of a mark
 
 _LEAD = re.compile(
     r"""(?:
-        [^\w()\[\]{}<"'`\\\x00]  # white space, and whatever sign lists, quotes and tables begin or part their lines with
+        [^\w()\[\]{}<"'`\\\x00]  # white space, and signs that begin or part the lines of lists, quotes and tables
         | \(?\d{1,4}(?:[.):]|(?!\w))
         | and\b
         | \(?[A-Za-z][.)](?=\s)
