@@ -258,6 +258,8 @@ NESTED = json.dumps(json.dumps({"name": "Ann"}))
         "{'arguments': {'name': 'Ann',}}",
         f'{{"arguments": {NESTED}}}',
         '{"name": "User", "arguments": {"name": "Ann"}}',
+        '[{"name": "Ann"}]',
+        '[{"name": "User", "arguments": {"name": "Ann"}}]',
         '{"type": "object", "properties": {"name": "Ann"}}',
         f'{{"type": "function", "function": {{"name": "User", "arguments": {NESTED}}}}}',
     ],

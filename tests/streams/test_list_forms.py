@@ -11,6 +11,7 @@ from readings import BARE, PEOPLE, WRAPPED, A, B, Person, read_in_all_ways
 from colours import Colour, asking
 from instructor import Mode
 from instructor.testing import Scripted, content
+from instructor.text.items import Items
 
 LINES = [
     "- {}\n- {}",
@@ -50,6 +51,12 @@ LINES = [
 async def test_lines_with_a_mark_before_the_object(colour: Colour, form: str) -> None:
     text = form.replace("{}", A, 1).replace("{}", B, 1)
     assert await read_in_all_ways(colour, text, Person, Mode.JSON) == PEOPLE
+
+
+@pytest.mark.parametrize("line", ["1.1.", "**--**", "__a__:", "a. ", "and ", "<|a|>b", "## ", "1)"])
+def test_a_line_that_only_begins_like_one_of_a_list(line: str) -> None:
+    reader = Items()
+    assert [*reader.feed((line * 100)[:110] + f"xx {A}"), *reader.close()] == []
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,8 @@ class Wrapping:
         if inner is not None:
             return inner
         whole = loose.repair(text)
+        if whole and whole.startswith("["):  # of one
+            return alone if loose.members(alone := whole[1:-1]) else None
         parts = loose.members(whole) if whole else None
         if not parts:
             return None

@@ -99,17 +99,17 @@ _STOP = re.compile(r"[{\[<◁]")  # a bracket, or the first character of a mark
 
 _LEAD = re.compile(
     r"""(?:
-        [^\w()\[\]{}<"'`\\\x00]  # white space, and signs that begin or part the lines of lists, quotes and tables
-        | \(?\d{1,4}(?:[.):]|(?!\w))
+        (?!\*\*[^*\s])[^\w()\[\]{}<"'`\\\x00]  # white space, and signs that begin or part lines
+        | \(?\d{1,4}(?!\w)\)?
         | and\b
         | \(?[A-Za-z][.)](?=\s)
         | \[(?:[ xX]?|\d{1,4})\]
-        | \*\*[^*\n]{0,60}[^\W\d][^*\n]{0,60}\*\*:? | __[^_\n]{1,60}__:?
+        | \*\*[^*\s][^*\n]{0,59}\*\* | __[^_\n]{1,60}__
         | data:
         | <\|\w{1,30}\|>(?:[^<>|\n]{1,60}(?=<\|))?  # tokens of a template, with the names between them
     )*["`\\]*\s*""",
     re.VERBOSE,
-)
+)  # no two of these begin alike: else a line that is none would cost more with each of them
 _LONGEST_LEAD = 120
 _SPOILT = "\0"
 
