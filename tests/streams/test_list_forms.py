@@ -77,8 +77,31 @@ async def test_a_call_that_came_as_a_text(colour: Colour, form: str) -> None:
     assert found == [Person(name="Ann", age=1), Person(name="Bob", age=2)]
 
 
+@pytest.mark.parametrize(
+    "form",
+    [
+        '{{"name": "Person", "arguments": {}}}\n{{"name": "Person", "arguments": {}}}',
+        '[{{"name": "Person", "parameters": {}}}, {{"name": "Person", "parameters": {}}}]',
+        '{{"tasks": [{{"name": "Person", "arguments": {}}}, {{"name": "Person", "arguments": {}}}]}}',
+        '[{{"name": "IterablePerson", "arguments": {{"tasks": [{}, {}]}}}}]',
+    ],
+)
+async def test_items_that_are_calls(colour: Colour, form: str) -> None:
+    class Person(BaseModel):
+        name: str
+        age: int | None = None
+
+    found = await read_in_all_ways(colour, form.format(A, B), Person, Mode.JSON)
+    assert found == [Person(name="Ann", age=1), Person(name="Bob", age=2)]
+
+
 async def test_one_object_after_a_name_may_be_an_example(colour: Colour) -> None:
     text = 'They look like this: {"name": "Jane", "age": 3}. I found none.'
+    await is_asked_again(colour, text)
+    await is_asked_again(colour, f'Schema: {{"name": "string", "age": 1}}\nAnswer: {A}')
+
+
+async def is_asked_again(colour: Colour, text: str) -> None:
     with Scripted([content(text), content(WRAPPED)]) as server:
         stream = colour.client(server, Mode.JSON).create_iterable(response_model=Person, **asking())
         assert await colour.items(stream) == PEOPLE

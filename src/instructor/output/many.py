@@ -18,7 +18,7 @@ from instructor.output.judging import judged
 from instructor.output.lone import KEY, Lone
 from instructor.output.repeats import Repeats
 from instructor.output.spelling import readable
-from instructor.output.wrapping import Wrapping
+from instructor.output.wrapping import Wrapping, is_call
 from instructor.text.items import Items
 from instructor.text.last import LastList
 from instructor.text.loose import spoken
@@ -71,6 +71,8 @@ class Many:
         self.schema = schemas.parameters(whole)
         self.tools = (Tool(self.name, self.description, self.schema),)
         self.wrapping = Wrapping(self.name, self.schema)
+        single = item.get("type") == "object" and "properties" in item
+        self.single = Wrapping(schemas.legal(schemas.name_of(kind)), item) if single else None
 
     def sink(self, call: Call) -> ManySink:
         return ManySink(self, call)
@@ -86,6 +88,7 @@ class ManySink:
     def __init__(self, output: Many, call: Call) -> None:
         self._output, self._call = output, call
         self._lone, self._validate = output.lone, output.validate
+        self._wrapping, self._single = output.wrapping, output.single
         self._readers: dict[int, Items] = {}
         self._repeats: dict[int, Repeats] = {}
         self._by_id: dict[str, Repeats] = {}  # calls with one id are one call, which may be sent again
@@ -153,10 +156,16 @@ class ManySink:
                 self._held.clear()
                 self._by_lines, self.doubted = False, self._count
                 continue
+            if self._single is not None and is_call(text):
+                if call := self._wrapping.called(text):
+                    outcome = Bad(0, call, ResponseParsingError(prompts.NO_LIST, text=text))
+                    if is_loose:
+                        self._held.append(outcome)
+                    else:
+                        outcomes += self._numbered(map(self._judged, self._lone.inside(outcome)))
+                    continue
+                text = self._single.called(text) or text
             outcome = self._judged(text)
-            if is_loose and (call := self._output.wrapping.called(text)):
-                self._held.append(Bad(0, call, ResponseParsingError(prompts.NO_LIST, text=text)))
-                continue
             if is_loose and not (self._by_lines and self._lone.certain):
                 if not self._by_lines and not (isinstance(outcome, Good) and self._lone.owns(outcome)):
                     self._held.append(outcome)

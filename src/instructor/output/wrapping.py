@@ -44,9 +44,7 @@ class Wrapping:
     def called(self, text: str) -> str | None:
         """Return the arguments of a text that is a call by the answer's name, `{"name": …, "arguments": …}`."""
         first = _FIRST.match(text)
-        if first is None or first[1] not in _NAMES or first[2] not in self._names:
-            return None
-        return self.inside(text, valid=False)
+        return self.inside(text, valid=False) if first and first[2] in self._names else None
 
     def inside(self, text: str, *, valid: bool) -> str | None:
         """Return the text that a wrapped answer holds; None for what is not wrapped.
@@ -79,6 +77,12 @@ class Wrapping:
 
     def _is_name(self, written: str) -> bool:
         return written[:1] == '"' and json.loads(written) in self._names
+
+
+def is_call(text: str) -> bool:
+    """Whether a text begins as a call does, with a name."""
+    first = _FIRST.match(text)
+    return first is not None and first[1] in _NAMES
 
 
 def _snake(name: str) -> str:

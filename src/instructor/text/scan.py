@@ -111,6 +111,8 @@ _LEAD = re.compile(
     re.VERBOSE,
 )  # no two of these begin alike: else a line that is none would cost more with each of them
 _LONGEST_LEAD = 120
+_NO_ANSWER = re.compile(r"\b(?:examples?|schema|format|template|input|draft|like|e\.g)\b", re.IGNORECASE)
+"""Words before an object that is no part of the answer."""
 _SPOILT = "\0"
 
 
@@ -391,7 +393,8 @@ class Prose:
     def names(self) -> str:
         """The mark with which a name ends that stands right before here, `:` or a tag's `>`; empty if none does."""
         line = self._line.rstrip()
-        return line[-1:] if line.endswith((":", ">")) and len(line) < _LONGEST_LEAD else ""
+        named = line.endswith((":", ">")) and len(line) < _LONGEST_LEAD and not _NO_ANSWER.search(line)
+        return line[-1:] if named else ""
 
     def spoil(self) -> None:
         """Note that words stand on this line."""
