@@ -4,7 +4,7 @@ BIN := .venv/bin
 BENCH := sdk reference pydantic-ai langchain mirascope
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help run test test-litellm check bench bench-quick clean
+.PHONY: help run test fuzz test-litellm check bench bench-quick clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -14,6 +14,9 @@ run: .venv/run  ## watch typed people arrive from the embedded model (MODEL=open
 
 test: .venv/dev  ## every test
 	$(BIN)/python -m pytest -n 2
+
+fuzz: .venv/dev  ## 5,000 random cases for each fuzz test (SEED=1 CASES=5000 WIRES=openai,anthropic)
+	WIRES=$(WIRES) $(BIN)/python -m pytest -n 2 --cases $(or $(CASES),5000) --seed $(or $(SEED),1) tests/providers/test_fuzz_*.py
 
 check: .venv/dev  ## format, lint and types
 	$(BIN)/ruff format --check .

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Verbosity, seed, settings
 
 chosen: dict[str, Any] = {"cases": 300, "seed": None}
@@ -13,7 +14,7 @@ chosen: dict[str, Any] = {"cases": 300, "seed": None}
 
 def fuzzed(test: Callable[..., Any]) -> Callable[..., Any]:
     """Run a property test for the number of cases, and from the seed, that the command line gives."""
-    made = settings(
+    made: Callable[..., Any] = settings(
         max_examples=chosen["cases"],
         deadline=None,
         database=None,
@@ -21,4 +22,7 @@ def fuzzed(test: Callable[..., Any]) -> Callable[..., Any]:
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
         print_blob=True,
     )(test)
-    return made if chosen["seed"] is None else seed(chosen["seed"])(made)
+    made = pytest.mark.filterwarnings("ignore:Generating overly large repr")(made)
+    if chosen["seed"] is not None:
+        made = seed(chosen["seed"])(made)
+    return made

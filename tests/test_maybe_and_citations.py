@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
 from colours import Colour, asking
 from instructor import CitationMixin, Maybe, Mode
 from instructor.testing import answer
+from instructor.text import alike
 
 
 class User(BaseModel):
@@ -100,3 +102,49 @@ def test_the_place_found_is_the_most_like_one(text: str, quote: str) -> None:
     else:
         ((start, end),) = spans
         assert edits(quote, text[start:end]) == fewest
+
+
+def by_the_whole_text(quote: str, text: str) -> tuple[int, int] | None:
+    """Find a quote by counting its errors everywhere."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(alike, "_likely", lambda _quote, text, _allowed: [(0, text)])
+        return alike.place_of(quote, text)
+
+
+@given(st.text("abc", max_size=150), st.text("abc", max_size=40), st.integers(0, 150), st.integers(4, 60))
+@example("xabcdx" * 20, "", 3, 50)
+def test_the_place_is_the_same_as_if_errors_were_counted_everywhere(text: str, more: str, at: int, size: int) -> None:
+    for quote in (more, text[at : at + size], text[at : at + size][::2], text[at : at + size].replace("ab", "b", 2)):
+        assert alike.place_of(quote, text) == by_the_whole_text(quote, text)
+
+
+WORDS = ["".join(random.Random(seed).choices("etaoinshrdlu", k=2 + seed % 8)) for seed in range(3000)]
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Count the characters around which errors are counted."""
+    counts: list[int] = []
+    distances = alike._distances
+
+    def counting(quote: str, text: str, *, anchored: bool) -> Any:
+        counts.append(len(text))
+        return distances(quote, text, anchored=anchored)
+
+    monkeypatch.setattr(alike, "_distances", counting)
+    return counts
+
+
+@pytest.mark.parametrize("size", [20, 40, 80, 400])
+@pytest.mark.parametrize("text", [" ".join(random.Random(1).choices(WORDS, k=33_000)), "The fox is quick. " * 11_700])
+def test_errors_are_counted_around_pieces_only(size: int, text: str, counted: list[int]) -> None:
+    chance = random.Random(size)
+    quotes = [" ".join(chance.choices(WORDS, k=size))[:size] for _ in range(10)]
+    assert list(CitationMixin(substring_quotes=quotes).get_spans(text)) == []
+    assert sum(counted) < len(text) / 4  # of ten times the text
+
+
+@pytest.mark.parametrize("quote", ["a" * 50 + "b" * 10, "a" * 5000 + "b" * 6, "ab" * 30])
+def test_errors_are_never_counted_twice_in_a_place(quote: str, counted: list[int]) -> None:
+    alike.place_of(quote, "a" * 20_000)
+    assert sum(counted) <= 20_000

@@ -35,6 +35,7 @@ _NOT_YET = {
     "autodetect_images": GONE["Image"],
     "cache": GONE_PATHS["instructor.cache"],
     "cache_ttl": GONE_PATHS["instructor.cache"],
+    "max_event_bytes": "it is given when the client is made, from_openai(client, max_event_bytes=...).",
     "mode": "a client has one, from_provider(..., mode=...), and its calls share it.",
     "token_budget": GONE["TokenBudgetError"],
 }

@@ -6,25 +6,19 @@ the same again, and prints the smallest case that fails.
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date
 from enum import Enum
 from typing import Any, Literal
 
-import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter
 from typing_extensions import TypedDict
 
-import instructor
-from cases import Case, cases
 from fuzzing import fuzzed
 from instructor import Mode
 from instructor.exceptions import (
@@ -33,20 +27,11 @@ from instructor.exceptions import (
     InstructorError,
     InstructorRetryException,
 )
-from instructor.testing import Asked, Reply
 from instructor.testing import strategies as model
+from stage import CASES, ENDINGS, UNKNOWN, WIRES, Stage, stage
 
-WIRES = tuple(os.environ.get("WIRES", "openai,anthropic,google,bedrock,cohere,mistral,xai").split(","))
-"""The wires; the variable `WIRES` of the environment chooses some."""
-CASES = {case.name: case for case in cases() if case.name in WIRES}
-UNKNOWN = {"xai": "REASON_INVALID", "google": "OTHER", "cohere": "USER_CANCEL"}
-"""Finish reasons that prove nothing, where the SDK or the wire knows no word of our own making."""
-ENDINGS: dict[str, tuple[model.Ending, ...]] = {
-    # gRPC's messages are whole or not there. An error right at the beginning may be told of without the metadata that
-    # came before it, and is then a refused request.
-    "xai": ("end", "length", "cut", "drop", "unknown"),
-    "bedrock": ("end", "length", "cut", "drop", "error", "unknown"),  # frames with checksums
-}
+__all__ = ["stage"]
+
 ENOUGH = 40
 
 
@@ -87,47 +72,6 @@ KINDS: list[Any] = [
     User, User, Place, int, str, float, bool, Colour, Literal["a", "b", 3], date, Row, Cat | Dog, Place | User,
     list[int], dict[str, int], str | None, tuple[int, str],
 ]  # fmt: skip
-
-
-@dataclass(repr=False)
-class Stage:
-    """The servers and clients of all wires, made once: one function answers whatever case is being tried."""
-
-    running: ExitStack = field(default_factory=ExitStack)
-    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
-    reply: Callable[[Asked], Reply] | None = None
-    servers: dict[str, Any] = field(default_factory=dict)
-    clients: dict[tuple[str, Mode, bool], Any] = field(default_factory=dict)
-
-    def client(self, case: Case, mode: Mode, awaiting: bool) -> Any:
-        key = (case.name, mode, awaiting)
-        if key not in self.clients:
-            if case.name not in self.servers:
-                self.servers[case.name] = self.running.enter_context(case.server(lambda asked: self.reply(asked)))  # type: ignore[misc]
-            options = case.options(self.servers[case.name])
-            asyncio.set_event_loop(self.loop)  # some SDKs take theirs when a client is made
-            made = instructor.from_provider(f"{case.name}/{case.model}", mode=mode, async_client=awaiting, **options)
-            self.clients[key] = made
-        return self.clients[key]
-
-
-@pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    made = Stage()
-    yield made
-    for (name, _, _), client in made.clients.items():
-        close = CASES[name].close
-        if close is not None:
-            made.loop.run_until_complete(_awaited(close(client.client)))
-        elif hasattr(client.client, "close"):
-            closing = client.client.close()
-            made.loop.run_until_complete(_awaited(closing))
-    made.running.close()
-    made.loop.close()
-
-
-async def _awaited(value: Any) -> Any:
-    return await value if hasattr(value, "__await__") else value
 
 
 @dataclass(frozen=True)
@@ -185,7 +129,7 @@ def tried(stage: Stage, trial: Trial) -> None:
         if trial.streamed:
             stream = client.create_iterable(response_model=Iterable[script.kind], **call)  # type: ignore[name-defined]
             report = stream.report
-            collect(stage, stream, found)
+            stage.collect(stream, found.append)
         else:
             made = client.create(response_model=list[script.kind], **call)  # type: ignore[name-defined]
             made = stage.loop.run_until_complete(made) if trial.awaiting else made
@@ -214,14 +158,3 @@ def tried(stage: Stage, trial: Trial) -> None:
     else:
         assert trial.retries < ENOUGH, f"the budget was not used: {problem}"
         assert delivered <= truth
-
-
-def collect(stage: Stage, stream: Any, found: list[Any]) -> None:
-    async def all_of() -> None:
-        async for item in stream:
-            found.append(item)  # noqa: PERF401 - a comprehension would lose what came before an error
-
-    if hasattr(stream, "__anext__"):
-        stage.loop.run_until_complete(all_of())
-    else:
-        found.extend(stream)

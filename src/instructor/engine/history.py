@@ -8,6 +8,7 @@ from instructor.engine.ports import Good, Outcome
 
 FIRST, LAST = 64, 256
 """How many of the first and of the last items are known still."""
+_KNOWN = FIRST + LAST
 
 
 class Item:
@@ -51,9 +52,10 @@ class History:
         """Append an item; return its place."""
         place, self.count = self.count, self.count + 1
         self._outcomes[place] = outcome
-        if place >= FIRST + LAST:
+        if place >= _KNOWN:
             self._outcomes.pop(place - LAST, None)
-            self._items.pop(place - LAST, None)
+            if self._items:
+                self._items.pop(place - LAST, None)
         return place
 
     def put(self, place: int, outcome: Outcome) -> None:

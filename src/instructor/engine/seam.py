@@ -129,11 +129,11 @@ class Seam:
         self._runs = []
         if not (ended or sure):
             yield Unsure(len(self._early))
-            self._early = []
 
     def doubts(self) -> dict[int, set[int]]:
         """Return the places of items that were delivered without certainty, and of those that they may stand for."""
-        return {self._end + at: self._places[at] for at in range(len(self._early)) if self._places[at]}
+        places = range(self._end, min(self._end + len(self._early), self._history.count))
+        return {place: here for place, here in zip(places, self._places, strict=False) if here}
 
     def _waits(self, outcome: Outcome) -> bool:
         """Compare the next item; return whether it has to wait."""

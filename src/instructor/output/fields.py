@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from enum import Enum
-from functools import partial
+from functools import lru_cache, partial
 from typing import Annotated, Any, NamedTuple, get_args, get_origin
 
-from pydantic import AliasChoices, AliasPath, BaseModel, Field
+from pydantic import AliasChoices, AliasPath, BaseModel, Field, RootModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from typing_extensions import NotRequired, ReadOnly, Required, get_type_hints, is_typeddict
@@ -17,6 +17,8 @@ from typing_extensions import NotRequired, ReadOnly, Required, get_type_hints, i
 from instructor.output.spelling import UNIONS, bared
 
 _SHARED = (str, int, float, bool, bytes, type(None), tuple, frozenset, Enum)
+_SAME = (list, dict, set, frozenset, tuple, str, int, float, bool)
+"""Factories that make the same value each time."""
 Empty = Callable[[Any], Any]
 """Makes an instance of a type with nothing in it."""
 
@@ -29,6 +31,10 @@ class Slot(NamedTuple):
     keys: tuple[str, ...]
     default: Any = None
     make: Callable[[], Any] | None = None
+    nested: bool = False
+    """Whether `make` makes an instance with nothing in it, which stands for the one that may come."""
+    fresh: bool = False
+    """Whether `make` is a factory of the user's own, whose values may differ: an id, a time."""
 
 
 def of_model(name: str, info: FieldInfo, empty: Empty, by_name: bool = True, by_alias: bool = True) -> Slot:
@@ -41,10 +47,13 @@ def of_model(name: str, info: FieldInfo, empty: Empty, by_name: bool = True, by_
         kind = Annotated[kind, Field(discriminator=info.discriminator)]
     if info.default_factory is not None:
         takes_data = info.default_factory_takes_validated_data
-        return Slot(name, kind, keys, make=None if takes_data else lambda: info.get_default(call_default_factory=True))
+        if takes_data:
+            return Slot(name, kind, keys)
+        fresh = info.default_factory not in _SAME
+        return Slot(name, kind, keys, make=lambda: info.get_default(call_default_factory=True), fresh=fresh)
     if info.default is PydanticUndefined:
         nested = is_record(bare(kind)) and not is_typeddict(kind)
-        return Slot(name, kind, keys, make=(lambda: empty(kind)) if nested else None)
+        return Slot(name, kind, keys, make=(lambda: empty(kind)) if nested else None, nested=nested)
     shared = isinstance(info.default, _SHARED)
     return Slot(name, kind, keys, info.default if shared else None, None if shared else info.get_default)
 
@@ -74,12 +83,13 @@ def of_dataclass(cls: Any, empty: Empty) -> Iterator[Slot]:
         if isinstance(info, FieldInfo):
             yield of_model(field.name, info, empty)._replace(kind=kind)
         elif field.default_factory is not dataclasses.MISSING:
-            yield Slot(field.name, kind, (field.name,), make=field.default_factory)
+            fresh = field.default_factory not in _SAME
+            yield Slot(field.name, kind, (field.name,), make=field.default_factory, fresh=fresh)
         elif field.default is not dataclasses.MISSING:
             yield Slot(field.name, kind, (field.name,), field.default)
         else:
             nested = is_record(bare(kind)) and not is_typeddict(kind)
-            yield Slot(field.name, kind, (field.name,), make=partial(empty, kind) if nested else None)
+            yield Slot(field.name, kind, (field.name,), make=partial(empty, kind) if nested else None, nested=nested)
 
 
 def of_typed_dict(cls: Any) -> Iterator[Slot]:
@@ -109,3 +119,47 @@ def is_record(kind: Any) -> bool:
     if not isinstance(kind, type) or get_origin(kind) is not None:
         return False
     return issubclass(kind, BaseModel) or dataclasses.is_dataclass(kind) or is_typeddict(kind)
+
+
+def keep_made(shown: Any, made: Any, parts: Any) -> None:
+    """Put the defaults that were made for what was shown into what is validated: an answer has one id, and one time.
+
+    `parts` is the JSON: it tells which fields of a dataclass came. A model knows itself.
+    """
+    if isinstance(made, (list, tuple)) and isinstance(shown, (list, tuple)):
+        known = parts if isinstance(parts, list) else [None] * len(made)
+        for each in zip(shown, made, known, strict=False):
+            keep_made(*each)
+    elif type(made) is not type(shown):
+        return
+    elif isinstance(made, dict):
+        for key, value in made.items():
+            if key in shown:
+                keep_made(shown[key], value, parts.get(key) if isinstance(parts, dict) else None)
+    elif isinstance(made, RootModel):
+        keep_made(shown.root, made.root, parts)
+    elif is_record(type(made)):
+        _keep_fields(shown, made, parts)
+
+
+def _keep_fields(shown: Any, made: Any, parts: Any) -> None:
+    given = made.__pydantic_fields_set__ if isinstance(made, BaseModel) else None
+    cls: Any = type(made)
+    for slot in _slots(cls):
+        before, value = getattr(shown, slot.name, None), getattr(made, slot.name, None)
+        key = next((key for key in slot.keys if key in parts), None) if isinstance(parts, dict) else None
+        came = slot.name in given if given is not None else key is not None or not isinstance(parts, dict)
+        if came:
+            keep_made(before, value, parts[key] if key is not None else None)
+        elif slot.fresh and type(before) is type(value):
+            if given is None:
+                object.__setattr__(made, slot.name, before)
+            else:  # past the validation of assignments
+                vars(made)[slot.name] = before
+
+
+@lru_cache(maxsize=512)
+def _slots(cls: Any) -> tuple[Slot, ...]:
+    if issubclass(cls, BaseModel):
+        return tuple(of_model(name, info, lambda _: None) for name, info in cls.model_fields.items())
+    return tuple(of_dataclass(cls, lambda _: None))

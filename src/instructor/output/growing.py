@@ -8,7 +8,11 @@ number or literal comes when it is whole. Field by field:
 - so is a closed container of other things than plain JSON: a `list[date]` holds texts until it is closed;
 - what is constructed holds JSON's own values: the text of a date, a list where a set or tuple is meant;
 - a missing field holds its default, or None where there is none; a missing model an instance with nothing in it;
-- of a union the one member that can be told, by its tag say, is shown, otherwise a dict until it is closed;
+- a default that a factory makes is made once: the final value has the id and the time that were shown;
+- of a union the member is shown as soon as its class is known: by the bracket or mark it begins with, by its literal
+  fields, or by our own tag; where nothing tells, when it is validated. Until then nothing stands there: the field holds
+  its default, the list ends before the element;
+- so it is with what is of another type than is declared: an object in the place of a text, a text in that of a model;
 - what a validator of the whole answer makes of a value is seen in the final value only.
 """
 
@@ -42,7 +46,8 @@ class Growing:
         self.schema: Json = one.schema
         self.distinct = one.distinct
         self.tools = (Tool(self.name, self.description, self.schema),)
-        inner = Shapes().of(one.kind)
+        self.shapes = Shapes()
+        inner = self.shapes.whole(one.kind)
         self.shape: Shape = Wrapper(inner) if one.wrapped else inner
 
     def replay(self, parts: Iterable[Outcome], mode: Mode) -> Reply:
@@ -57,7 +62,7 @@ class GrowingSink:
     """Reads one answer: the text, or the first tool call that has any arguments."""
 
     def __init__(self, output: Growing, call: Call) -> None:
-        self._one, self._call = output.one, call
+        self._output, self._one, self._call = output, output.one, call
         self._reader = Snapshot(output.shape, "{", {"strict": call.strict, "context": call.context})
         self._by_tool = call.mode.by_tool
         self._channel: int | None = None
@@ -97,7 +102,11 @@ class GrowingSink:
         except (ValidationError, ResponseParsingError) as error:
             return [Bad(0, text, error)]
         self._good = True
-        return [Good(0, value, text, mended=mended)]
+        shown = self._reader.value
+        under = "content" if self._one.wrapped else ""
+        if under and type(shown) is dict:
+            shown = shown.get(under)
+        return [Good(0, self._output.shapes.kept(shown, value, text, under), text, mended=mended)]
 
     @property
     def started(self) -> bool:

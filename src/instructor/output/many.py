@@ -16,7 +16,7 @@ from instructor.output import schema as schemas
 from instructor.output.choice import choice_for
 from instructor.output.judging import judged
 from instructor.output.lone import KEY, Lone
-from instructor.output.repeats import Repeats
+from instructor.output.repeats import MOST, Repeats
 from instructor.output.spelling import readable
 from instructor.output.wrapping import Wrapping, is_call
 from instructor.text.items import Items
@@ -146,7 +146,11 @@ class ManySink:
         slices = reader.feed(text)
         self.awaits = reader.awaits if len(self._readers) == 1 else ""
         if slices or reader.edges:
-            slices = self._repeats[channel].without(slices, reader.edges)
+            repeats = self._repeats[channel]
+            if reader.edges or not repeats.in_first:
+                slices = repeats.without(slices, reader.edges)
+            elif len(repeats.first) < MOST:
+                repeats.first.extend(map(hash, slices))
         return self._judge(slices) if slices else []
 
     def _judge(self, slices: Sequence[Slice]) -> list[Outcome]:
@@ -158,14 +162,17 @@ class ManySink:
                 continue
             if self._single is not None and is_call(text):
                 if call := self._wrapping.called(text):
-                    outcome = Bad(0, call, ResponseParsingError(prompts.NO_LIST, text=text))
+                    listed = Bad(0, call, ResponseParsingError(prompts.NO_LIST, text=text))
                     if is_loose:
-                        self._held.append(outcome)
+                        self._held.append(listed)
                     else:
-                        outcomes += self._numbered(map(self._judged, self._lone.inside(outcome)))
+                        inside = self._lone.inside(listed)
+                        outcomes += self._numbered(judged(self._validate, each, 0, self._call) for each in inside)
                     continue
                 text = self._single.called(text) or text
-            outcome = self._judged(text)
+            outcome = judged(self._validate, text, self._count, self._call)
+            if type(outcome) is Bad:
+                outcome = self._unquoted(outcome)
             if is_loose and not (self._by_lines and self._lone.certain):
                 if not self._by_lines and not (isinstance(outcome, Good) and self._lone.owns(outcome)):
                     self._held.append(outcome)
@@ -177,12 +184,13 @@ class ManySink:
             self._count += 1
         return outcomes
 
-    def _judged(self, text: str) -> Outcome:
-        outcome = judged(self._validate, text, self._count, self._call)
-        if isinstance(outcome, Bad) and text[0] == '"' and '"' not in self._output.opens:  # the item, as a JSON string
-            inner = judged(self._validate, unescaped(text[1:-1]), self._count, self._call)
-            return inner._replace(text=inner.text, mended=True) if isinstance(inner, Good) else outcome
-        return outcome
+    def _unquoted(self, wrong: Bad) -> Outcome:
+        """Read an item that was written as a JSON string of itself."""
+        text = wrong.text
+        if text[0] != '"' or '"' in self._output.opens:
+            return wrong
+        inner = judged(self._validate, unescaped(text[1:-1]), self._count, self._call)
+        return inner._replace(mended=True) if isinstance(inner, Good) else wrong
 
     def _lines(self) -> list[Outcome]:
         """Take all that was held for items, right or wrong."""
@@ -194,7 +202,7 @@ class ManySink:
         found: list[Outcome] = []
         if all(isinstance(outcome, Bad) for outcome in self._held):  # a wrapper with a key of an item may look like one
             for outcome in self._held:
-                found += map(self._judged, self._lone.under_key(outcome))
+                found += [judged(self._validate, text, 0, self._call) for text in self._lone.under_key(outcome)]
             if found and all(isinstance(outcome, Good) for outcome in found):
                 return self._numbered(map(self._lone.line, found))
         if any(map(self._lone.owns, self._held)):

@@ -7,10 +7,11 @@ Needs `hypothesis` (`pip install hypothesis`). Import it as `from instructor.tes
     cuttings()     ways to cut a reply into events, writes and bytes: keywords of a reply
     turns()        what one reply does wrong: wrong items, an early end, repeats, prose
     scripts(T)     a model that knows a list of T, answers what it is asked for, and errs on the way
+    answers(T)     a model that knows one T, answers with it, and errs on the way
 
 A script is a function for `Scripted`. It reads each request as a model would: the first one, one that asks for the
 corrected versions of wrong items, or one that asks to go on after the last item. `script.items` is what a correct
-client delivers, each item once, whatever went wrong on the way.
+client delivers, each item once, whatever went wrong on the way; `script.truth` is the one value of `answers`.
 """
 
 from __future__ import annotations
@@ -224,6 +225,8 @@ class Turn:
     """Which of its items are wrong."""
     repeats: int = 0
     """How many of the last items a continuation gives again; more than there are gives the whole list again."""
+    respelled: bool = False
+    """Whether it spells otherwise what it gives again."""
     mistaken: Literal["", "start", "whole"] = ""
     """Asked for wrong items only, it gives the start of the list, or all of it."""
     prose: str = ""
@@ -239,6 +242,7 @@ def turns(draw: st.DrawFn, endings: Sequence[Ending] = ENDINGS) -> Turn:
         place=draw(fraction),
         wrong=draw(st.lists(fraction, max_size=3)),
         repeats=draw(st.sampled_from([0, 0, 1, 2, 3, _ALL])),
+        respelled=draw(st.booleans()),
         mistaken=draw(st.sampled_from(["", "", "", "start", "whole"])),
         prose=draw(st.sampled_from(PROSE)),
         cut=draw(cuttings()),
@@ -246,13 +250,10 @@ def turns(draw: st.DrawFn, endings: Sequence[Ending] = ENDINGS) -> Turn:
 
 
 @dataclass
-class Script:
-    """A model that knows a list, errs as its turns say, and then answers without a fault."""
+class _Erring:
+    """A model that errs as its turns say, and then answers without a fault."""
 
     kind: Any
-    items: list[Any]
-    """The list, as JSON values: what must be delivered, each once."""
-    spelled: list[str]
     turns: Sequence[Turn]
     length: str = "length"
     """The wire's word for an answer that was cut at the length limit."""
@@ -264,52 +265,12 @@ class Script:
         """Return the reply to a request."""
         turn = self.turns[len(self.requests)] if len(self.requests) < len(self.turns) else Turn()
         self.requests.append(asked)
-        texts = self._texts(asked, turn)
-        by_tool = bool(_tools(asked.body))
-        text = '{"tasks": [' + ", ".join(texts) + "]}"
-        if by_tool:
-            whole = Reply(Answer(calls=[ToolCall(text)]), faults=turn.cut)
-        else:
-            whole = Reply(Answer(turn.prose + text), faults=turn.cut)
-        return self._broken(whole, turn, asked)
+        text = self._text(asked, turn)
+        said = Answer(calls=[ToolCall(text)]) if _tools(asked.body) else Answer(turn.prose + text)
+        return self._broken(Reply(said, faults=turn.cut), turn, asked)
 
-    def _texts(self, asked: Asked, turn: Turn) -> list[str]:
-        places = self._asked_for(asked, turn)
-        wrong = {int(fraction * len(places)) for fraction in turn.wrong}
-        return [self._wrong(place) if at in wrong else self.spelled[place] for at, place in enumerate(places)]
-
-    def _asked_for(self, asked: Asked, turn: Turn) -> Sequence[int]:
-        """Return the places of the items that a reply is to hold, as a request asks for them."""
-        conversation = _conversation(asked.body)
-        said = json.dumps(conversation, ensure_ascii=False)
-        every = range(len(self.items))
-        if _GO_ON.search(said) and (shown := list(_shown(conversation))):
-            start = self._place_of(shown[-1][-1]) + 1
-            return every[max(0, start - turn.repeats) :]
-        if again := [int(mark) for mark in _MARK.findall(said)]:
-            places = list(dict.fromkeys(again))
-            if turn.mistaken == "start":
-                return every[: max(1, len(places) - 1)]
-            return every if turn.mistaken == "whole" else places
-        return every
-
-    def _place_of(self, shown: Any) -> int:
-        """Return the place of an item that a request shows as the last one."""
-        mark = _MARK.search(json.dumps(shown))
-        return int(mark[1]) if mark else self.items.index(shown)
-
-    def _wrong(self, place: int) -> str:
-        """Return a text that is no item, and that names its place."""
-        mark = f"wrong item {place}"
-        value = self.items[place]
-        if isinstance(value, dict) and value:
-            changed = {**value, next(iter(value)): {mark: mark}}
-            if not _fits(self.kind, changed):
-                return json.dumps(changed)
-        for text in (f'"{mark}"', f'{{"{mark}": []}}', f'[[["{mark}"]]]'):
-            if not _fits(self.kind, json.loads(text)):
-                return text
-        return self.spelled[place]
+    def _text(self, asked: Asked, turn: Turn) -> str:
+        raise NotImplementedError
 
     def _broken(self, whole: Reply, turn: Turn, asked: Asked) -> Reply:
         if turn.ending == "unknown":
@@ -330,6 +291,115 @@ class Script:
             case "malformed":
                 return whole.but(malformed_after=place)
         return whole.but(half_utf8_after=place)
+
+
+@dataclass
+class Script(_Erring):
+    """A model that knows a list, errs as its turns say, and then answers without a fault."""
+
+    items: list[Any] = field(default_factory=list)
+    """The list, as JSON values: what must be delivered, each once."""
+    spelled: list[str] = field(default_factory=list)
+
+    def _text(self, asked: Asked, turn: Turn) -> str:
+        return '{"tasks": [' + ", ".join(self._texts(asked, turn)) + "]}"
+
+    def _texts(self, asked: Asked, turn: Turn) -> list[str]:
+        """Return the texts of the items; those that are given again are right, and perhaps spelled otherwise."""
+        places, known = self._asked_for(asked, turn)
+        wrong = {int(fraction * len(places)) for fraction in turn.wrong}
+        return [
+            (json.dumps(self.items[place]) if turn.respelled else self.spelled[place])
+            if at < known
+            else self._wrong(place)
+            if at in wrong
+            else self.spelled[place]
+            for at, place in enumerate(places)
+        ]
+
+    def _asked_for(self, asked: Asked, turn: Turn) -> tuple[Sequence[int], int]:
+        """Return the places of the items that a reply is to hold, and how many of them came before a break."""
+        conversation = _conversation(asked.body)
+        said = json.dumps(conversation, ensure_ascii=False)
+        every = range(len(self.items))
+        if _GO_ON.search(said) and (shown := list(_shown(conversation))):
+            start = self._place_of(shown[-1][-1]) + 1
+            begin = max(0, start - turn.repeats)
+            return every[begin:], start - begin
+        if again := [int(mark) for mark in _MARK.findall(said)]:
+            places = list(dict.fromkeys(again))
+            if turn.mistaken == "start":
+                return every[: max(1, len(places) - 1)], 0
+            return (every if turn.mistaken == "whole" else places), 0
+        return every, 0
+
+    def _place_of(self, shown: Any) -> int:
+        """Return the place of an item that a request shows as the last one."""
+        mark = _MARK.search(json.dumps(shown))
+        return int(mark[1]) if mark else self.items.index(shown)
+
+    def _wrong(self, place: int) -> str:
+        """Return a text that is no item, and that names its place."""
+        mark = f"wrong item {place}"
+        value = self.items[place]
+        if isinstance(value, dict) and value:
+            changed = {**value, next(iter(value)): {mark: mark}}
+            if not _fits(self.kind, changed):
+                return json.dumps(changed)
+        for text in (f'"{mark}"', f'{{"{mark}": []}}', f'[[["{mark}"]]]'):
+            if not _fits(self.kind, json.loads(text)):
+                return text
+        return self.spelled[place]
+
+
+@dataclass
+class AnswerScript(_Erring):
+    """A model that knows one value, errs as its turns say, and then answers without a fault."""
+
+    document: Any = None
+    """The answer as a JSON value, as the request's schema has it."""
+    spelled: str = ""
+
+    @property
+    def truth(self) -> Any:
+        """The value that must be delivered; what its factories make is made anew."""
+        return TypeAdapter(self.kind).validate_json(json.dumps(self._value(self.document)))
+
+    def _value(self, document: Any) -> Any:
+        """Return the value out of the object that an answer is: what is no object stands under a key."""
+        return document.get("content") if _is_wrapped(self.kind) and isinstance(document, dict) else document
+
+    def _text(self, asked: Asked, turn: Turn) -> str:  # noqa: ARG002 - whatever it is asked for
+        places = list(_places(self.document))
+        for fraction in turn.wrong:
+            changed = _put(self.document, places[int(fraction * (len(places) - 1))], {"wrong": ["wrong"]})
+            if not _fits(self.kind, self._value(changed)):
+                return json.dumps(changed)
+        return self.spelled
+
+
+def _is_wrapped(kind: Any) -> bool:
+    schema = TypeAdapter(kind).json_schema()
+    if "$ref" in schema:
+        schema = schema["$defs"][schema["$ref"].rsplit("/", 1)[-1]]
+    return schema.get("type") != "object" or "properties" not in schema
+
+
+def _places(value: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Return the paths of all parts of a JSON value."""
+    keys: Any = value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    yield above
+    for key in keys:
+        yield from _places(value[key], (*above, key))
+
+
+def _put(value: Any, path: tuple[Any, ...], part: Any) -> Any:
+    """Return a JSON value with another part at a path."""
+    if not path:
+        return part
+    changed = value.copy()
+    changed[path[0]] = _put(value[path[0]], path[1:], part)
+    return changed
 
 
 @st.composite
@@ -353,7 +423,32 @@ def scripts(
 
     items = draw(st.lists(values(kind), max_size=most_items, unique_by=identity))
     spelled = [draw(spellings(item)) for item in items]
-    return Script(kind, items, spelled, draw(st.lists(turns(endings), max_size=most_turns)))
+    faulty = draw(st.lists(turns(endings), max_size=most_turns))
+    return Script(kind, faulty, items=items, spelled=spelled)
+
+
+@st.composite
+def answers(
+    draw: st.DrawFn,
+    kind: Any,
+    *,
+    documents: st.SearchStrategy[Any] | None = None,
+    most_turns: int = 4,
+    endings: Sequence[Ending] = ENDINGS,
+) -> AnswerScript:
+    """Return a script of one value: a model that knows a random value of a type, and errs for a few turns.
+
+    Args:
+        kind: the type of the value.
+        documents: the answers, as JSON values; by default they are objects of the type, or hold one as `content`.
+        most_turns: how many replies may be faulty; allow so many re-asks, or the call fails rightly.
+        endings: the ways in which replies may end; after a length limit a value is not asked for again.
+    """
+    if documents is None:
+        documents = values(kind).map(lambda value: {"content": value} if _is_wrapped(kind) else value)
+    document = draw(documents)
+    faulty = draw(st.lists(turns(endings), max_size=most_turns))
+    return AnswerScript(kind, faulty, document=document, spelled=draw(spellings(document)))
 
 
 def _fits(kind: Any, value: Any) -> bool:

@@ -3,6 +3,8 @@
 What is closed is the same object in all later snapshots; only the containers that are open are made anew. Numbers and
 literals are known when they are closed, strings grow. Missing and surplus commas are passed over. At any other fault
 the value stays as it is for good: whether the text can be read after all is decided when it is whole, elsewhere.
+
+What a shape does not show yet is not there: an object lacks the key, a list ends before the element.
 """
 
 from __future__ import annotations
@@ -23,6 +25,16 @@ _BEGINS_SCALAR = frozenset("-0123456789tfn")
 _HALF_ESCAPE = re.compile(r"\\(?:u(?:[0-9a-fA-F]{0,3}|[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u[0-9a-fA-F]{0,3})?)?))?\Z")
 _LONGEST_HALF = len(r"\uD800\uDC0")
 
+ANY = '"{[-0123456789tfn'
+"""With what a value may begin."""
+
+
+class _NotYet:
+    """What a shape shows as long as it cannot show anything."""
+
+
+NOT_YET = _NotYet()
+
 DEEPEST = 200
 """How many containers may be open at once: as many as pydantic's parser allows."""
 
@@ -35,6 +47,11 @@ class Shape(Protocol):
         """Whether the closed container is made from its own text; then nothing inside it is."""
         ...
 
+    @property
+    def marks(self) -> str:
+        """With what a string, number or literal may begin that is shown here."""
+        ...
+
     def of(self, opener: str, /) -> Shape:
         """Give the shape of one container that this bracket opens here."""
         ...
@@ -44,11 +61,11 @@ class Shape(Protocol):
         ...
 
     def show(self, parts: Any, /) -> Any:
-        """Show the container with these parts, which are a copy to keep."""
+        """Show the container with these parts, which are a copy to keep; `NOT_YET` where it cannot be shown."""
         ...
 
-    def close(self, parts: Any, text: str, how: Mapping[str, Any], /) -> Any:
-        """Make the closed container from its text."""
+    def close(self, parts: Any, text: str | None, how: Mapping[str, Any], /) -> Any:
+        """Make the closed container: from its text, or of its parts where something around it is made from text."""
         ...
 
 
@@ -56,6 +73,7 @@ class Plain:
     """The shape of JSON itself: dicts and lists."""
 
     whole = False
+    marks = ANY
 
     def of(self, _opener: str, /) -> Plain:
         return self
@@ -66,26 +84,38 @@ class Plain:
     def show(self, parts: Any, /) -> Any:
         return parts
 
-    def close(self, parts: Any, _text: str, _how: Mapping[str, Any], /) -> Any:
+    def close(self, parts: Any, _text: str | None, _how: Mapping[str, Any], /) -> Any:
         return parts
 
 
 class _Open:
     """A container that is open: its closed parts, and the key of the part that comes."""
 
-    __slots__ = ("begin", "key", "parts", "shape", "spine")
+    __slots__ = ("begin", "key", "parts", "shape", "some", "spine", "stuck")
 
     def __init__(self, shape: Shape, opener: str, begin: int) -> None:
         self.shape, self.begin, self.key = shape, begin, ""
         self.parts: Any = {} if opener == "{" else []
-        self.spine: _Spine | None = None  # of a long list
+        self.some = False  # whether a part was closed, shown or not
+        self.stuck = False  # a list, of which an element is not shown: neither are those after it
+        self.spine: _Spine | None = None  # of a long one
+
+    def add(self, value: Any) -> None:
+        self.some = True
+        if type(self.parts) is dict:
+            if value is not NOT_YET:
+                self.parts[self.key] = value
+                if self.spine is not None:
+                    self.spine.keys.append(self.key)
+        elif value is NOT_YET or self.stuck:
+            self.stuck = True
+        else:
+            self.parts.append(value)
 
     def copy(self) -> Any:
         """Give many closed parts in a dict or list of their own."""
-        if type(self.parts) is dict:
-            return self.parts.copy()
         if self.spine is None:
-            self.spine = _Spine()
+            self.spine = _Spine(self.parts)
         return self.spine.copy(self.parts)
 
 
@@ -114,33 +144,44 @@ class _Grown:
 
 
 class _Spine:
-    """A long list that is shown again and again, with a few parts more: to copy it would look at all its parts.
+    """A long list or dict that is shown again and again, with a few parts more: to copy it would look at all its parts.
 
-    As with strings two lists take turns, if nobody holds the one shown before last: then it is brought up to date.
+    As with strings two take turns, if nobody holds the one shown before last: then it is brought up to date.
     """
 
-    __slots__ = ("_known", "_late", "_shown", "_spare")
+    __slots__ = ("_known", "_late", "_shown", "_spare", "keys", "looked")
 
-    def __init__(self) -> None:
-        self._shown: list[Any] = []
-        self._spare: list[Any] = []
+    def __init__(self, parts: Any) -> None:
+        self._shown: Any = type(parts)()
+        self._spare: Any = type(parts)()
+        self.keys: list[str] = list(parts) if type(parts) is dict else []
+        """The keys of a dict as they came; one that came again is there again."""
         self._known = self._late = 0  # how many closed parts the two have
+        self.looked = 0
+        """Parts copied."""
 
-    def copy(self, parts: list[Any]) -> list[Any]:
-        if _holders(self._spare) == _ONLY_US:
-            made = self._spare
-            made[self._late :] = parts[self._late :]
-        else:
+    def copy(self, parts: Any) -> Any:
+        size = len(self.keys) or len(parts)
+        if _holders(self._spare) != _ONLY_US:
             made = parts.copy()
+            self.looked += size
+        else:
+            made = self._spare
+            self.looked += size - self._late
+            if self.keys:
+                for key in self.keys[self._late :]:
+                    made[key] = parts[key]
+            else:
+                made[self._late :] = parts[self._late :]
         self._spare, self._shown = self._shown, made
-        self._late, self._known = self._known, len(parts)
+        self._late, self._known = self._known, size
         return made
 
 
 _LONG = 64
-"""From so many parts on a list is cheaper to bring up to date than to copy."""
+"""From so many parts on a list or dict is cheaper to bring up to date than to copy."""
 _holders: Callable[[Any], int] = getattr(sys, "getrefcount", lambda _: 0)
-_new = _Spine()
+_new = _Spine([])
 _ONLY_US = _holders(_new._spare) or -1  # PyPy does not count, and copies
 
 
@@ -151,8 +192,8 @@ class Snapshot:
     """
 
     __slots__ = (
-        "_base", "_begin", "_changed", "_grown", "_half", "_how", "_kept", "_key_read", "_open", "_opener", "_opens",
-        "_phase", "_prose", "_quoted", "_root", "_token", "_wholes", "afresh", "closed", "looked", "value",
+        "_base", "_begin", "_changed", "_grown", "_half", "_hidden", "_how", "_kept", "_key_read", "_open", "_opener",
+        "_opens", "_phase", "_prose", "_quoted", "_root", "_token", "_wholes", "afresh", "closed", "looked", "value",
     )  # fmt: skip
 
     def __init__(self, shape: Shape, opens: str = "{[", how: Mapping[str, Any] | None = None) -> None:
@@ -175,6 +216,7 @@ class Snapshot:
         self._key_read = Key()
         self._token: list[str] = []  # a number or literal, as far as it was read
         self._grown: _Grown | None = None  # the string being read, if it is a value
+        self._hidden = False  # whether the string, number or literal being read is not shown
         self._half = ""  # the end of the text, if it is inside an escape of that string
         self._changed = False
 
@@ -207,7 +249,7 @@ class Snapshot:
         if not open_:
             return self.value
         grown = self._grown
-        missing = grown is None
+        missing = grown is None or self._hidden
         inner: Any = None if grown is None else grown.shown
         for at in range(len(open_) - 1, -1, -1):
             container = open_[at]
@@ -217,10 +259,11 @@ class Snapshot:
                 missing = False
             elif type(parts) is dict:
                 parts[container.key] = inner
-            else:
+            elif not container.stuck:
                 parts.append(inner)
             inner = container.shape.show(parts)
-        return inner
+            missing = inner is NOT_YET
+        return self.value if missing else inner
 
     # Before the value, and when it cannot be read.
 
@@ -252,7 +295,7 @@ class Snapshot:
 
     def _fault(self, text: str, place: int) -> int:
         """Stop for good; but as long as the value has no part, what was read may be prose."""
-        if len(self._open) == 1 and not self._open[0].parts:
+        if len(self._open) == 1 and not self._open[0].some:
             self._open.clear()
             self.value, self._changed = None, False
             self._phase = Snapshot._in_prose
@@ -279,15 +322,16 @@ class Snapshot:
         shape, outer = container.shape, self._open
         self._changed = True
         if not outer:
-            self.value, self.closed = shape.show(container.parts), True
+            value, self.closed = shape.close(container.parts, None, self._how), True
+            self.value = self.value if value is NOT_YET else value
             self._phase = Snapshot._in_prose  # to see whether it was a thought
             return place + 1
         if shape.whole:
             self._wholes -= 1
+        text = None
         if shape.whole and not self._wholes:
-            value = shape.close(container.parts, self._cut(container.begin, self._base + place + 1), self._how)
-        else:
-            value = shape.show(container.parts)
+            text = self._cut(container.begin, self._base + place + 1)
+        value = shape.close(container.parts, text, self._how)
         self._add(value)
         return place + 1
 
@@ -302,12 +346,8 @@ class Snapshot:
     def _add(self, value: Any) -> None:
         """Add a closed part to the innermost container."""
         container = self._open[-1]
-        if type(container.parts) is dict:
-            container.parts[container.key] = value
-            self._phase = Snapshot._in_object
-        else:
-            container.parts.append(value)
-            self._phase = Snapshot._in_list
+        container.add(value)
+        self._phase = Snapshot._in_object if type(container.parts) is dict else Snapshot._in_list
         self._changed = True
 
     def _in_object(self, text: str, place: int) -> int:
@@ -352,14 +392,16 @@ class Snapshot:
         if place == len(text):
             return place
         mark = text[place]
+        container = self._open[-1]
+        shape = container.shape.child(container.key, container.parts)
+        if (mark == "{" or mark == "[") and len(self._open) < DEEPEST:
+            self._enter(shape, mark, self._base + place)
+            return place + 1
+        self._hidden = container.stuck or mark not in shape.marks
         if mark == '"':
             self._grown, self._half = _Grown(), ""
             self._changed = True
             self._phase = Snapshot._in_string
-            return place + 1
-        if (mark == "{" or mark == "[") and len(self._open) < DEEPEST:
-            container = self._open[-1]
-            self._enter(container.shape.child(container.key, container.parts), mark, self._base + place)
             return place + 1
         if mark not in _BEGINS_SCALAR:
             return self._fault(text, place)
@@ -373,9 +415,10 @@ class Snapshot:
         if end == len(text):
             return end
         try:
-            self._add(jiter.from_json("".join(self._token).encode()))
+            value = jiter.from_json("".join(self._token).encode())
         except ValueError:
             return self._fault(text, end)
+        self._add(NOT_YET if self._hidden else value)
         return end
 
     def _in_string(self, text: str, place: int) -> int:
@@ -391,7 +434,7 @@ class Snapshot:
         if end < 0:
             return len(text)
         self._grown = None
-        self._add(grown.shown)
+        self._add(NOT_YET if self._hidden else grown.shown)
         return end
 
     def _decoded(self, piece: str, *, closed: bool) -> str:
