@@ -87,6 +87,8 @@ async def is_asked_again(
         '{"name": "Ann"}\n```',
         '```json\n{"name": "Ann"}\n```\n<|endoftext|>',
         '{"name": "Ann"};',
+        'callback({"name": "Ann"});',
+        '~~~json\n{"name": "Ann"}\n~~~',
         '{"name": "Ann"}{"name": "Ann"}',
         '{"name": "Ann"}\n{"name":  "Ann",}',
         '\'{"name": "Ann"}\'',
@@ -127,7 +129,13 @@ async def test_arguments_hold_no_prose_after_the_value(colour: Colour, scripted_
 
 @pytest.mark.parametrize("mode", TEXTS)
 @pytest.mark.parametrize(
-    "text", ['The user: {"name": "Ann"} - see [1].', 'In {braces}: {"name": "Ann"}, not {"x": 1}.']
+    "text",
+    [
+        'The user: {"name": "Ann"} - see [1].',
+        'In {braces}: {"name": "Ann"}, not {"x": 1}.',
+        '{"name": "Ann"}\n- "name": the name\n- "age": nothing is said of it',
+        '{"name": "Ann"}\n\nI left out "age": it is not said.',
+    ],
 )
 async def test_texts_hold_prose(colour: Colour, scripted_server: Any, mode: Mode, text: str) -> None:
     await is_read(colour, scripted_server, User, text, ANN, mode)
@@ -250,6 +258,8 @@ NESTED = json.dumps(json.dumps({"name": "Ann"}))
         "{'arguments': {'name': 'Ann',}}",
         f'{{"arguments": {NESTED}}}',
         '{"name": "User", "arguments": {"name": "Ann"}}',
+        '[{"name": "Ann"}]',
+        '[{"name": "User", "arguments": {"name": "Ann"}}]',
         '{"type": "object", "properties": {"name": "Ann"}}',
         f'{{"type": "function", "function": {{"name": "User", "arguments": {NESTED}}}}}',
     ],

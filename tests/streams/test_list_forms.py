@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
+from pydantic import BaseModel
 from readings import BARE, PEOPLE, WRAPPED, A, B, Person, read_in_all_ways
 
-from colours import Colour
+from colours import Colour, asking
 from instructor import Mode
+from instructor.testing import Scripted, content
+from instructor.text.items import Items
 
 LINES = [
     "- {}\n- {}",
@@ -32,6 +35,15 @@ LINES = [
     "data: {}\n\ndata: {}\n\n",
     "Here they are:\n\n  - {} (the first)\n  - {}\n\nThat is all.",
     "<|start|>assistant<|channel|>final<|message|>{}\n{}<|return|>",
+    "{} and {}",
+    "{}; {}",
+    "\u2192 {}\n\u2192 {}",
+    "\u2705 {}\n\u2705 {}",
+    "1\ufe0f\u20e3 {}\n2\ufe0f\u20e3 {}",
+    "| 1 | {} |\n| 2 | {} |",
+    "Ann: {}\nBob: {}",
+    "Item 1: {}\nItem 2: {}",
+    "<person>{}</person>\n<person>{}</person>",
 ]
 
 
@@ -39,6 +51,69 @@ LINES = [
 async def test_lines_with_a_mark_before_the_object(colour: Colour, form: str) -> None:
     text = form.replace("{}", A, 1).replace("{}", B, 1)
     assert await read_in_all_ways(colour, text, Person, Mode.JSON) == PEOPLE
+
+
+@pytest.mark.parametrize("line", ["1.1.", "**--**", "__a__:", "a. ", "and ", "<|a|>b", "## ", "1)"])
+def test_a_line_that_only_begins_like_one_of_a_list(line: str) -> None:
+    reader = Items()
+    assert [*reader.feed((line * 100)[:110] + f"xx {A}"), *reader.close()] == []
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        '{{"name": "IterablePerson", "arguments": {}}}',
+        '{{"name": "IterablePerson", "parameters": {}}}',
+        '<tool_call>\n{{"name": "IterablePerson", "arguments": {}}}\n</tool_call>',
+        '<tool_call>{{"name": "IterablePerson", "arguments": {}}}</tool_call>',
+    ],
+)
+async def test_a_call_that_came_as_a_text(colour: Colour, form: str) -> None:
+    class Person(BaseModel):
+        name: str
+        age: int | None = None
+
+    found = await read_in_all_ways(colour, form.format(WRAPPED), Person, Mode.JSON)
+    assert found == [Person(name="Ann", age=1), Person(name="Bob", age=2)]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        '{{"name": "Person", "arguments": {}}}\n{{"name": "Person", "arguments": {}}}',
+        '[{{"name": "Person", "parameters": {}}}, {{"name": "Person", "parameters": {}}}]',
+        '{{"tasks": [{{"name": "Person", "arguments": {}}}, {{"name": "Person", "arguments": {}}}]}}',
+        '[{{"name": "IterablePerson", "arguments": {{"tasks": [{}, {}]}}}}]',
+    ],
+)
+async def test_items_that_are_calls(colour: Colour, form: str) -> None:
+    class Person(BaseModel):
+        name: str
+        age: int | None = None
+
+    found = await read_in_all_ways(colour, form.format(A, B), Person, Mode.JSON)
+    assert found == [Person(name="Ann", age=1), Person(name="Bob", age=2)]
+
+
+async def test_one_object_after_a_name_may_be_an_example(colour: Colour) -> None:
+    text = 'They look like this: {"name": "Jane", "age": 3}. I found none.'
+    await is_asked_again(colour, text)
+    await is_asked_again(colour, f'Schema: {{"name": "string", "age": 1}}\nAnswer: {A}')
+
+
+async def is_asked_again(colour: Colour, text: str) -> None:
+    with Scripted([content(text), content(WRAPPED)]) as server:
+        stream = colour.client(server, Mode.JSON).create_iterable(response_model=Person, **asking())
+        assert await colour.items(stream) == PEOPLE
+
+
+async def test_lines_of_items_with_an_empty_list_of_their_own(colour: Colour) -> None:
+    class Plan(BaseModel):
+        tasks: list[str] = []
+        done: bool = False
+
+    text = '{"done": true, "tasks": ["a"]}\n{"tasks": []}'
+    assert await read_in_all_ways(colour, text, Plan, Mode.JSON) == [Plan(tasks=["a"], done=True), Plan()]
 
 
 COMMENTS = [

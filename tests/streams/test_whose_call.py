@@ -292,3 +292,51 @@ async def test_snapshots_come_as_they_grow_though_the_call_has_no_name(colour: C
     with Scripted([chunks(*cut(0, '{"name": "Ann Lee"}', 3))]) as server:
         found = await colour.items(colour.client(server).create_partial(response_model=User, **asking()))
     assert len({user.name for user in found}) > 2
+
+
+LIST = '{"tasks": [{"name": "Ann"}, {"name": "Bob"}]}'
+
+
+async def test_a_call_that_comes_again_under_another_index(colour: Colour) -> None:
+    again = chunks((0, "IterableUser", LIST, "a"), (1, "IterableUser", LIST, "a"))
+    other = chunks((0, "IterableUser", LIST, "a"), (1, "IterableUser", LIST, "b"))
+    for reply, names in ((again, ["Ann", "Bob"]), (other, ["Ann", "Bob"] * 2)):
+        with Scripted([reply]) as server:
+            stream = colour.client(server).create_iterable(response_model=User, **asking(max_retries=0))
+            assert [user.name for user in await colour.items(stream)] == names
+
+
+@pytest.mark.parametrize("index", [0, 1])
+async def test_a_parallel_call_that_comes_again(colour: Colour, index: int) -> None:
+    again = chunks((0, "Weather", PARIS, "a"), (index, "Weather", PARIS, "a"), (2, "Traffic", A1, "b"))
+    assert (await parallel(colour, again))[0] == [Weather(city="Paris"), Traffic(road="A1")]
+    other = chunks((0, "Weather", PARIS, "a"), (index, "Weather", PARIS, "b"))
+    assert (await parallel(colour, other))[0] == [Weather(city="Paris")] * 2
+
+
+@pytest.mark.parametrize("name", ["<|constrain|>Weather", "<|tool|> functions.Weather", "Weather<|constrain|>json"])
+async def test_marks_before_a_name(colour: Colour, name: str) -> None:
+    assert (await parallel(colour, chunks((0, name, PARIS, "a"), (1, "Traffic", A1, "b"))))[0] == [
+        Weather(city="Paris"),
+        Traffic(road="A1"),
+    ]
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+async def test_what_is_left_over_of_a_parallel_call_is_asked_for_again(colour: Colour, streamed: bool) -> None:
+    torn = ToolCall('{"city": "Paris"}, "days": 3}', "Weather")
+    for chunk in (1, 7, 1000):
+        replies = [tools(ToolCall(A1, "Traffic"), torn, chunk=chunk), tools(ToolCall('{"city": "Rome"}', "Weather"))]
+        with Scripted(replies) as server:
+            client = colour.client(server, Mode.PARALLEL_TOOLS)
+            if streamed:
+                found = await colour.items(client.create_iterable(response_model=ASKED, **asking()))
+            else:
+                found = await colour.create(client, response_model=ASKED)
+            assert found == [Traffic(road="A1"), Weather(city="Rome")]
+            assert '"days": 3' in server.requests[1].messages[-1]["content"]
+
+
+async def test_a_parallel_call_may_be_wrapped(colour: Colour) -> None:
+    wrapped = chunks((0, "Weather", f'{{"parameters": {PARIS}}}', "a"), (1, "Traffic", A1, "b"))
+    assert (await parallel(colour, wrapped))[0] == [Weather(city="Paris"), Traffic(road="A1")]

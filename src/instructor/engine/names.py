@@ -14,6 +14,7 @@ from instructor.engine.call import Delta, Reply
 
 _APART = re.compile(r"[^\w-]+")
 """What stands between a name and a server's marks around it."""
+_MARK = re.compile(r"<\|[^<>|]*\|>")
 _OUR_PREFIXES = ("Iterable", "Partial")
 """What we put before the name of a type for a list of it, and for one that grows: a model may leave it out."""
 _REUSED = 1 << 20
@@ -33,11 +34,12 @@ class Names:
     def of(self, written: str) -> str:
         """Return the known name that a model or a server wrote in its own way; empty where there is none, or several.
 
-        In a name like `functions.Weather:0` it is the last word that is no number, before the first mark `<|`.
+        In a name like `functions.Weather:0` it is the last word that is no number, before the first mark `<|`, or after
+        the marks with which a name begins.
         """
         if written in self._known:
             return written
-        words = [word for word in _APART.split(written.partition("<|")[0]) if word and not word.isdecimal()]
+        words = _words(written.partition("<|")[0]) or _words(_MARK.sub(" ", written))
         if not words:
             return ""
         if words[-1] in self._known:
@@ -75,6 +77,7 @@ class _Written:
 class _Waiting:
     """A call that the answer's reader has not heard of."""
 
+    id: str | None = None
     name: str = ""
     parts: list[str] = field(default_factory=list)
 
@@ -119,6 +122,7 @@ class Naming:
                 heard.append(delta)
             elif delta.channel not in self._strangers:
                 waiting = self._waiting.setdefault(delta.channel, _Waiting())
+                waiting.id = delta.id or waiting.id
                 waiting.name = delta.name or waiting.name
                 waiting.parts.append(delta.text)
                 if self._is_known(waiting, delta):
@@ -160,7 +164,7 @@ class Naming:
     def _passed_on(self, channel: int) -> list[Delta]:
         self._passed.add(channel)
         call = self._waiting.pop(channel)
-        return [Delta(channel, "".join(call.parts), name=call.name or None)]
+        return [Delta(channel, "".join(call.parts), call.id, call.name or None)]
 
     def _read(self, delta: Delta) -> Delta:
         call = self._written.get(delta.channel)
@@ -199,6 +203,10 @@ class Naming:
         if piece.startswith(was) and not names.of(was):  # all of the name so far, each time
             return piece
         return None if another or call.has_text or names.of(piece) else whole
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in _APART.split(text) if word and not word.isdecimal()]
 
 
 def _folded(name: str) -> str:

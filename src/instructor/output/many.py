@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, TypeAdapter, create_model
 from instructor.engine import prompts
 from instructor.engine.call import Call, Delta, Reply, ToolCall
 from instructor.engine.ports import Bad, Good, Outcome, Tool
+from instructor.exceptions import ResponseParsingError
 from instructor.mode import Mode
 from instructor.output import schema as schemas
 from instructor.output.choice import choice_for
@@ -17,6 +18,7 @@ from instructor.output.judging import judged
 from instructor.output.lone import KEY, Lone
 from instructor.output.repeats import MOST, Repeats
 from instructor.output.spelling import readable
+from instructor.output.wrapping import Wrapping, is_call
 from instructor.text.items import Items
 from instructor.text.last import LastList
 from instructor.text.loose import spoken
@@ -68,6 +70,9 @@ class Many:
             whole = schemas.with_part(whole, ("properties", KEY, "items"), choice.tagged)
         self.schema = schemas.parameters(whole)
         self.tools = (Tool(self.name, self.description, self.schema),)
+        self.wrapping = Wrapping(self.name, self.schema)
+        single = item.get("type") == "object" and "properties" in item
+        self.single = Wrapping(schemas.legal(schemas.name_of(kind)), item) if single else None
 
     def sink(self, call: Call) -> ManySink:
         return ManySink(self, call)
@@ -83,8 +88,10 @@ class ManySink:
     def __init__(self, output: Many, call: Call) -> None:
         self._output, self._call = output, call
         self._lone, self._validate = output.lone, output.validate
+        self._wrapping, self._single = output.wrapping, output.single
         self._readers: dict[int, Items] = {}
         self._repeats: dict[int, Repeats] = {}
+        self._by_id: dict[str, Repeats] = {}  # calls with one id are one call, which may be sent again
         self._held: list[Outcome] = []  # objects by themselves, which may be items, a list or a part of the prose
         self._by_lines = False  # such an object was an item: so is every other
         self._count = 0
@@ -97,11 +104,11 @@ class ManySink:
         if len(deltas) == 1:
             delta = deltas[0]
             if delta.text and (delta.channel >= 0) == by_tool:
-                return self._read(delta.channel, delta.text)
+                return self._read(delta.channel, delta.text, delta.id)
             return []
         outcomes: list[Outcome] = []
-        for channel, text in _runs(deltas, by_tool):
-            outcomes += self._read(channel, text)
+        for channel, text, name in _runs(deltas, by_tool):
+            outcomes += self._read(channel, text, name)
         return outcomes
 
     def close(self, *, ended: bool = True) -> list[Outcome]:
@@ -126,13 +133,14 @@ class ManySink:
     def looked(self) -> int:
         return sum(reader.looked for reader in self._readers.values())
 
-    def _read(self, channel: int, text: str) -> list[Outcome]:
+    def _read(self, channel: int, text: str, name: str | None) -> list[Outcome]:
         reader = self._readers.get(channel)
         if reader is None:
             opens, rivals = self._output.opens, self._lone.rivals
             last = not (self._call.stream or self._call.mode.by_tool)
             reader = LastList(opens, rivals) if last else Items(opens=opens, rivals=rivals)
-            self._readers[channel], self._repeats[channel] = reader, Repeats()
+            self._readers[channel] = reader
+            self._repeats[channel] = self._by_id.setdefault(name, Repeats()) if name else Repeats()
             if last:  # it comes in one piece
                 text = spoken(text)
         slices = reader.feed(text)
@@ -152,6 +160,16 @@ class ManySink:
                 self._held.clear()
                 self._by_lines, self.doubted = False, self._count
                 continue
+            if self._single is not None and is_call(text):
+                if call := self._wrapping.called(text):
+                    listed = Bad(0, call, ResponseParsingError(prompts.NO_LIST, text=text))
+                    if is_loose:
+                        self._held.append(listed)
+                    else:
+                        inside = self._lone.inside(listed)
+                        outcomes += self._numbered(judged(self._validate, each, 0, self._call) for each in inside)
+                    continue
+                text = self._single.called(text) or text
             outcome = judged(self._validate, text, self._count, self._call)
             if type(outcome) is Bad:
                 outcome = self._unquoted(outcome)
@@ -188,7 +206,7 @@ class ManySink:
         found: list[Outcome] = []
         if all(isinstance(outcome, Bad) for outcome in self._held):  # a wrapper with a key of an item may look like one
             for outcome in self._held:
-                found += map(self._judged, self._lone.under_key(outcome))
+                found += [judged(self._validate, text, 0, self._call) for text in self._lone.under_key(outcome)]
             if found and all(isinstance(outcome, Good) for outcome in found):
                 return self._numbered(map(self._lone.line, found))
         if any(map(self._lone.owns, self._held)):
@@ -208,16 +226,16 @@ class ManySink:
         return numbered
 
 
-def _runs(deltas: Sequence[Delta], by_tool: bool) -> Iterator[tuple[int, str]]:
+def _runs(deltas: Sequence[Delta], by_tool: bool) -> Iterator[tuple[int, str, str | None]]:
     """Join neighbouring deltas of one channel: the reader is then entered once for a whole network read."""
-    channel, parts = 0, list[str]()
+    channel, name, parts = 0, None, list[str]()
     for delta in deltas:
         if not delta.text or (delta.channel >= 0) != by_tool:
             continue
         if delta.channel != channel and parts:
-            yield channel, "".join(parts)
-            parts = []
-        channel = delta.channel
+            yield channel, "".join(parts), name
+            name, parts = None, []
+        channel, name = delta.channel, delta.id or name
         parts.append(delta.text)
     if parts:
-        yield channel, "".join(parts)
+        yield channel, "".join(parts), name

@@ -77,6 +77,14 @@ class One:
             return self._only(parts[0].text, text, call)
         return self._chosen(parts, text, call)
 
+    def judged(self, candidate: str, text: str, call: Call) -> Outcome:
+        """Judge the one value of a call's arguments, which are `text`."""
+        if len(candidate) < len(text.strip()) and (parts := loose.found(text)):
+            left = loose.left_over(loose.spoken(text), parts)
+            if left and loose.repair(candidate) is not None:
+                return Bad(0, text, self._several(left, text, call))
+        return self._outcome(candidate, call)
+
     def _only(self, candidate: str, text: str, call: Call) -> tuple[Any, bool]:
         outcome = self._outcome(candidate, call)
         if isinstance(outcome, Good):

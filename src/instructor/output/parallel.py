@@ -12,8 +12,8 @@ from instructor.engine.ports import Outcome, Tool
 from instructor.exceptions import ConfigurationError
 from instructor.mode import Mode
 from instructor.output import schema as schemas
-from instructor.output.judging import judged
 from instructor.output.one import NO_ARGUMENTS, One
+from instructor.text import loose
 from instructor.text.items import Items
 from instructor.text.waiting import Slice
 
@@ -58,38 +58,53 @@ def _named(members: Iterable[One]) -> dict[str, One]:
 
 
 class ParallelSink:
-    """Reads each call by itself, however their pieces interleave."""
+    """Reads each call by itself, however their pieces interleave. An item waits for what follows its call."""
 
     def __init__(self, output: Parallel, call: Call) -> None:
         self._members, self._call = output.members, call
         self._names: dict[int, str] = {}
         self._readers: dict[int, Items] = {}
+        self._ids: dict[int, str] = {}
+        self._pieces: dict[int, list[str]] = {}
+        self._waiting: dict[int, list[str]] = {}  # items, until what follows shows that nothing of them is left over
+        self._seen: set[tuple[str, str]] = set()  # by the ids of their calls: calls with one id are one, sent again
+        self._over = False
+        self._open: int | None = None  # the call that came last
         self._ended = False  # by the model itself: a call without a text has no arguments, and is not cut
         self._count = 0
 
     def feed(self, deltas: Sequence[Delta]) -> list[Outcome]:
         outcomes: list[Outcome] = []
         for delta in deltas:
+            if self._open is not None and (delta.channel != self._open or delta.finish or self._is_another(delta)):
+                outcomes += self._settled(self._open)
             if delta.channel < 0:
                 self._ended = self._ended or delta.finish in PROVEN
+                self._over = self._over or delta.finish is not None
                 continue
+            self._open = delta.channel
             if delta.name:
                 self._names[delta.channel] = delta.name
             reader = self._readers.get(delta.channel)
             if reader is None:
                 reader = self._readers[delta.channel] = Items(key=_NO_KEY, opens="")
+                self._pieces[delta.channel], self._waiting[delta.channel] = [], []
+            self._ids[delta.channel] = delta.id or self._ids.get(delta.channel, "")
             text = delta.text
             if not reader.looked and not text.strip():
                 text = NO_ARGUMENTS if self._ended else ""
             if text:
-                outcomes += self._judged(delta.channel, reader.feed(text))
+                self._read(delta.channel, text, reader.feed(text))
+        if self._over and self._open is not None:
+            outcomes += self._settled(self._open)
         return outcomes
 
     def close(self, *, ended: bool = True) -> list[Outcome]:
         outcomes: list[Outcome] = []
         for at, reader in self._readers.items():
-            slices = reader.close(ended=ended) if reader.looked or not self._ended else reader.feed(NO_ARGUMENTS)
-            outcomes += self._judged(at, slices)
+            text = NO_ARGUMENTS if self._ended and not reader.looked else ""
+            self._read(at, text, reader.feed(text) if text else reader.close(ended=ended))
+            outcomes += self._settled(at)
         return outcomes
 
     @property
@@ -107,14 +122,25 @@ class ParallelSink:
     def _asked_for(self) -> Iterator[Items]:
         return (reader for at, reader in self._readers.items() if self._names.get(at) in self._members)
 
-    def _judged(self, channel: int, slices: Sequence[Slice]) -> Iterator[Outcome]:
+    def _is_another(self, delta: Delta) -> bool:
+        return bool(delta.id) and delta.id != self._ids.get(delta.channel)
+
+    def _read(self, channel: int, text: str, slices: Sequence[Slice]) -> None:
+        self._pieces[channel].append(text)
+        self._waiting[channel] += [item.text for item in slices if item.text]  # without thoughts
+
+    def _settled(self, channel: int) -> Iterator[Outcome]:
         """Judge what a call holds, if it is a call of a tool that was asked for; the engine tells of others."""
-        name = self._names.get(channel, "")
+        name, waiting = self._names.get(channel, ""), self._waiting[channel]
         member = self._members.get(name)
-        if member is None:
+        if member is None or not waiting:
             return
-        for text, _ in slices:
-            if not text:  # a call's arguments hold no thoughts that are anything to anybody
+        whole = "".join(self._pieces[channel]) if len(waiting) == 1 else ""
+        self._pieces[channel], self._waiting[channel] = [], []
+        for text in waiting:
+            same = self._ids[channel] or str(channel), loose.meaning(text)
+            if same in self._seen:
                 continue
+            self._seen.add(same)
             at, self._count = self._count, self._count + 1
-            yield judged(member.adapter.validator.validate_json, text, at, self._call, name)
+            yield member.judged(text, whole, self._call)._replace(at=at, tool=name)

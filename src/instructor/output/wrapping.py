@@ -41,6 +41,11 @@ class Wrapping:
         named = first[1] in _NAMES and first[2] in self._names
         return (named or first[1] in _BESIDE) and any(key in text for key in self._quoted)
 
+    def called(self, text: str) -> str | None:
+        """Return the arguments of a text that is a call by the answer's name, `{"name": …, "arguments": …}`."""
+        first = _FIRST.match(text)
+        return self.inside(text, valid=False) if first and first[2] in self._names else None
+
     def inside(self, text: str, *, valid: bool) -> str | None:
         """Return the text that a wrapped answer holds; None for what is not wrapped.
 
@@ -50,6 +55,8 @@ class Wrapping:
         if inner is not None:
             return inner
         whole = loose.repair(text)
+        if whole and whole.startswith("["):  # of one
+            return alone if loose.members(alone := whole[1:-1]) else None
         parts = loose.members(whole) if whole else None
         if not parts:
             return None
@@ -70,6 +77,12 @@ class Wrapping:
 
     def _is_name(self, written: str) -> bool:
         return written[:1] == '"' and json.loads(written) in self._names
+
+
+def is_call(text: str) -> bool:
+    """Whether a text begins as a call does, with a name."""
+    first = _FIRST.match(text)
+    return first is not None and first[1] in _NAMES
 
 
 def _snake(name: str) -> str:

@@ -36,9 +36,9 @@ class Items(Waiting):
     """
 
     __slots__ = (
-        "_aside", "_broken", "_doubted", "_empty", "_ended", "_escaped", "_fresh", "_inner", "_key", "_key_read",
-        "_listed", "_loose", "_nest", "_opener", "_opens", "_out", "_own", "_phase", "_prose", "_quoted", "_remark",
-        "_rivals", "_single", "_stray", "_sure", "_wrapped",
+        "_aside", "_broken", "_doubted", "_empty", "_ended", "_escaped", "_fresh", "_inner", "_key",
+        "_key_read", "_listed", "_loose", "_named", "_nest", "_opener", "_opens", "_out", "_own", "_phase",
+        "_prose", "_quoted", "_remark", "_rivals", "_single", "_stray", "_sure", "_tagged", "_wrapped",
     )  # fmt: skip
 
     def __init__(
@@ -66,6 +66,8 @@ class Items(Waiting):
         self._inner: Items | None = None  # what reads it
         self._ended = self._broken = False  # a list came to its end; a list was left without an end
         self._loose = False  # a loose object was handed out
+        self._named: list[Slice] = []  # objects with a name before them: items, if nothing else is one
+        self._tagged = False  # one of the names is a tag
 
     def close(self, *, ended: bool = True) -> list[Slice]:
         out = super().close(ended=ended)
@@ -74,6 +76,9 @@ class Items(Waiting):
         if ended and self._aside is not None and not (self._listed or self.listed or self._loose):
             out += self._aside
             self._ended = True
+        elif ended and not (self.listed or self._loose) and (self._tagged or len(self._named) > 1):
+            out += self._named
+            self._loose = True
         return out
 
     @property
@@ -155,7 +160,7 @@ class Items(Waiting):
             return place
         self._opener, self._own, self._empty, self._wrapped = text[place], False, False, False
         self._fresh = prose.leads if text[place] == "{" else prose.fresh
-        if self._opener == "{" and self._fresh:
+        if self._opener == "{" and (self._fresh or prose.names):
             self._keep(place)
         self._phase = Items._after_opener
         return place + 1
@@ -163,6 +168,7 @@ class Items(Waiting):
     def _start_afresh(self) -> None:
         """Forget what came: it was a thought."""
         self._aside, self._ended, self._broken, self._loose = None, False, False, False
+        self._named, self._tagged = [], False
         self._out += [AFRESH] * self._prose.afresh
         self._prose.afresh = 0
 
@@ -261,7 +267,7 @@ class Items(Waiting):
             return place + 1
         if mark != "}":
             return self._drop(place)
-        if self._empty and not self._own:  # nothing else tells that it is an item
+        if self._empty and not (self._own or self._loose):  # nothing else tells that it is an item
             self._open_list(sure=True, wrapped=False)
             self._leave_list()
             return place + 1
@@ -271,8 +277,13 @@ class Items(Waiting):
         return place + 1
 
     def _stood_alone(self, text: str, end: int) -> None:
-        self._out.append(Slice(self._cut(text, end), True))
-        self._loose = True
+        item = Slice(self._cut(text, end), True)
+        if self._fresh:
+            self._out.append(item)
+            self._loose = True
+        else:
+            self._named.append(item)
+            self._tagged = self._tagged or self._prose.names == ">"
 
     def _in_key(self, text: str, place: int) -> int:
         end = self._key_read.follow(text, place)

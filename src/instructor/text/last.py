@@ -66,5 +66,5 @@ class LastList(Items):
 
     def _stood_alone(self, text: str, end: int) -> None:
         super()._stood_alone(text, end)
-        if self.listed:
+        if self.listed and self._fresh:
             del self._out[-1]

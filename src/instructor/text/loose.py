@@ -24,12 +24,14 @@ _BEGIN = re.compile(
 )
 _PATIENCE = 8
 _NOTHING = re.compile(
-    r"""(?:[\s\x00-\x1f\ufeff\u200b;,}\]"'`]|</?[A-Za-z][\w:-]*>|\[/?[A-Z_]{2,20}\]"""
+    r"""(?:[\s\x00-\x1f\ufeff\u200b;,)}\]"'`~]|</?[A-Za-z][\w:-]*>|\[/?[A-Z_]{2,20}\]"""
     r"""|<[|\uff5c][^<>\s]{1,60}>(?:assistant|user|system)?)*"""
 )
 """What is no part of an answer: white space, surplus marks, a fence, tags and the tokens that servers leave."""
 _FIELD = re.compile(r"""\s*["'][^"'\n]{1,80}["']\s*:""")
-_MARK = re.compile(r"""[{}]|(?P<field>(?<!\w)["'][\w $.-]{1,80}["']\s*:)""")
+_MARK = re.compile(
+    r"""[{}]|(?P<field>(?<!\w)["'][\w $.-]{1,80}["']\s*:\s*(?:["'{\[\d-]|(?:true|false|null|True|False|None)\b))"""
+)
 _CLOSING = " \t\r\n}],;`"
 _decode = json.JSONDecoder().raw_decode
 _FIRST = re.compile(r"\s*([\"}])")

@@ -62,15 +62,19 @@ def _tagged(*names: str) -> Thought:
 
 THOUGHTS = (
     _tagged("think", "thinking"),
-    _tagged("thought", "thoughts"),
+    _tagged("thought", "thoughts", "thought_process", "inner_thoughts", "chain_of_thought"),
+    _tagged("antthinking"),
+    _tagged("inner_monologue", "internal_monologue"),
     _tagged("reasoning", "reason"),
     _tagged("reflection"),
     _tagged("scratchpad"),
-    _tagged("seed:think"),
+    _tagged("seed:think", "longcat_think"),
     Thought(("[THINK]",), ("[/THINK]",), ("[/THINK]",)),
     Thought(("◁think▷",), ("◁/think▷",), ("◁/think▷",)),
     Thought(("<|begin_of_thought|>",), ("<|end_of_thought|>",), ("<|end_of_thought|>",)),
     Thought(("<|START_THINKING|>",), ("<|END_THINKING|>",), ("<|END_THINKING|>",)),
+    Thought(("<unused94>",), ("<unused95>",), ("<unused95>",)),
+    Thought(("<|inner_prefix|>",), ("<|inner_suffix|>",), ("<|inner_suffix|>",)),
     Thought(  # harmony's channels: what follows a mark up to `<|message|>` is prose without brackets
         ("<|channel|>analysis",),
         ("<|end|>", "<|channel|>final", "<|channel|>commentary"),
@@ -95,18 +99,20 @@ _STOP = re.compile(r"[{\[<◁]")  # a bracket, or the first character of a mark
 
 _LEAD = re.compile(
     r"""(?:
-        [\s,\ufeff>|\-*+•‣◦▪·\u2013\u2014]  # white space, and the bullets of lists and quotes
-        | \#{1,6}\s
-        | \(?\d{1,4}[.):]
+        (?!\*\*[^*\s])[^\w()\[\]{}<"'`\\\x00]  # white space, and signs that begin or part lines
+        | \(?\d{1,4}(?!\w)\)?
+        | and\b
         | \(?[A-Za-z][.)](?=\s)
         | \[(?:[ xX]?|\d{1,4})\]
-        | \*\*[^*\n]{1,60}\*\*:? | __[^_\n]{1,60}__:?
+        | \*\*[^*\s][^*\n]{0,59}\*\* | __[^_\n]{1,60}__
         | data:
         | <\|\w{1,30}\|>(?:[^<>|\n]{1,60}(?=<\|))?  # tokens of a template, with the names between them
     )*["`\\]*\s*""",
     re.VERBOSE,
-)
+)  # no two of these begin alike: else a line that is none would cost more with each of them
 _LONGEST_LEAD = 120
+_NO_ANSWER = re.compile(r"\b(?:examples?|schema|format|template|input|draft|like|e\.g)\b", re.IGNORECASE)
+"""Words before an object that is no part of the answer."""
 _SPOILT = "\0"
 
 
@@ -382,6 +388,13 @@ class Prose:
         """Whether nothing else stands there but what begins a line of a list: bullets, numbers, a name in bold."""
         line = self._line
         return not line or (len(line) < _LONGEST_LEAD and _LEAD.fullmatch(line) is not None)
+
+    @property
+    def names(self) -> str:
+        """The mark with which a name ends that stands right before here, `:` or a tag's `>`; empty if none does."""
+        line = self._line.rstrip()
+        named = line.endswith((":", ">")) and len(line) < _LONGEST_LEAD and not _NO_ANSWER.search(line)
+        return line[-1:] if named else ""
 
     def spoil(self) -> None:
         """Note that words stand on this line."""
