@@ -77,7 +77,8 @@ class WayOut:
         """Open a connection, and lead out of it from now on; None if the way out is taken before the SDK has it."""
         self._opening = Escape()
         try:
-            self._connection = self._opening.call(transport.open, request)
+            if not self.taken:  # whoever takes it from now on ends the call
+                self._connection = self._opening.call(transport.open, request)
         finally:
             self._opening = None
         connection: Connection | None = self._connection
@@ -245,8 +246,8 @@ def drive(flow: Steps, transport: Transport, way_out: WayOut, farewell: Steps | 
     finally:
         flow.close()
         try:
-            if connection is not None:
-                way_out.let_go().close()
+            if (left := way_out.let_go()) is not None:  # also one that came as the user interrupted
+                left.close()
         finally:
             for _ in drive(farewell, transport, WayOut()) if farewell else ():
                 pass
