@@ -136,7 +136,7 @@ def _text(text: str, context: Mapping[str, Any]) -> str:
 
 def _unrenderable(text: str, why: str) -> ConfigurationError:
     return ConfigurationError(
-        f"The template {text[:80]!r} cannot be rendered: {why} "
+        f"The template {text[:80]!r} cannot be rendered: {why.rstrip('.')}. "
         "If the braces are part of the text, pass the text in the context and write {{ text }} in its place."
     )
 
