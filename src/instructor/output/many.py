@@ -184,7 +184,9 @@ class ManySink:
         found: list[Outcome] = []
         if all(isinstance(outcome, Bad) for outcome in self._held):  # a wrapper with a key of an item may look like one
             for outcome in self._held:
-                found += map(self._judged, self._lone.under_key(outcome))
+                for text in self._lone.under_key(outcome):
+                    one = judged(self._validate, text, self._count, self._call)
+                    found.append(self._unquoted(one) if isinstance(one, Bad) else one)
             if found and all(isinstance(outcome, Good) for outcome in found):
                 return self._numbered(map(self._lone.line, found))
         if any(map(self._lone.owns, self._held)):
