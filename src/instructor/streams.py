@@ -20,6 +20,11 @@ class _Told:
 
     def __init__(self, ledger: Ledger, way_out: WayOut) -> None:
         self._ledger, self._way_out = ledger, way_out
+        self._left = False
+
+    def _is_left(self, error: Exception) -> bool:
+        """Whether somebody else closes the stream just now: no code of the generator's has raised this error."""
+        return self._left and error.__traceback__ is not None and error.__traceback__.tb_next is None
 
     @property
     def report(self) -> Report:
@@ -51,20 +56,32 @@ class Stream(_Told, Generic[T]):
         self._values = values
 
     def __iter__(self) -> Iterator[T]:
-        yield from self._values  # a generator of its own: the loop alone holds it, and leaving the loop closes both
+        try:
+            yield from self._values  # a generator of its own: the loop alone holds it, and leaving the loop closes both
+        except ValueError as error:
+            if not self._is_left(error):
+                raise
 
     def __next__(self) -> T:
-        return next(self._values)
+        try:
+            return next(self._values)
+        except ValueError as error:
+            if self._is_left(error):
+                raise StopIteration from None
+            raise
 
     def close(self) -> None:
         """Close the connection at once, also while another thread reads: there the stream just ends.
 
         What was delivered stays in the report.
         """
+        self._left = True
         try:
             self._values.close()
-        except ValueError:  # it is being read
-            self._way_out.take()
+        except ValueError as error:
+            if not self._is_left(error):
+                raise
+            self._way_out.take()  # it is being read
 
     def __enter__(self) -> Self:
         return self
@@ -89,17 +106,22 @@ class AsyncStream(_Told, Generic[T]):
         try:
             async for value in self._values:
                 yield value
+        except RuntimeError as error:
+            if not self._is_left(error):
+                raise
         finally:
-            await self._values.aclose()
+            if not (self._left and self._values.ag_running):
+                await self._values.aclose()
 
     def __anext__(self) -> Awaitable[T]:
-        return self._values.__anext__()
+        return _no_more() if self._left and self._values.ag_running else self._values.__anext__()
 
     async def aclose(self) -> None:
         """Close the connection at once, also while another task reads: there the stream just ends.
 
         What was delivered stays in the report.
         """
+        self._left = True
         if self._values.ag_running:
             await self._way_out.atake()
         else:
@@ -112,3 +134,7 @@ class AsyncStream(_Told, Generic[T]):
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+async def _no_more() -> Any:
+    raise StopAsyncIteration

@@ -1,10 +1,9 @@
 """Jinja templates in messages, rendered with the call's context. Without a context no text is touched.
 
-A text is a template if it is valid Jinja and uses a name of the context; a misspelled name counts as used. A text
-that uses no name at all is one if it computes something (`{{ 6 * 7 }}`). Every other text is sent unchanged: a context
-may be there for the validators alone, and braces in the user's text are then text. In a template, an undefined name is
-an error that names it, and `{# ... #}` is text, not a comment: nothing the user wrote is left out in silence. A
-template can read the objects of the context, but not change them.
+A text is a template if it is valid Jinja and uses a name of the context; a misspelled name counts as used. Every other
+text is sent unchanged, `{{ 6 * 7 }}` too: a context may be there for the validators alone, and braces in the user's
+text are then text. In a template, an undefined name is an error that names it, and `{# ... #}` is text, not a comment:
+nothing the user wrote is left out in silence. A template can read the objects of the context, but not change them.
 """
 
 from __future__ import annotations
@@ -78,7 +77,6 @@ class _Read(NamedTuple):
     """What a text is, as far as that can be told without a context."""
 
     names: frozenset[str]
-    computes: bool
     error: str = ""
     """Why it is no valid Jinja."""
 
@@ -89,18 +87,10 @@ def _read(text: str) -> _Read:
         tree = _environment.parse(text)
         if any(tree.find(kind) is not None for kind in _ELSEWHERE):
             raise TemplateSyntaxError("there are no other templates to take from", 1)
-        names = frozenset(meta.find_undeclared_variables(tree)).difference(_environment.globals)
-        return _Read(names, _computes(tree))
+        return _Read(frozenset(meta.find_undeclared_variables(tree)).difference(_environment.globals))
     except (TemplateSyntaxError, RecursionError) as error:
         found = frozenset(name for part in _BRACED.findall(text) for name in _NAME.findall(part))
-        return _Read(found, computes=False, error=str(error))
-
-
-def _computes(tree: nodes.Template) -> bool:
-    """Whether there is more in it than text and constants: `\\frac{{1}}{{2}}` is no template."""
-    return any(
-        not isinstance(node, (nodes.Output, nodes.TemplateData, nodes.Const)) for node in tree.find_all(nodes.Node)
-    )
+        return _Read(found, str(error.message if isinstance(error, TemplateSyntaxError) else error))
 
 
 def rendered(messages: Sequence[Message], context: Mapping[str, Any] | None) -> Sequence[Message]:
@@ -130,8 +120,7 @@ def _text(text: str, context: Mapping[str, Any]) -> str:
     if not _OPENING.search(text):
         return text
     read = _read(text)
-    uses = any(name in context or _alike(name, context) for name in read.names)
-    if not uses and (read.names or not read.computes):
+    if not any(name in context or _alike(name, context) for name in read.names):
         return text
     if read.error:
         raise _unrenderable(text, f"{read.error}.")
@@ -147,7 +136,7 @@ def _text(text: str, context: Mapping[str, Any]) -> str:
 
 def _unrenderable(text: str, why: str) -> ConfigurationError:
     return ConfigurationError(
-        f"The template {text[:80]!r} cannot be rendered: {why} "
+        f"The template {text[:80]!r} cannot be rendered: {why.rstrip('.')}. "
         "If the braces are part of the text, pass the text in the context and write {{ text }} in its place."
     )
 

@@ -15,6 +15,7 @@ import inspect
 import sys
 import threading
 from collections.abc import AsyncGenerator, Generator
+from types import FrameType
 from typing import Any
 
 import anyio
@@ -51,7 +52,7 @@ class WayOut:
         self.taken = False
         self.does = False
         """Whether a hook or a policy is called: that is never broken off."""
-        self._at: Any = None  # the thread that reads, or the task and how often it was cancelled before
+        self._at: Any = None  # the task that reads and how often it was cancelled before
         self._opening: Any = None  # what ends the call that opens a connection; of a task only whether there is one
         self._connection: Any = None
         self._waited: Any = None
@@ -59,10 +60,6 @@ class WayOut:
         self._cancelled: asyncio.Task[Any] | None = None
         self._ended: Any = None
         self._closing = threading.RLock()  # a connection that was let go may serve another stream already
-
-    def here(self) -> None:
-        """Note that this thread reads from now on."""
-        self._at = threading.get_ident()
 
     def ahere(self) -> None:
         """Note that this task reads from now on."""
@@ -77,7 +74,8 @@ class WayOut:
         """Open a connection, and lead out of it from now on; None if the way out is taken before the SDK has it."""
         self._opening = Escape()
         try:
-            self._connection = self._opening.call(transport.open, request)
+            if not self.taken:  # whoever takes it from now on ends the call
+                self._connection = self._opening.call(transport.open, request)
         finally:
             self._opening = None
         connection: Connection | None = self._connection
@@ -133,14 +131,25 @@ class WayOut:
             opening: Escape | None = self._opening
             if opening is not None:
                 opening.end()
-            elif self._connection is not None and self._at == threading.get_ident():  # a hook leaves
-                self._connection.close()
             elif self._connection is not None:
+                reader = self._reader()
                 interruptible: Interruptible | None = fitting(self._connection, "interrupt")
-                if interruptible is not None:
-                    interruptible.interrupt()
-                elif self.does or not shut_socket(self._at, drive.__code__):
+                if reader == threading.get_ident():  # a hook leaves
                     self._connection.close()
+                elif interruptible is not None:
+                    interruptible.interrupt()
+                elif self.does or not shut_socket(reader, drive.__code__):
+                    self._connection.close()
+
+    def _reader(self) -> int:
+        """Return the thread that reads just now; 0 if none does."""
+        frame: FrameType | None
+        for thread, frame in sys._current_frames().items():
+            while frame is not None:
+                if frame.f_code is drive.__code__ and frame.f_locals.get("way_out") is self:
+                    return thread
+                frame = frame.f_back
+        return 0
 
     async def atake(self) -> None:
         """End the read or the wait that another task is in, and wait until its connection is closed."""
@@ -205,7 +214,6 @@ def drive(flow: Steps, transport: Transport, way_out: WayOut, farewell: Steps | 
     connection: Connection | None = None
     outcome: Any = None
     failure: Exception | None = None
-    way_out.here()
     try:
         while True:
             try:
@@ -217,7 +225,6 @@ def drive(flow: Steps, transport: Transport, way_out: WayOut, farewell: Steps | 
                 return
             if type(step) is Emit:
                 yield from step.values
-                way_out.here()
                 continue
             try:
                 if type(step) is Read and connection is not None:
@@ -245,8 +252,8 @@ def drive(flow: Steps, transport: Transport, way_out: WayOut, farewell: Steps | 
     finally:
         flow.close()
         try:
-            if connection is not None:
-                way_out.let_go().close()
+            if (left := way_out.let_go()) is not None:  # also one that came as the user interrupted
+                left.close()
         finally:
             for _ in drive(farewell, transport, WayOut()) if farewell else ():
                 pass

@@ -206,7 +206,7 @@ class ManySink:
         found: list[Outcome] = []
         if all(isinstance(outcome, Bad) for outcome in self._held):  # a wrapper with a key of an item may look like one
             for outcome in self._held:
-                found += [judged(self._validate, text, 0, self._call) for text in self._lone.under_key(outcome)]
+                found += map(self._judged, self._lone.under_key(outcome))
             if found and all(isinstance(outcome, Good) for outcome in found):
                 return self._numbered(map(self._lone.line, found))
         if any(map(self._lone.owns, self._held)):

@@ -43,9 +43,9 @@ class EventStream:
         """Take bytes; give the data of each event that they complete. Events with empty data tell nothing: left out."""
         if b"\r" in data or self._return:
             data = self._plain(data)
-        pieces = self._pieces
-        if self._begun and not pieces and data.endswith(b"\n\n") and len(data) <= self._most:  # nearly always
-            if data.find(b"\n") == len(data) - 2 and data.startswith(b"data: "):
+        pieces, size = self._pieces, len(data)
+        if self._begun and not pieces and data.endswith(b"\n\n") and size <= self._most:  # nearly always
+            if data.find(b"\n") == size - 2 and data.startswith(b"data: "):
                 return [data[6:-2]]
             return _events(data)
         # A blank line ends events; it may lie across the seam between two reads.

@@ -85,7 +85,8 @@ async def close_generators(outermost: Any) -> None:
     """Close an asynchronous generator, and first those it iterates over, which it does not close itself."""
     found = [outermost] if inspect.isasyncgen(outermost) else []
     for each in found:  # which grows meanwhile: what a generator iterates over is on its stack
-        found += [value for value in gc.get_referents(each) if inspect.isasyncgen(value) and value not in found]
+        held = gc.get_referents(each, each.ag_frame)  # the second is where Python 3.10 has the stack
+        found += [value for value in held if inspect.isasyncgen(value) and value not in found]
     for each in reversed(found):
         with contextlib.suppress(RuntimeError):  # it is being read: who reads it closes it
             await each.aclose()
