@@ -44,9 +44,6 @@ NOT_OURS = [
     "{% raw %}{{ x }}{% endraw %}",
     "run: echo ${{ matrix.os }}",
     r"\frac{{1}}{{2}} and \textbf{{bold",
-    "{{ 6 * 7 }}",
-    "{{ 10 ** 10 ** 10 }}",  # computed, it would never end
-    "{% for i in range(3) %}{{ i }}{% endfor %}",
     '{"a": {"b": 1}}',
     'Answer as {{"name": "..."}}',
     "{{#items}}<b>{{label}}</b>{{/items}}{{{html}}}{{> partial}}",
@@ -108,6 +105,7 @@ async def test_an_undefined_name_is_an_error_that_names_it(
         ("{% if b is defined %}{{ b }}{% endif %}{{ a }}", {"a": 1}, "1"),
         ("{% if a %}x{% else %}{{ b }}{% endif %}", {"a": 1}, "x"),
         ("{{ user.nick or user.name }}", {"user": {"name": "Ann", "nick": None}}, "Ann"),
+        ("{{ 6 * 7 }}", {"a": 1}, "42"),
         ("{% for i in range(n) %}{{ i }}{% endfor %}", {"n": 3}, "012"),
         ("{{ 1 }} {{ a }}", {"a": 1}, "1 1"),
         ("{{ names | sort | join(',') }}", {"names": ["b", "a"]}, "a,b"),

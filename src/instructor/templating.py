@@ -1,9 +1,10 @@
 """Jinja templates in messages, rendered with the call's context. Without a context no text is touched.
 
-A text is a template if it is valid Jinja and uses a name of the context; a misspelled name counts as used. Every other
-text is sent unchanged, `{{ 6 * 7 }}` too: a context may be there for the validators alone, and braces in the user's
-text are then text. In a template, an undefined name is an error that names it, and `{# ... #}` is text, not a comment:
-nothing the user wrote is left out in silence. A template can read the objects of the context, but not change them.
+A text is a template if it is valid Jinja and uses a name of the context; a misspelled name counts as used. A text
+that uses no name at all is one if it computes something (`{{ 6 * 7 }}`). Every other text is sent unchanged: a context
+may be there for the validators alone, and braces in the user's text are then text. In a template, an undefined name is
+an error that names it, and `{# ... #}` is text, not a comment: nothing the user wrote is left out in silence. A
+template can read the objects of the context, but not change them.
 """
 
 from __future__ import annotations
@@ -77,6 +78,7 @@ class _Read(NamedTuple):
     """What a text is, as far as that can be told without a context."""
 
     names: frozenset[str]
+    computes: bool
     error: str = ""
     """Why it is no valid Jinja."""
 
@@ -87,10 +89,18 @@ def _read(text: str) -> _Read:
         tree = _environment.parse(text)
         if any(tree.find(kind) is not None for kind in _ELSEWHERE):
             raise TemplateSyntaxError("there are no other templates to take from", 1)
-        return _Read(frozenset(meta.find_undeclared_variables(tree)).difference(_environment.globals))
+        names = frozenset(meta.find_undeclared_variables(tree)).difference(_environment.globals)
+        return _Read(names, _computes(tree))
     except (TemplateSyntaxError, RecursionError) as error:
         found = frozenset(name for part in _BRACED.findall(text) for name in _NAME.findall(part))
-        return _Read(found, str(error.message if isinstance(error, TemplateSyntaxError) else error))
+        return _Read(found, computes=False, error=str(error))
+
+
+def _computes(tree: nodes.Template) -> bool:
+    """Whether there is more in it than text and constants: `\\frac{{1}}{{2}}` is no template."""
+    return any(
+        not isinstance(node, (nodes.Output, nodes.TemplateData, nodes.Const)) for node in tree.find_all(nodes.Node)
+    )
 
 
 def rendered(messages: Sequence[Message], context: Mapping[str, Any] | None) -> Sequence[Message]:
@@ -120,7 +130,8 @@ def _text(text: str, context: Mapping[str, Any]) -> str:
     if not _OPENING.search(text):
         return text
     read = _read(text)
-    if not any(name in context or _alike(name, context) for name in read.names):
+    uses = any(name in context or _alike(name, context) for name in read.names)
+    if not uses and (read.names or not read.computes):
         return text
     if read.error:
         raise _unrenderable(text, f"{read.error}.")
