@@ -201,7 +201,7 @@ class AsyncFunction(_Functions):
 def as_it_came(error: Exception, refused: Callable[[BaseException], Json | None]) -> Received:
     """Return a response that the SDK refuses, as it came: the wire's own reading says what is wrong with it."""
     body = refused(error)
-    if body is None and isinstance(error, json.JSONDecodeError):
+    if body is None and refused is not _none and isinstance(error, json.JSONDecodeError):
         raise ResponseParsingError(f"The response is not JSON: {error.doc[:_SHOWN]!r}", text=error.doc) from error
     if body is None:
         raise error

@@ -31,6 +31,8 @@ _NAMES = {
     "n": "candidate_count",
     "stop": "stop_sequences",
 }
+_NUMBER = "#"
+"""Before the number of a call in its id; no signature has it."""
 _CAPITAL = re.compile(r"(?<=[a-z0-9])[A-Z]")
 _FILTERED: dict[str, Finish] = dict.fromkeys(
     (
@@ -96,7 +98,7 @@ class Google(Blocks):
 
     def use(self, call: ToolCall) -> Json:
         part: Json = {"functionCall": {"name": call.name, "args": as_object(call.arguments)}}
-        signature = call.id.removeprefix(SIGNED)
+        signature = call.id.removeprefix(SIGNED).partition(_NUMBER)[0] if call.id.startswith(SIGNED) else call.id
         return part if signature == call.id else {**part, "thoughtSignature": signature}
 
     def result(self, call: ToolCall, content: Any, is_error: bool) -> Json:
@@ -180,7 +182,7 @@ class Google(Blocks):
         candidate = next(filter(_is_first, objects(event.get("candidates"))), {})
         for part in objects(mapping(candidate.get("content")).get("parts")):
             if isinstance(part.get("functionCall"), dict):
-                deltas += [*calls.broken_by(part), calls.read(part)]
+                deltas += [*calls.broken_by(part), _numbered(calls.read(part))]
             elif part.get("text") and not part.get("thought"):
                 deltas.append(Delta(TEXT, piece_of(part["text"])))
         reason = candidate.get("finishReason")
@@ -219,7 +221,12 @@ def _message(message: Any) -> Any:
 
 
 def _is_made(call: ToolCall) -> bool:
-    return call.id == CALLED or call.id.startswith(SIGNED)
+    return call.id.startswith((CALLED + _NUMBER, SIGNED))
+
+
+def _numbered(call: Delta) -> Delta:
+    """Make the id of a call one of its own: what it holds is the same for many."""
+    return call._replace(id=f"{call.id}{_NUMBER}{call.channel}") if call.id else call
 
 
 def _flat(content: Any) -> list[Json]:
