@@ -73,6 +73,8 @@ class Many:
         self.wrapping = Wrapping(self.name, self.schema)
         single = item.get("type") == "object" and "properties" in item
         self.single = Wrapping(schemas.legal(schemas.name_of(kind)), item) if single else None
+        # What the text of an item holds that is a call: to look for this is cheaper than to read how the text begins.
+        self.mark = _common_end(self.name, schemas.legal(schemas.name_of(kind))) + '"' if single else ""
 
     def sink(self, call: Call) -> ManySink:
         return ManySink(self, call)
@@ -89,6 +91,7 @@ class ManySink:
         self._output, self._call = output, call
         self._lone, self._validate = output.lone, output.validate
         self._wrapping, self._single = output.wrapping, output.single
+        self._mark = output.mark
         self._readers: dict[int, Items] = {}
         self._repeats: dict[int, Repeats] = {}
         self._by_id: dict[str, Repeats] = {}  # calls with one id are one call, which may be sent again
@@ -150,7 +153,8 @@ class ManySink:
             if reader.edges or not repeats.in_first:
                 slices = repeats.without(slices, reader.edges)
             elif len(repeats.first) < MOST:
-                repeats.first.extend(map(hash, slices))
+                for text, _ in slices:
+                    repeats.note(hash(text))
         return self._judge(slices) if slices else []
 
     def _judge(self, slices: Sequence[Slice]) -> list[Outcome]:
@@ -160,7 +164,7 @@ class ManySink:
                 self._held.clear()
                 self._by_lines, self.doubted = False, self._count
                 continue
-            if self._single is not None and is_call(text):
+            if self._mark and self._mark in text and self._single is not None and is_call(text):
                 if call := self._wrapping.called(text):
                     listed = Bad(0, call, ResponseParsingError(prompts.NO_LIST, text=text))
                     if is_loose:
@@ -224,6 +228,11 @@ class ManySink:
         numbered = [outcome._replace(at=at) for at, outcome in enumerate(outcomes, self._count)]
         self._count += len(numbered)
         return numbered
+
+
+def _common_end(one: str, other: str) -> str:
+    differs = (at for at, (a, b) in enumerate(zip(reversed(one), reversed(other), strict=False)) if a != b)
+    return one[len(one) - next(differs, min(len(one), len(other))) :]
 
 
 def _runs(deltas: Sequence[Delta], by_tool: bool) -> Iterator[tuple[int, str, str | None]]:
