@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
-from instructor.engine.ports import Good, Outcome
+from instructor.engine.ports import Bad, Good, Outcome
 
 FIRST, LAST = 64, 256
 """How many of the first and of the last items are known still."""
 _KNOWN = FIRST + LAST
+_LATEST = 32
+"""How many of the last items are known with their values."""
+_GONE: Any = object()
+"""Stands for a value that is not kept."""
 
 
 class Item:
@@ -40,51 +45,61 @@ class Item:
 
 
 class History:
-    """The items of a list by their places, the wrong ones included; of a long one the first and the last."""
+    """The items of a list by their places, the wrong ones included; of a long one the first and the last.
+
+    Of right items that are not among the latest only the text is kept: values are objects that the garbage collector
+    would look through, again and again, and that users may want to be rid of.
+    """
 
     def __init__(self) -> None:
         self.count = 0
         """How many items came."""
-        self._outcomes: dict[int, Outcome] = {}
+        self._known: dict[int, Outcome | str] = {}
         self._items: dict[int, Item] = {}
 
     def add(self, outcome: Outcome) -> int:
         """Append an item; return its place."""
         place, self.count = self.count, self.count + 1
-        self._outcomes[place] = outcome
-        if place >= _KNOWN:
-            self._outcomes.pop(place - LAST, None)
+        known = self._known
+        known[place] = outcome
+        if place >= _LATEST:
+            old = known.get(place - _LATEST)
+            if type(old) is Good and not old.tool:
+                known[place - _LATEST] = old.text
+            if place >= _KNOWN:
+                known.pop(place - LAST, None)
             if self._items:
-                self._items.pop(place - LAST, None)
+                self._items.clear()
         return place
 
     def put(self, place: int, outcome: Outcome) -> None:
         """Replace an item by its correction."""
-        if place in self._outcomes:
-            self._outcomes[place] = outcome
+        if place in self._known:
+            self._known[place] = outcome
             self._items.pop(place, None)
 
     def take_back(self) -> Outcome:
         """Remove the last item; return it."""
         self.count -= 1
         self._items.pop(self.count, None)
-        return self._outcomes.pop(self.count)
+        return _outcome(self.count, self._known.pop(self.count))
 
     def at(self, place: int) -> Item | None:
         """Return the item at a place; None where it is not known any more."""
         if place not in self._items:
-            if place not in self._outcomes:
+            if place not in self._known:
                 return None
-            self._items[place] = Item(self._outcomes[place])
+            self._items[place] = Item(_outcome(place, self._known[place]))
         return self._items[place]
 
     def last(self, most: int) -> list[Outcome]:
         """Return the last items, no more than `most`."""
-        return [self._outcomes[place] for place in range(max(0, self.count - most), self.count)]
+        places = range(max(0, self.count - most), self.count)
+        return [_outcome(place, self._known[place]) for place in places]
 
     def places(self, item: Item) -> list[int]:
         """Return the places of the right items that equal this one."""
-        known = ((place, self.at(place)) for place, outcome in self._outcomes.items() if isinstance(outcome, Good))
+        known = ((place, self.at(place)) for place, one in self._known.items() if not isinstance(one, Bad))
         return [place for place, each in known if each is not None and each.equals(item)]
 
     def holds(self, item: Item) -> bool:
@@ -92,8 +107,14 @@ class History:
         return bool(self.places(item))
 
 
+def _outcome(place: int, known: Outcome | str) -> Outcome:
+    return Good(place, _GONE, known) if isinstance(known, str) else known
+
+
 def _equal_values(one: Outcome, two: Outcome) -> bool:
     if not (isinstance(one, Good) and isinstance(two, Good)) or type(one.value) is not type(two.value):
+        return False
+    if one.value is _GONE:
         return False
     try:
         return bool(one.value == two.value)
