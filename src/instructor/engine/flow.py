@@ -17,6 +17,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from tenacity import AsyncRetrying, DoAttempt, DoSleep, RetryCallState, RetryError, nap
@@ -43,6 +44,7 @@ from instructor.report import Cause
 _OFF = Watchdog(0, 0)
 _SLEEPS = (nap.sleep, AsyncRetrying().sleep)
 """How tenacity waits where the user says nothing."""
+_names = lru_cache(maxsize=256)(Names)
 _tuple = tuple.__new__  # a third of the price of Emit(...), for each snapshot
 
 
@@ -66,7 +68,7 @@ class Extraction:
         self._again = 0  # of those, how many came again in this reply
         self._skips = policy.on_invalid == "skip" and call.output.many
         self._unpaid = False  # a stream is open whose tokens are not counted yet
-        self._names = Names([tool.name for tool in self._output.tools], users_own(call.options))
+        self._names = _names(tuple(tool.name for tool in self._output.tools), users_own(call.options))
         self._by_calls = call.mode is Mode.PARALLEL_TOOLS  # each item is a call of its own
         self._hopeless = False  # asking again cannot help
         self._paused: tuple[Sink, Naming] | None = None  # what reads a reply that was paused, and reads on

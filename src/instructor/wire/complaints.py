@@ -6,7 +6,6 @@ says that it is an error; one without a mark (a ping, a filter's result, a queue
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from instructor.engine.call import Json
@@ -31,10 +30,10 @@ _SHOWN = 1000
 def error_of(event: Json, *, answers: bool) -> Any:
     """Return what an event reports as an error, or None; `answers`: it holds a choice."""
     error = event.get("error")
-    if error and not (isinstance(error, Mapping) and not any(error.values())):
+    if error and not (isinstance(error, dict) and not any(error.values())):
         return event if error is True else error
     base = event.get("base_resp")
-    if isinstance(base, Mapping) and str(base.get("status_code") or 0) != "0":
+    if isinstance(base, dict) and str(base.get("status_code") or 0) != "0":
         return base
     return event if not answers and _is_marked(event) else None
 
@@ -54,11 +53,11 @@ def _words(error: Any) -> str:
         return error.strip()
     if isinstance(error, (list, tuple)):
         return "; ".join(filter(None, map(_words, error)))
-    if not isinstance(error, Mapping):
+    if not isinstance(error, dict):
         return ""
     words = next((found for key in (*_WORDS, "errors") if (found := _words(error.get(key)))), "")
     metadata = error.get("metadata")  # a router quotes there whom it has asked
-    raw = _words(metadata.get("raw")) if isinstance(metadata, Mapping) else ""
+    raw = _words(metadata.get("raw")) if isinstance(metadata, dict) else ""
     return ": ".join(filter(None, (words, "" if raw in words else raw)))
 
 
@@ -67,7 +66,7 @@ def _is_marked(event: Json) -> bool:
         return True
     if any(str(event.get(key)).lower().endswith(_ERRORS) for key in _KINDS):
         return True
-    return bool(_words(event)) and any(_is_fault(key, event.get(key)) for key in _CODES)
+    return any(_is_fault(key, event.get(key)) for key in _CODES) and bool(_words(event))
 
 
 def _is_fault(key: str, code: Any) -> bool:

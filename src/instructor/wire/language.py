@@ -247,6 +247,8 @@ def _at(told: Any, name: str) -> int | None:
 
 def count_of(value: Any) -> int | None:
     """Read a number that counts something, which some servers write as a text or as a fraction; None for any other."""
+    if type(value) is int and value >= 0:
+        return value
     if isinstance(value, str) and value.strip().isascii() and len(value) < _MOST_DIGITS and value.strip().isdigit():
         return int(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):

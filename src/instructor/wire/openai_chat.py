@@ -99,7 +99,7 @@ class OpenAIChat(Language):
     def whole(self, wire: Json) -> Iterable[Delta]:
         choice = _first(wire.get("choices"), every=True)
         self._raise_reported(wire, choice)
-        if choice is None or not isinstance(choice.get("message"), Mapping):
+        if choice is None or not isinstance(choice.get("message"), dict):
             raise lacking("choices[0].message", wire)
         return self.delta({**wire, "choices": [{**choice, "index": 0}]})
 
@@ -142,7 +142,7 @@ class OpenAIChat(Language):
     def _usage(self, event: Json, choice: Mapping[str, Any]) -> Counted | None:
         """Read the counts of tokens, wherever a server has them."""
         said = event.get("usage") or choice.get("usage")
-        if said is None and isinstance(theirs := event.get("x_groq"), Mapping):
+        if said is None and isinstance(theirs := event.get("x_groq"), dict):
             said = theirs.get("usage")
         return self.counts.read(said) if said else None
 
@@ -150,14 +150,14 @@ class OpenAIChat(Language):
         """Read what a choice says of the answer; what is odd in it is passed over."""
         said = choice.get("delta") or choice.get("message")  # which some servers send, asked for a stream
         deltas: list[Delta] = []
-        if not isinstance(said, Mapping):
+        if not isinstance(said, dict):
             return deltas
         calls, older = said.get("tool_calls"), said.get("function_call")
         if not calls and older:
             calls = [{"function": older}]
         for at, call in enumerate(calls if isinstance(calls, list) else ()):
-            function = call.get("function") if isinstance(call, Mapping) else None
-            if isinstance(function, Mapping):
+            function = call.get("function") if isinstance(call, dict) else None
+            if isinstance(function, dict):
                 text = as_text(function.get("arguments") or "")
                 index = count_of(call.get("index"))
                 deltas.append(
@@ -190,21 +190,21 @@ def text_of(content: Any) -> str:
     """Read a content that is a text, a part, or a list of parts of which some are texts."""
     if isinstance(content, str):
         return content
-    parts = [content] if isinstance(content, Mapping) else content if isinstance(content, list) else ()
-    texts = (part.get("text") for part in parts if isinstance(part, Mapping))
+    parts = [content] if isinstance(content, dict) else content if isinstance(content, list) else ()
+    texts = (part.get("text") for part in parts if isinstance(part, dict))
     return "".join(text for text in texts if isinstance(text, str))
 
 
 def _first(choices: Any, *, every: bool = False) -> Mapping[str, Any] | None:
     """Return the first choice; None where there is none, or, unless `every` one will do, where it has another index."""
     for choice in choices if isinstance(choices, list) else ():
-        if isinstance(choice, Mapping) and (every or not count_of(choice.get("index"))):
+        if isinstance(choice, dict) and (every or not count_of(choice.get("index"))):
             return choice
     return None
 
 
 def _without_message(choice: Any) -> Any:
-    if not isinstance(choice, Mapping) or "message" not in choice:
+    if not isinstance(choice, dict) or "message" not in choice:
         return choice
     return {key: value for key, value in choice.items() if key != "message"}
 
