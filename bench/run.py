@@ -100,9 +100,8 @@ def main() -> None:
         "cores": os.cpu_count(),
         "load": f"{os.getloadavg()[1]:.1f}",
         "minutes": f"{(time.monotonic() - begin) / 60:.1f}",
-        "versions": {name: Worker(name) for name in PACKAGES},
+        "versions": {name: versions(name) for name in PACKAGES},
     }
-    conditions["versions"] = {name: versions(worker, name) for name, worker in conditions["versions"].items()}
     report = results.written(found, conditions, quick=given.quick)
     print(report, file=sys.stderr)
     if not given.only:
@@ -112,10 +111,15 @@ def main() -> None:
         plots.draw(found, HERE / "plots")
 
 
-def versions(worker: Worker, name: str) -> dict[str, Any]:
+def versions(name: str) -> dict[str, Any]:
+    """Return the versions of a participant's packages; none where its environment was not made."""
+    try:
+        worker = Worker(name)
+    except OSError:
+        return {}
     try:
         return worker.ask(versions=PACKAGES[name])
-    except (RuntimeError, OSError):  # an environment that was not made
+    except (RuntimeError, OSError):
         return {}
     finally:
         worker.end()
