@@ -16,7 +16,7 @@ from instructor import Mode
 from instructor.testing import Asked, Reply
 from instructor.testing import strategies as model
 
-WIRES = tuple(os.environ.get("WIRES", "openai,anthropic,google,bedrock,cohere,mistral,xai").split(","))
+WIRES = tuple((os.environ.get("WIRES") or "openai,anthropic,google,bedrock,cohere,mistral,xai").split(","))
 """The wires; the variable `WIRES` of the environment chooses some."""
 CASES = {case.name: case for case in cases() if case.name in WIRES}
 UNKNOWN = {"xai": "REASON_INVALID", "google": "OTHER", "cohere": "USER_CANCEL"}
