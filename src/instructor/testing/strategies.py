@@ -16,6 +16,7 @@ client delivers, each item once, whatever went wrong on the way; `script.truth` 
 
 from __future__ import annotations
 
+import abc
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -250,7 +251,7 @@ def turns(draw: st.DrawFn, endings: Sequence[Ending] = ENDINGS) -> Turn:
 
 
 @dataclass
-class _Erring:
+class _Erring(abc.ABC):
     """A model that errs as its turns say, and then answers without a fault."""
 
     kind: Any
@@ -269,8 +270,9 @@ class _Erring:
         said = Answer(calls=[ToolCall(text)]) if _tools(asked.body) else Answer(turn.prose + text)
         return self._broken(Reply(said, faults=turn.cut), turn, asked)
 
+    @abc.abstractmethod
     def _text(self, asked: Asked, turn: Turn) -> str:
-        raise NotImplementedError
+        """Return the JSON text that a reply is to hold."""
 
     def _broken(self, whole: Reply, turn: Turn, asked: Asked) -> Reply:
         if turn.ending == "unknown":
