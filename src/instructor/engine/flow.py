@@ -66,6 +66,8 @@ class Extraction:
         self._doubts: dict[int, set[int]] = {}  # places of items of which each may be a repeat of one of others
         self._delivered: list[Item] = []  # items whose places are not known yet
         self._again = 0  # of those, how many came again in this reply
+        self._asks_first = False  # whether, before the list goes on, its wrong items are asked for again
+        self._broke_off: Exception | None = None  # why the list goes on, once its wrong items were asked for again
         self._skips = policy.on_invalid == "skip" and call.output.many
         self._unpaid = False  # a stream is open whose tokens are not counted yet
         self._names = _names(tuple(tool.name for tool in self._output.tools), users_own(call.options))
@@ -182,7 +184,7 @@ class Extraction:
     def _reader(self) -> tuple[Sink, Naming]:
         """Begin to read a reply."""
         self._seam = Seam(self._history)
-        self._answers, self._again = [], 0
+        self._answers, self._again, self._asks_first = [], 0, False
         return self._output.sink(self._call), Naming(self._names, misnamed=self._output.distinct, named=self._by_calls)
 
     def _whole(self, sink: Sink, naming: Naming) -> Steps:
@@ -344,11 +346,14 @@ class Extraction:
     def _take_back(self, count: int) -> None:
         """Forget where the last items stood: the right ones are delivered, and will be known when they come again.
 
-        What comes a second time is believed to stand there: a list must get on.
+        What comes a second time is believed to stand there, for a list must get on; but where it may be the correction
+        of a wrong item, the wrong items are asked for again before the list goes on.
         """
-        last = self._history.last(count)
+        last, wrong_before = self._history.last(count), self._history.count - count
         if self._again >= sum(isinstance(outcome, Good) for outcome in last) > 0:
-            return
+            self._asks_first = not self._skips and any(place < wrong_before for place in self._pending)
+            if not self._asks_first:
+                return
         for outcome in reversed(last):
             self._history.take_back()
             if isinstance(outcome, Good):
@@ -427,12 +432,19 @@ class Extraction:
             return self._judged_one(reply, broke, whole=self._is_whole(sink, reply.finish))
         if self._asked:
             yield from self._take_answers(ended=ended)
+            if self._broke_off is not None:
+                problem, self._broke_off, self._asked = self._broke_off, None, False
+                self._plan_the_rest()
+                return problem
         elif not (over or (ended and sink.closed)):
             self._hopeless = reply.finish == "filter"
+            problem = lacks.its_end(reply, broke)
+            if self._asks_first:
+                self._asked, self._broke_off = True, problem
             self._plan_the_rest()
             if not self._history.count:
                 self._request = self._all_again(reply)
-            return lacks.its_end(reply, broke)
+            return problem
         if self._skips or not self._pending:
             return None
         self._asked = True

@@ -13,7 +13,7 @@ _ORDER = rules.order({"tool": ("assistant", "tool"), "system": ("system", "user"
 class Mistral(Counting):
     """Mistral's chat completions, on a server whose address ends in `/mistral`."""
 
-    call_id = "c{:04}{:04}"
+    call_id = "c{:05x}{:03x}"
     """Nine letters and digits: it takes no others back."""
 
     def refuses(self, asked: Asked) -> str:
