@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -53,6 +54,24 @@ async def test_two_faults_at_one_seam(colour: Colour, replies: list[Any], chunk:
     assert stream.report.complete
 
 
+@pytest.mark.parametrize("again", [1, 2, 3])
+async def test_what_may_be_a_correction_does_not_end_the_list(colour: Colour, again: int) -> None:
+    def script(asked: Any) -> Reply:
+        if asked.number == 1:
+            return broken(BAD, {"id": 2}, {"id": 3})
+        if "not valid" in asked.messages[-1]["content"]:
+            return tools(people(1))
+        if asked.number <= 1 + again:
+            return broken({"id": 1})  # it begins again, and this is no place to go on from
+        shown = json.loads(asked.messages[1]["tool_calls"][0]["function"]["arguments"])["tasks"]
+        return tools(people(*range(shown[-1]["id"] + 1, 7)))
+
+    with Scripted(script) as server:
+        stream = stream_of(colour, server, max_retries=6)
+        assert sorted(ids(await colour.items(stream))) == [1, 2, 3, 4, 5, 6]
+    adds_up(stream.report, 6)
+
+
 async def test_a_long_list_that_begins_again(colour: Colour) -> None:
     every = [{"id": number} for number in range(500)]
     with Scripted([broken(*every, chunk=1000), tools(tasks(*every, {"id": 500}), chunk=1000)]) as server:
@@ -97,12 +116,15 @@ FIRST = tasks({"id": 1}, {"id": 2}, {"id": 3}, BAD, {"id": 5}, OTHER)
         ((5, 5), False),
         ((), False),
         ((4,), False),  # the first of two, but which?
+        (("z",), True),  # wrong again, and cut: the start of the list perhaps
+        (("y", "y"), False),  # the other one's wrong text
     ],
 )
 async def test_an_item_of_the_list_is_no_correction(
-    colour: Colour, second: tuple[int, ...], cut: bool, chunk: int
+    colour: Colour, second: tuple[int | str, ...], cut: bool, chunk: int
 ) -> None:
-    reply = broken(*({"id": each} for each in second), chunk=chunk) if cut else tools(people(*second), chunk=chunk)
+    items = [{"id": each} for each in second]
+    reply = broken(*items, chunk=chunk) if cut else tools(tasks(*items), chunk=chunk)
 
     def script(asked: Any) -> Reply:
         if asked.number <= 2:

@@ -1,7 +1,7 @@
 """Which of the items asked for again each answer corrects; without certainty none, and all stay asked for.
 
     the answers are                                        each corrects
-    as many as were asked for, or fewer and then cut       the item asked for in its turn
+    as many as were asked for, or fewer and then cut       the item asked for in its turn, unless it is cut and all wrong
     the whole list, or its start                           the item in its own place
     both may be                                            none, until the model says the same again
     anything else                                          none
@@ -42,7 +42,7 @@ def matched(
     asked = sorted(wrong)
     items = [Item(answer) for answer in answers]
     in_turn = list(zip(asked, items, strict=False))
-    if len(items) > len(asked) or (ended and len(items) < len(asked)):
+    if len(items) > len(asked) or (len(items) < len(asked) and (ended or _all_wrong(items))):
         in_turn = []
     starts = len(items) <= history.count and _agree(items, history, 0)
     in_place = [(place, items[place]) for place in asked if place < len(items)] if starts else []
@@ -61,19 +61,28 @@ def matched(
 def _without_repeats(
     pairs: Sequence[tuple[int, Item]], wrong: Mapping[int, Bad], history: History, before: Mapping[int, Item]
 ) -> Matched:
-    """Leave out what equals an item of the list, or the answer for another wrong text, unless it was said before."""
+    """Leave out what equals another item, right or wrong, or the answer for another wrong text, if not said before."""
     found: list[tuple[int, Outcome]] = []
     said: dict[str, str] = {}  # the wrong text that each answer stands for
     repeats: dict[int, Item] = {}
+    has_wrong = any(isinstance(item.outcome, Bad) for _, item in pairs)
+    asked_for = {Item(bad).form for bad in wrong.values()} if has_wrong else set()
     for place, item in pairs:
         text = wrong[place].text
-        repeated = isinstance(item.outcome, Good) and (history.holds(item) or said.get(item.form, text) != text)
+        if isinstance(item.outcome, Good):
+            repeated = history.holds(item) or said.get(item.form, text) != text
+        else:
+            repeated = item.form in asked_for and item.form != Item(wrong[place]).form
         if repeated and not (place in before and before[place].equals(item)):
             repeats[place] = item
         else:
             found.append((place, item.outcome))
             said[item.form] = text
     return Matched(found, repeats)
+
+
+def _all_wrong(items: Sequence[Item]) -> bool:
+    return all(isinstance(item.outcome, Bad) for item in items)
 
 
 def _is_elsewhere(items: Sequence[Item], history: History) -> bool:
