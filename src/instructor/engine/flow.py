@@ -300,8 +300,13 @@ class Extraction:
         elif self._asked:
             self._answers += outcomes  # which is which is known when all are there
         elif self._seam.passed:
+            add, plain = self._history.add, not (self._delivered or self.ledger.tells(HookName.ITEM_GOOD))
             for outcome in outcomes:
-                yield from self._deliver_at(self._history.add(outcome), outcome)
+                if plain and type(outcome) is Good:  # a generator an item is not for nothing
+                    self._note_good(add(outcome), outcome)
+                    yield _tuple(Emit, ((outcome.value,),))
+                else:
+                    yield from self._deliver_at(add(outcome), outcome)
         else:
             yield from self._place(self._seam.take(outcomes))
 
@@ -388,8 +393,7 @@ class Extraction:
             return
         if isinstance(outcome, Good):
             self._note_good(place, outcome)
-            if self.ledger.tells(HookName.ITEM_GOOD):  # a generator an item is not for nothing
-                yield from self.ledger.tell(HookName.ITEM_GOOD, place, outcome.value)
+            yield from self.ledger.tell(HookName.ITEM_GOOD, place, outcome.value)
             yield Emit((outcome.value,))
         else:
             yield from self._put_aside(place, outcome)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from itertools import chain
 from typing import Any
 
 from instructor.engine.ports import Bad, Good, Outcome
 
 FIRST, LAST = 64, 256
-"""How many of the first and of the last items are known still."""
-_KNOWN = FIRST + LAST
+"""How many of the first and of the last items are known still, at least."""
 _LATEST = 32
-"""How many of the last items are known with their values."""
+"""How many of the last items are known with their values, at least."""
+_OFTEN = 64
+"""After how many items those that are old are looked for: to look after each costs more than to add it."""
 _GONE: Any = object()
 """Stands for a value that is not kept."""
 
@@ -54,53 +56,68 @@ class History:
     def __init__(self) -> None:
         self.count = 0
         """How many items came."""
-        self._known: dict[int, Outcome | str] = {}
+        self._first: list[Outcome | str] = []  # of a long list
+        self._last: list[Outcome | str] = []
+        self._start = 0  # the place of the first of the last
         self._items: dict[int, Item] = {}
 
     def add(self, outcome: Outcome) -> int:
         """Append an item; return its place."""
-        place, self.count = self.count, self.count + 1
-        known = self._known
-        known[place] = outcome
-        if place >= _LATEST:
-            old = known.get(place - _LATEST)
-            if type(old) is Good and not old.tool:
-                known[place - _LATEST] = old.text
-            if place >= _KNOWN:
-                known.pop(place - LAST, None)
-            if self._items:
-                self._items.clear()
+        place = self.count
+        self.count = place + 1
+        self._last.append(outcome)
+        if not self.count % _OFTEN:
+            self._forget()
         return place
+
+    def _forget(self) -> None:
+        """Keep only the texts of what is not among the latest, and only the first and the last items."""
+        last, old = self._last, slice(-_LATEST - _OFTEN, -_LATEST)
+        last[old] = [each.text if type(each) is Good and not each.tool else each for each in last[old]]
+        if (too_many := len(last) - LAST) > 0:
+            self._first += last[: min(too_many, FIRST - len(self._first))]
+            self._start += too_many
+            del last[:too_many]
+        self._items.clear()
+
+    def _known(self, place: int) -> Outcome | str | None:
+        if place >= self._start:
+            return self._last[place - self._start] if place < self.count else None
+        return self._first[place] if place < len(self._first) else None
 
     def put(self, place: int, outcome: Outcome) -> None:
         """Replace an item by its correction."""
-        if place in self._known:
-            self._known[place] = outcome
-            self._items.pop(place, None)
+        self._items.pop(place, None)
+        if place >= self._start:
+            self._last[place - self._start] = outcome
+        elif place < len(self._first):
+            self._first[place] = outcome
 
     def take_back(self) -> Outcome:
         """Remove the last item; return it."""
         self.count -= 1
         self._items.pop(self.count, None)
-        return _outcome(self.count, self._known.pop(self.count))
+        return _outcome(self.count, self._last.pop())
 
     def at(self, place: int) -> Item | None:
         """Return the item at a place; None where it is not known any more."""
         if place not in self._items:
-            if place not in self._known:
+            known = self._known(place)
+            if known is None:
                 return None
-            self._items[place] = Item(_outcome(place, self._known[place]))
+            self._items[place] = Item(_outcome(place, known))
         return self._items[place]
 
     def last(self, most: int) -> list[Outcome]:
         """Return the last items, no more than `most`."""
-        places = range(max(0, self.count - most), self.count)
-        return [_outcome(place, self._known[place]) for place in places]
+        begin = max(self._start, self.count - most)
+        return [_outcome(place, each) for place, each in enumerate(self._last[begin - self._start :], begin)]
 
     def places(self, item: Item) -> list[int]:
         """Return the places of the right items that equal this one."""
-        known = ((place, self.at(place)) for place, one in self._known.items() if not isinstance(one, Bad))
-        return [place for place, each in known if each is not None and each.equals(item)]
+        known = chain(enumerate(self._first), enumerate(self._last, self._start))
+        right = ((place, self.at(place)) for place, each in known if not isinstance(each, Bad))
+        return [place for place, each in right if each is not None and each.equals(item)]
 
     def holds(self, item: Item) -> bool:
         """Whether a right item equals this one."""

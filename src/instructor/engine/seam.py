@@ -74,8 +74,10 @@ class _Run:
     def goes_on(self, history: History, place: int, item: Item) -> bool:
         """Whether the run is still repeated by an item that stands for the one at `place`."""
         now, known = item.outcome, history.at(place)
-        was = known.outcome if known is not None else None
-        if known is not None and type(now) is type(was):
+        if known is None:  # the list is long, and this one of its items forgotten
+            return self.proven
+        was = known.outcome
+        if type(now) is type(was):
             if item.equals(known):
                 self.proven = self.likely = True
                 return True

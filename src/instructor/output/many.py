@@ -88,7 +88,7 @@ class ManySink:
     """Cuts a reply into items, one reader a channel, and judges each as its last bracket arrives."""
 
     def __init__(self, output: Many, call: Call) -> None:
-        self._output, self._call = output, call
+        self._output, self._call, self._by_tool = output, call, call.mode.by_tool
         self._lone, self._validate = output.lone, output.validate
         self._wrapping, self._single = output.wrapping, output.single
         self._mark = output.mark
@@ -103,7 +103,7 @@ class ManySink:
         self.awaits = ""
 
     def feed(self, deltas: Sequence[Delta]) -> list[Outcome]:
-        by_tool = self._call.mode.by_tool
+        by_tool = self._by_tool
         if len(deltas) == 1:
             delta = deltas[0]
             if delta.text and (delta.channel >= 0) == by_tool:
@@ -153,8 +153,7 @@ class ManySink:
             if reader.edges or not repeats.in_first:
                 slices = repeats.without(slices, reader.edges)
             elif len(repeats.first) < MOST:
-                for text, _ in slices:
-                    repeats.note(hash(text))
+                repeats.first.extend(map(hash, slices))
         return self._judge(slices) if slices else []
 
     def _judge(self, slices: Sequence[Slice]) -> list[Outcome]:

@@ -22,7 +22,6 @@ class Repeats:
     def __init__(self) -> None:
         self.first = array("q")
         """The hashes of the first wrapper's items."""
-        self.note = self.first.append
         self.in_first = False
         """Whether the first wrapper is open: all that comes before it closes is new, and is to be noted in `first`."""
         self._wrappers = 0  # how many were opened
@@ -63,13 +62,13 @@ class Repeats:
 
     def _take(self, slices: Sequence[Slice], found: list[Slice]) -> None:
         if self.in_first and len(self.first) < MOST:
-            self.first.extend(hash(item.text) for item in slices)
+            self.first.extend(map(hash, slices))
         for at, item in enumerate(slices):
             if not self._alike:
                 found += slices[at:]
                 return
             place = len(self._held)
             self._held.append(item)
-            if place == len(self.first) or hash(item.text) != self.first[place]:
+            if place == len(self.first) or hash(item) != self.first[place]:
                 self._alike = False
                 found += self.rest()
