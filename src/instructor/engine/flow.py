@@ -164,9 +164,10 @@ class Extraction:
         report.finish_reason = reply.finish
         if self._paused is not None:
             return lacks.its_end(reply, broke)
-        yield from self._place(self._seam.close(ended=reply.finish in PROVEN and sink.closed))
-        report.dropped_repeats += self._seam.dropped
-        self._doubts.update(self._seam.doubts())
+        if self._output.many:
+            yield from self._place(self._seam.close(ended=reply.finish in PROVEN and sink.closed))
+            report.dropped_repeats += self._seam.dropped
+            self._doubts.update(self._seam.doubts())
         if self._by_calls:
             yield from self._tell_of_strangers(reply)
         doubting: Doubting | None = fitting(sink, "doubted")
@@ -183,7 +184,8 @@ class Extraction:
 
     def _reader(self) -> tuple[Sink, Naming]:
         """Begin to read a reply."""
-        self._seam = Seam(self._history)
+        if self._output.many:
+            self._seam = Seam(self._history)
         self._answers, self._again, self._asks_first = [], 0, False
         return self._output.sink(self._call), Naming(self._names, misnamed=self._output.distinct, named=self._by_calls)
 

@@ -226,9 +226,12 @@ def _keywords(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def _is_json(value: Any) -> bool:
     kind = type(value)
-    if kind is dict:
-        return all(_is_json(part) for part in value.values())
-    return all(_is_json(part) for part in value) if kind is list else kind in _SCALARS
+    if kind is not dict and kind is not list:
+        return kind in _SCALARS
+    for part in value.values() if kind is dict else value:
+        if type(part) not in _SCALARS and not _is_json(part):
+            return False
+    return True
 
 
 def _has_event_streams(client: Any) -> bool:

@@ -109,7 +109,7 @@ class OpenAIChat(Language):
 
         def read(event: Json) -> Iterable[Delta]:
             nonlocal came
-            if came and isinstance(choices := event.get("choices"), list):
+            if came and isinstance(choices := event.get("choices"), list) and any(map(_has_message, choices)):
                 event = {**event, "choices": [_without_message(choice) for choice in choices]}
             deltas = self.delta(event)
             came = came or (isinstance(deltas, list) and any(delta.text for delta in deltas))
@@ -203,10 +203,12 @@ def _first(choices: Any, *, every: bool = False) -> Mapping[str, Any] | None:
     return None
 
 
+def _has_message(choice: Any) -> bool:
+    return isinstance(choice, dict) and "message" in choice
+
+
 def _without_message(choice: Any) -> Any:
-    if not isinstance(choice, dict) or "message" not in choice:
-        return choice
-    return {key: value for key, value in choice.items() if key != "message"}
+    return {key: value for key, value in choice.items() if key != "message"} if _has_message(choice) else choice
 
 
 def _word(value: Any) -> str | None:
