@@ -447,7 +447,7 @@ async def test_an_id_that_came_goes_back(bench: Bench) -> None:
     client = bench.client(MISTRAL, [tools(WRONG), tools(WRONG), tools(RIGHT)])
     assert await bench.colour.result(client.create(User, ASKED)) == User(name="Ann", age=5)
     turns = [each for each in bench.server.requests[2].body["messages"] if each.get("tool_calls")]
-    assert [turn["tool_calls"][0]["id"] for turn in turns] == ["c00010000", "c00020000"]
+    assert [turn["tool_calls"][0]["id"] for turn in turns] == ["c00001000", "c00002000"]
 
 
 async def test_an_id_that_the_conversation_has_is_not_made_again(bench: Bench) -> None:
