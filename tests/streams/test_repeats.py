@@ -72,6 +72,22 @@ async def test_what_may_be_a_correction_does_not_end_the_list(colour: Colour, ag
     adds_up(stream.report, 6)
 
 
+@pytest.mark.parametrize("chunk", CHUNKS)
+async def test_a_list_that_begins_again_from_the_correction_of_its_first_item(colour: Colour, chunk: int) -> None:
+    every = [{"id": number} for number in range(1, 7)]
+    script = [
+        broken(BAD, chunk=chunk),
+        broken(*every, chunk=chunk),  # whether its first item corrects the wrong one is not known yet
+        tools(tasks(*every), chunk=chunk),
+        tools(people(1), chunk=chunk),
+    ]
+    with Scripted(script) as server:
+        stream = stream_of(colour, server, max_retries=5)
+        assert sorted(ids(await colour.items(stream))) == [1, 2, 3, 4, 5, 6]
+    adds_up(stream.report, 6)
+    assert stream.report.complete
+
+
 async def test_a_long_list_that_begins_again(colour: Colour) -> None:
     every = [{"id": number} for number in range(500)]
     with Scripted([broken(*every, chunk=1000), tools(tasks(*every, {"id": 500}), chunk=1000)]) as server:

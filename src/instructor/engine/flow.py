@@ -185,7 +185,7 @@ class Extraction:
     def _reader(self) -> tuple[Sink, Naming]:
         """Begin to read a reply."""
         if self._output.many:
-            self._seam = Seam(self._history)
+            self._seam = Seam(self._history, (place for place, here in self._doubts.items() if 0 in here))
         self._answers, self._again, self._asks_first = [], 0, False
         return self._output.sink(self._call), Naming(self._names, misnamed=self._output.distinct, named=self._by_calls)
 

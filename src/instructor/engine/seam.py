@@ -2,8 +2,9 @@
 
 A model that is asked to go on may begin with items that are there already: with the last ones, which it was shown, or
 with the whole list once more. So the start of a continuation is compared with each *run* of items that ends at the end
-of the list: from one of the last three on, or from the first. The longest run that the continuation repeats is
-dropped. Equal items elsewhere are real.
+of the list: from one of the last three on, or from the first. If the first one came wrong, an item that may be the
+first one given again begins a run, too. The longest run that the continuation repeats is dropped. Equal items elsewhere
+are real.
 
     the place holds    the continuation gives    it is
     a right item       an equal one              a repeat, and evidence for the run
@@ -22,7 +23,7 @@ asks for what follows the last delivered item. If the reply ended there, they ar
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from instructor.engine.history import History, Item
@@ -92,9 +93,10 @@ class _Run:
 class Seam:
     """Takes the first items of a continuation, and tells which of them are new. Where there was no list, all are."""
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: History, firsts: Iterable[int] = ()) -> None:
+        """`firsts`: places of items that may be the first one, which came wrong, given once more."""
         self._history, self._end = history, history.count
-        starts = {*range(self._end)[:1], *range(self._end)[-SHOWN:]}
+        starts = {*range(self._end)[:1], *firsts, *range(self._end)[-SHOWN:]}
         self._runs = [_Run(start) for start in sorted(starts)]
         self._early: list[Outcome] = []  # delivered as new ones, without certainty
         self._held: list[Outcome] = []
