@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from instructor.exceptions import ProviderError
+from instructor.providers.dialect import count_of
+from instructor.providers.errors import error_of, words_of
+from instructor.providers.openai.chat import OpenAIChat
 from instructor.usage import Usage
-from instructor.wire.complaints import error_of, words_of
-from instructor.wire.language import count_of
-from instructor.wire.openai_chat import OpenAIChat
 
 COUNTS = OpenAIChat.counts
 

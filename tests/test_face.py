@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from instructor.client import AsyncInstructor, Instructor
+from instructor.dsl import Partial
 from instructor.hooks import HookName, Hooks
 from instructor.mode import Mode
-from instructor.output.partial import Partial
 
 
 class Sdk:

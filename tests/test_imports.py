@@ -13,7 +13,7 @@ import pytest
 
 import instructor
 from instructor import providers
-from instructor._aliases import ALIASES
+from instructor._compat import ALIASES
 
 HEAVY = {"docstring_parser", "jinja2", "jiter", "pydantic", "tenacity"}  # what every user has
 HEAVY |= {"anthropic", "httpx", "httpx2", "openai", "rich", "starlette", "typer", "xllamacpp"}  # what some have

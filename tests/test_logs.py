@@ -75,7 +75,7 @@ async def test_what_nobody_reads_is_not_listened_for(
     colour: Colour, scripted_server: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", logger="instructor")
-    monkeypatch.setattr("instructor.engine.logs._listeners", None)  # to call it would fail
+    monkeypatch.setattr("instructor.core.logs._listeners", None)  # to call it would fail
     assert await colour.create(colour.client(scripted_server([answer(USER)])), User) == User(**USER)
 
 

@@ -14,7 +14,7 @@ import instructor
 from colours import Colour, asking
 from instructor import AsyncInstructor, Instructor, Mode, providers
 from instructor.exceptions import ClientError, ConfigurationError
-from instructor.from_sdk import from_named
+from instructor.factories import from_named
 from instructor.testing import answer
 
 

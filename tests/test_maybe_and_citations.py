@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict
 
 from colours import Colour, asking
 from instructor import CitationMixin, Maybe, Mode
+from instructor.parsing import fuzzy
 from instructor.testing import answer
-from instructor.text import alike
 
 
 class User(BaseModel):
@@ -107,15 +107,15 @@ def test_the_place_found_is_the_most_like_one(text: str, quote: str) -> None:
 def by_the_whole_text(quote: str, text: str) -> tuple[int, int] | None:
     """Find a quote by counting its errors everywhere."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(alike, "_likely", lambda _quote, text, _allowed: [(0, text)])
-        return alike.place_of(quote, text)
+        patch.setattr(fuzzy, "_likely", lambda _quote, text, _allowed: [(0, text)])
+        return fuzzy.place_of(quote, text)
 
 
 @given(st.text("abc", max_size=150), st.text("abc", max_size=40), st.integers(0, 150), st.integers(4, 60))
 @example("xabcdx" * 20, "", 3, 50)
 def test_the_place_is_the_same_as_if_errors_were_counted_everywhere(text: str, more: str, at: int, size: int) -> None:
     for quote in (more, text[at : at + size], text[at : at + size][::2], text[at : at + size].replace("ab", "b", 2)):
-        assert alike.place_of(quote, text) == by_the_whole_text(quote, text)
+        assert fuzzy.place_of(quote, text) == by_the_whole_text(quote, text)
 
 
 WORDS = ["".join(random.Random(seed).choices("etaoinshrdlu", k=2 + seed % 8)) for seed in range(3000)]
@@ -125,13 +125,13 @@ WORDS = ["".join(random.Random(seed).choices("etaoinshrdlu", k=2 + seed % 8)) fo
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Count the characters around which errors are counted."""
     counts: list[int] = []
-    distances = alike._distances
+    distances = fuzzy._distances
 
     def counting(quote: str, text: str, *, anchored: bool) -> Any:
         counts.append(len(text))
         return distances(quote, text, anchored=anchored)
 
-    monkeypatch.setattr(alike, "_distances", counting)
+    monkeypatch.setattr(fuzzy, "_distances", counting)
     return counts
 
 
@@ -146,5 +146,5 @@ def test_errors_are_counted_around_pieces_only(size: int, text: str, counted: li
 
 @pytest.mark.parametrize("quote", ["a" * 50 + "b" * 10, "a" * 5000 + "b" * 6, "ab" * 30])
 def test_errors_are_never_counted_twice_in_a_place(quote: str, counted: list[int]) -> None:
-    alike.place_of(quote, "a" * 20_000)
+    fuzzy.place_of(quote, "a" * 20_000)
     assert sum(counted) <= 20_000

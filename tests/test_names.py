@@ -12,7 +12,7 @@ import pydantic
 import pytest
 
 import instructor
-from instructor import _aliases
+from instructor import _compat
 from instructor.exceptions import ConfigurationError
 
 CHANGELOG = (Path(__file__).parent.parent / "CHANGELOG.md").read_text("utf-8")
@@ -145,8 +145,8 @@ def test_what_is_to_come_is_in_the_changelog(module: str, name: str) -> None:
 
 def test_the_tables_hold_what_is_asked_for_only() -> None:
     asked = {name for names in (HERE, ELSEWHERE, NOT_YET) for _, name in each(names)}
-    assert {*_aliases.GONE, *_aliases.RENAMED} <= asked
-    assert {*_aliases.GONE_PATHS, *_aliases.ALIASES} <= {*HERE, *ELSEWHERE, *NOT_YET}
+    assert {*_compat.GONE, *_compat.RENAMED} <= asked
+    assert {*_compat.GONE_PATHS, *_compat.ALIASES} <= {*HERE, *ELSEWHERE, *NOT_YET}
 
 
 def test_what_is_renamed_is_what_is_meant() -> None:

@@ -13,8 +13,8 @@ from pydantic import AliasChoices, BaseModel, Field, ValidationError
 from colours import Colour, asking
 from instructor import Mode
 from instructor.exceptions import InstructorRetryException, ResponseParsingError
+from instructor.parsing import repair
 from instructor.testing import ToolCall, answer, tools
-from instructor.text import mend
 
 TEXTS = (Mode.JSON, Mode.JSON_SCHEMA, Mode.MD_JSON)
 ALL = (Mode.TOOLS, *TEXTS)
@@ -360,7 +360,7 @@ async def test_integers_with_a_point_in_unions(colour: Colour, scripted_server: 
 
 @pytest.mark.parametrize("mode", [Mode.TOOLS, Mode.JSON])
 async def test_a_text_too_long_to_mend_is_asked_about(colour: Colour, scripted_server: Any, mode: Mode) -> None:
-    text = "{'name': '" + "x" * mend.LIMIT + "'}"
+    text = "{'name': '" + "x" * repair.LIMIT + "'}"
     server = scripted_server([answer(text), answer({"name": "Ann"})])
     assert await colour.create(colour.client(server, mode), User) == ANN
     assert f"has {len(text)} characters" in server.requests[1].messages[-1]["content"]
@@ -371,13 +371,13 @@ async def test_a_text_too_long_to_mend_is_asked_about(colour: Colour, scripted_s
 
 async def test_the_limit_can_be_changed(colour: Colour, scripted_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     text = "{'name': 'Ann', 'tags': []}"
-    monkeypatch.setattr(mend, "LIMIT", len(text))
+    monkeypatch.setattr(repair, "LIMIT", len(text))
     await is_read(colour, scripted_server, User, text, ANN, Mode.TOOLS)
-    monkeypatch.setattr(mend, "LIMIT", len(text) - 1)
+    monkeypatch.setattr(repair, "LIMIT", len(text) - 1)
     await is_asked_again(colour, scripted_server, User, text, {"name": "Ann"}, Mode.TOOLS, "too many")
 
 
 async def test_valid_json_of_any_length_is_read(colour: Colour, scripted_server: Any) -> None:
-    name = "x" * 3 * mend.LIMIT
+    name = "x" * 3 * repair.LIMIT
     server = scripted_server([answer(f'```json\n{{"name": "{name}"}}\n```')])
     assert await colour.create(colour.client(server, Mode.MD_JSON), User, max_retries=0) == User(name=name)

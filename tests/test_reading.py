@@ -10,11 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instructor.engine.call import TEXT, Delta, Json
-from instructor.engine.ports import Outcome
-from instructor.engine.reading import Reading
+from instructor.core.events import EventReader
+from instructor.core.types import TEXT, Delta, Json, Outcome
 from instructor.exceptions import ResponseParsingError
-from instructor.wire.openai_chat import OpenAIChat
+from instructor.providers.openai.chat import OpenAIChat
 
 FRAMES: tuple[Json, ...] = (
     {"id": "c", "choices": [{"index": 0, "delta": {"content": "@"}, "finish_reason": None}]},
@@ -80,7 +79,7 @@ def test_the_short_way_reads_what_the_long_way_reads(
 ) -> None:
     dialect = OpenAIChat("openai")
     expected = [delta for each in events for delta in dialect.delta(json.loads(each))]
-    reading, found = Reading(dialect, Waiting(), joined=joined), list[Delta]()
+    reading, found = EventReader(dialect, Waiting(), joined=joined), list[Delta]()
     for at in range(0, len(events), together):
         read = events[at : at + together]
         if holding and reading.holds(read):
@@ -94,7 +93,7 @@ def test_the_short_way_reads_what_the_long_way_reads(
 
 
 def test_a_bad_event_lets_those_before_it_count() -> None:
-    reading, found = Reading(OpenAIChat("openai"), Waiting(), joined=True), list[Delta]()
+    reading, found = EventReader(OpenAIChat("openai"), Waiting(), joined=True), list[Delta]()
     good = [event(FRAMES[0], text, "", dense=True) for text in "abcd"]
     with pytest.raises(ResponseParsingError, match="not JSON"):
         reading.read([*good, b'{"choices": [{"delta": {"content": "e'], found)
@@ -103,7 +102,7 @@ def test_a_bad_event_lets_those_before_it_count() -> None:
 
 
 def test_runs_without_end_are_not_held_back_for_ever() -> None:
-    reading = Reading(OpenAIChat("openai"), Waiting(), joined=True)
+    reading = EventReader(OpenAIChat("openai"), Waiting(), joined=True)
     reading.read([event(FRAMES[0], text, "", dense=True) for text in "ab"], [])
     held = [reading.holds([event(FRAMES[0], " ", "", dense=True)]) for _ in range(100)]
     assert held[0]
@@ -125,7 +124,7 @@ def both_ways(kinds_and_texts: Sequence[tuple[str, Any]]) -> tuple[str, str]:
     dialect: Any = Own()
     events = [{"text": text, "kind": kind, "end": None} for kind, text in kinds_and_texts]
     found: list[Delta] = []
-    reading = Reading(dialect, Waiting(), joined=True)
+    reading = EventReader(dialect, Waiting(), joined=True)
     reading.read([json.dumps(each).encode() for each in events], found)
     return "".join(d.text for d in found), "".join(d.text for each in events for d in dialect.delta(each))
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from colours import Colour
 from instructor import Mode
 from instructor.exceptions import ConfigurationError
-from instructor.templating import rendered
+from instructor.templating import render
 from instructor.testing import answer
 
 
@@ -156,7 +156,7 @@ class Shelf(dict[str, int]):
 def test_a_template_cannot_change_the_context(text: str, value: Any) -> None:
     before = repr(value)
     with pytest.raises(ConfigurationError, match="cannot be rendered"):
-        rendered([{"role": "user", "content": text}], {"v": value})
+        render([{"role": "user", "content": text}], {"v": value})
     assert repr(value) == before
 
 

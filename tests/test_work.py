@@ -21,12 +21,12 @@ from pydantic import BaseModel
 
 import instructor
 from colours import Colour, asking
-from instructor.engine.call import Call, Delta, Json
+from instructor.core.types import Call, Delta, Json
 from instructor.mode import Mode
-from instructor.output import growing, growing_for, many, shapes
+from instructor.outputs import growing_for, item_list, partial, snapshot_types
+from instructor.parsing.snapshot import Plain, Snapshot
+from instructor.providers.openai.chat import OpenAIChat
 from instructor.testing import Reply, tools
-from instructor.text.snapshot import Plain, Snapshot
-from instructor.wire.openai_chat import OpenAIChat
 
 
 class User(BaseModel):
@@ -102,7 +102,7 @@ async def test_a_few_events_are_parsed_whole(
 async def test_the_engine_is_entered_about_once_an_item(
     colour: Colour, scripted_server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    entered = counted(monkeypatch, many.ManySink, "feed")
+    entered = counted(monkeypatch, item_list.ManySink, "feed")
     server = scripted_server([stream_of(100, events_per_write=1)])
     await colour.items(colour.client(server).create_iterable(response_model=User, **asking()))
     assert server.served[0].events > 800
@@ -115,7 +115,7 @@ async def test_characters_are_looked_at_once_and_copied_once(
     colour: Colour, scripted_server: Any, monkeypatch: pytest.MonkeyPatch, shape: Any, chunk: int
 ) -> None:
     sinks: list[Any] = []
-    for kind in (many.ManySink, growing.GrowingSink):
+    for kind in (item_list.ManySink, partial.GrowingSink):
         begin: Callable[..., None] = kind.__init__
 
         def beginning(self: Any, *given: Any, begin: Callable[..., None] = begin) -> None:
@@ -164,12 +164,12 @@ def test_an_item_comes_at_the_event_that_closes_it(chunk: int) -> None:
 
 
 def test_a_snapshot_costs_its_depth(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = counted(monkeypatch, shapes._Model, "show")
+    made = counted(monkeypatch, snapshot_types._Model, "show")
     costs = []
     for count in (20, 200):
         made.clear()
         text = json.dumps({"people": people(count)})
-        sink = growing_for(People).sink(Call([], growing_for(People), Mode.TOOLS))
+        sink = growing_for(People).parser(Call([], growing_for(People), Mode.TOOLS))
         snapshots = sum(len(sink.feed([Delta(0, text[at : at + 4])])) for at in range(0, len(text), 4))
         costs.append(made["show"] / snapshots)
     assert costs[1] <= costs[0] * 1.05
@@ -192,7 +192,7 @@ def test_a_long_container_costs_what_is_new_in_it(document: Any) -> None:
     text = json.dumps({"parts": document})
     shape: Any = {"list": list[int], "dict": dict[str, int]}[type(document).__name__]
     output = growing_for(pydantic.create_model("Parts", parts=(shape, ...)))
-    sink: Any = output.sink(Call([], output, Mode.TOOLS))
+    sink: Any = output.parser(Call([], output, Mode.TOOLS))
     copied = 0
     for at in range(len(text)):
         sink.feed([Delta(0, text[at])])

@@ -15,6 +15,7 @@ from typing import Any
 
 import documents
 import openai
+from instructor.text.items import Items
 from lag import lags
 from models import MESSAGES, MODEL
 from participants.bare import OPTIONS, client_of
@@ -22,7 +23,6 @@ from pydantic import BaseModel, TypeAdapter
 from wire import cut
 
 import instructor
-from instructor.text.items import Items
 
 
 def blocking(url: str) -> Any:

@@ -9,37 +9,37 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from instructor import _aliases
+from instructor import _compat
 from instructor._version import __version__ as __version__
 
 _NAMES = {
     "AsyncInstructor": "instructor.client",
-    "AsyncStream": "instructor.streams",
-    "CitationMixin": "instructor.output.citation",
+    "AsyncStream": "instructor.results",
+    "CitationMixin": "instructor.dsl",
     "HookName": "instructor.hooks",
     "Hooks": "instructor.hooks",
     "Instructor": "instructor.client",
-    "IterableModel": "instructor.output.many",
-    "ListResponse": "instructor.output.lists",
-    "Maybe": "instructor.output.maybe",
+    "IterableModel": "instructor.dsl",
+    "ListResponse": "instructor.results",
+    "Maybe": "instructor.dsl",
     "Mode": "instructor.mode",
-    "OpenAISchema": "instructor.tool_schemas",
-    "Partial": "instructor.output.partial",
-    "Provider": "instructor.provider_names",
+    "OpenAISchema": "instructor.function_calls",
+    "Partial": "instructor.dsl",
+    "Provider": "instructor.providers.provider_enum",
     "Report": "instructor.report",
-    "ResponseSchema": "instructor.tool_schemas",
-    "Stream": "instructor.streams",
+    "ResponseSchema": "instructor.function_calls",
+    "Stream": "instructor.results",
     "Usage": "instructor.usage",
-    "Watchdog": "instructor.engine.watchdog",
-    "apatch": "instructor.patching",
-    "from_openai": "instructor.from_sdk",
-    "from_provider": "instructor.auto",
-    "generate_anthropic_schema": "instructor.tool_schemas",
-    "generate_gemini_schema": "instructor.tool_schemas",
-    "generate_openai_schema": "instructor.tool_schemas",
-    "openai_schema": "instructor.tool_schemas",
-    "patch": "instructor.patching",
-    "response_schema": "instructor.tool_schemas",
+    "Watchdog": "instructor.core.watchdog",
+    "apatch": "instructor.factories",
+    "from_openai": "instructor.factories",
+    "from_provider": "instructor.factories",
+    "generate_anthropic_schema": "instructor.function_calls",
+    "generate_gemini_schema": "instructor.function_calls",
+    "generate_openai_schema": "instructor.function_calls",
+    "openai_schema": "instructor.function_calls",
+    "patch": "instructor.factories",
+    "response_schema": "instructor.function_calls",
 }
 
 __all__ = list(_NAMES)  # pyright: ignore[reportUnsupportedDunderAll]  # checkers read the imports below
@@ -47,33 +47,33 @@ __all__ = list(_NAMES)  # pyright: ignore[reportUnsupportedDunderAll]  # checker
 if TYPE_CHECKING:  # the same names again, for editors; a test compares the two
     from instructor import exceptions as exceptions
     from instructor import hooks as hooks
-    from instructor.auto import from_provider as from_provider
     from instructor.client import AsyncInstructor as AsyncInstructor
     from instructor.client import Instructor as Instructor
-    from instructor.engine.watchdog import Watchdog as Watchdog
-    from instructor.from_sdk import FromClient
-    from instructor.from_sdk import from_openai as from_openai
+    from instructor.core.watchdog import Watchdog as Watchdog
+    from instructor.dsl import CitationMixin as CitationMixin
+    from instructor.dsl import IterableModel as IterableModel
+    from instructor.dsl import Maybe as Maybe
+    from instructor.dsl import Partial as Partial
+    from instructor.factories import FromClient
+    from instructor.factories import apatch as apatch
+    from instructor.factories import from_openai as from_openai
+    from instructor.factories import from_provider as from_provider
+    from instructor.factories import patch as patch
+    from instructor.function_calls import OpenAISchema as OpenAISchema
+    from instructor.function_calls import ResponseSchema as ResponseSchema
+    from instructor.function_calls import generate_anthropic_schema as generate_anthropic_schema
+    from instructor.function_calls import generate_gemini_schema as generate_gemini_schema
+    from instructor.function_calls import generate_openai_schema as generate_openai_schema
+    from instructor.function_calls import openai_schema as openai_schema
+    from instructor.function_calls import response_schema as response_schema
     from instructor.hooks import HookName as HookName
     from instructor.hooks import Hooks as Hooks
     from instructor.mode import Mode as Mode
-    from instructor.output.citation import CitationMixin as CitationMixin
-    from instructor.output.lists import ListResponse as ListResponse
-    from instructor.output.many import IterableModel as IterableModel
-    from instructor.output.maybe import Maybe as Maybe
-    from instructor.output.partial import Partial as Partial
-    from instructor.patching import apatch as apatch
-    from instructor.patching import patch as patch
-    from instructor.provider_names import Provider as Provider
+    from instructor.providers.provider_enum import Provider as Provider
     from instructor.report import Report as Report
-    from instructor.streams import AsyncStream as AsyncStream
-    from instructor.streams import Stream as Stream
-    from instructor.tool_schemas import OpenAISchema as OpenAISchema
-    from instructor.tool_schemas import ResponseSchema as ResponseSchema
-    from instructor.tool_schemas import generate_anthropic_schema as generate_anthropic_schema
-    from instructor.tool_schemas import generate_gemini_schema as generate_gemini_schema
-    from instructor.tool_schemas import generate_openai_schema as generate_openai_schema
-    from instructor.tool_schemas import openai_schema as openai_schema
-    from instructor.tool_schemas import response_schema as response_schema
+    from instructor.results import AsyncStream as AsyncStream
+    from instructor.results import ListResponse as ListResponse
+    from instructor.results import Stream as Stream
     from instructor.usage import Usage as Usage
 
     from_anthropic: FromClient
@@ -99,7 +99,7 @@ if TYPE_CHECKING:  # the same names again, for editors; a test compares the two
     from_writer: FromClient
     from_xai: FromClient
 
-_aliases.install()
+_compat.install()
 
 
 if not TYPE_CHECKING:  # a checker would take every name for one of this module
@@ -108,9 +108,9 @@ if not TYPE_CHECKING:  # a checker would take every name for one of this module
         if name in _NAMES:
             value = getattr(import_module(_NAMES[name]), name)
         elif name.startswith("from_"):
-            value = import_module("instructor.from_sdk").from_named(name.removeprefix("from_"))
+            value = import_module("instructor.factories").from_named(name.removeprefix("from_"))
         else:
-            value = _aliases.submodule(__name__, name)
+            value = _compat.submodule(__name__, name)
         globals()[name] = value
         return value
 

@@ -1,4 +1,4 @@
-"""The two clients, blocking and awaiting: what a type checker and an editor see. All work is done by `Caller`.
+"""The two clients, blocking and awaiting: what a type checker and an editor see. All work is done by `CallBuilder`.
 
 How the overloads read, the first that fits deciding:
 
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from typing_extensions import TypeForm
 
-from instructor.face import Face
+from instructor.client_base import ClientBase
 from instructor.mode import Mode
 
 if TYPE_CHECKING:
@@ -32,12 +32,11 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from tenacity import AsyncRetrying, Retrying
 
-    from instructor.engine.policy import OnInvalid
-    from instructor.engine.watchdog import Watchdog
+    from instructor.core.retry_policy import OnInvalid
+    from instructor.core.watchdog import Watchdog
+    from instructor.dsl import Partial
     from instructor.hooks import Hooks
-    from instructor.output.lists import ListResponse
-    from instructor.output.partial import Partial
-    from instructor.streams import AsyncStream, Stream
+    from instructor.results import AsyncStream, ListResponse, Stream
 
     _Whole = (
         BaseModel | str | bytes | Mapping[Any, Any] | tuple[Any, ...] | AbstractSet[Any] | deque[Any]
@@ -52,7 +51,7 @@ WholeT = TypeVar("WholeT", bound="_Whole")
 
 
 # fmt: off
-class Instructor(Face):
+class Instructor(ClientBase):
     """A blocking client whose calls give typed values. Made by `from_provider` or one of the `from_...` functions."""
 
     @overload
@@ -215,7 +214,7 @@ class Instructor(Face):
         return Responses(self._caller) if self.mode is Mode.RESPONSES_TOOLS else self.client.responses
 
 
-class AsyncInstructor(Face):
+class AsyncInstructor(ClientBase):
     """The awaiting client: `await client.create(...)`, but `async for user in client.create_iterable(...)`."""
 
     @overload

@@ -24,7 +24,7 @@ from functools import lru_cache
 from types import BuiltinFunctionType, MemberDescriptorType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from instructor import _aliases
+from instructor import _compat
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -330,4 +330,4 @@ def _said(error: Exception) -> str:
 if not TYPE_CHECKING:  # a checker would take every name for one of this module
 
     def __getattr__(name: str) -> Any:
-        return _aliases.older(__name__, name)
+        return _compat.older(__name__, name)

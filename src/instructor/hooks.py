@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from instructor import _aliases
+from instructor import _compat
 from instructor.exceptions import ConfigurationError
 
 Hook = Callable[..., Any]
@@ -106,4 +106,4 @@ def accepted(hook: Hook, arguments: tuple[Any, ...], about: dict[str, Any]) -> d
 if not TYPE_CHECKING:  # a checker would take every name for one of this module
 
     def __getattr__(name: str) -> Any:
-        return _aliases.older(__name__, name)
+        return _compat.older(__name__, name)

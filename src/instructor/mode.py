@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, Any
 
-from instructor import _aliases
+from instructor import _compat
 
 
 class Mode(enum.Enum):
@@ -84,4 +84,4 @@ class Mode(enum.Enum):
 if not TYPE_CHECKING:  # a checker would take every name for one of this module
 
     def __getattr__(name: str) -> Any:
-        return _aliases.older(__name__, name)
+        return _compat.older(__name__, name)

@@ -20,8 +20,8 @@ from jinja2 import StrictUndefined, TemplateSyntaxError, UndefinedError, meta, n
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 
-from instructor import _aliases
-from instructor.engine.call import Message
+from instructor import _compat
+from instructor.core.types import Message
 from instructor.exceptions import ConfigurationError
 
 _OPENING = re.compile(r"\{\{|\{%")
@@ -103,7 +103,7 @@ def _computes(tree: nodes.Template) -> bool:
     )
 
 
-def rendered(messages: Sequence[Message], context: Mapping[str, Any] | None) -> Sequence[Message]:
+def render(messages: Sequence[Message], context: Mapping[str, Any] | None) -> Sequence[Message]:
     """Render the text of each message; the messages given stay as they are."""
     if not context:
         return messages
@@ -176,4 +176,4 @@ def _names_of(value: Any) -> Iterable[str]:
 if not TYPE_CHECKING:  # a checker would take every name for one of this module
 
     def __getattr__(name: str) -> Any:
-        return _aliases.older(__name__, name)
+        return _compat.older(__name__, name)

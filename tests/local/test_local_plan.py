@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from instructor.engine import prompts
+from instructor.core import prompts
 from instructor.exceptions import ProviderError
 from instructor.local.plan import MAX_TOKENS, SYSTEM, plan
 

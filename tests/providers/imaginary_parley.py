@@ -9,16 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from instructor.engine.call import Call, Delta, Finish, Json, Message, Reply
-from instructor.engine.ports import AsyncTransport, Tool, Transport
+from instructor.core.types import AsyncTransport, Call, Delta, Finish, Json, Message, Reply, Tool, Transport
 from instructor.exceptions import ProviderError
 from instructor.mode import Mode
-from instructor.providers import Provider, Wire
-from instructor.transport.function import AsyncFunction, Function
-from instructor.wire.language import Counts, Language, lacking
+from instructor.providers.base import Provider, Wire
+from instructor.providers.dialect import BaseDialect, Counts, lacking
+from instructor.providers.functions import AsyncFunction, Function
 
 
-class Parley(Language):
+class Parley(BaseDialect):
     """The dialect: forms that are filled in."""
 
     modes = (Mode.TOOLS,)

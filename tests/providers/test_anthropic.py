@@ -14,9 +14,9 @@ import instructor
 from colours import Colour
 from instructor import Mode
 from instructor.exceptions import ConfigurationError, IncompleteOutputException
+from instructor.providers.anthropic import Anthropic
 from instructor.testing import answer, content, events
 from instructor.testing.wires_anthropic import Anthropic as Written
-from instructor.wire.anthropic import Anthropic
 
 
 class User(BaseModel):

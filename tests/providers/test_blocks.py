@@ -9,10 +9,10 @@ import pytest
 from pydantic import BaseModel
 
 from instructor import Mode
+from instructor.providers.anthropic import Anthropic
+from instructor.providers.bedrock.dialect import Bedrock
+from instructor.providers.google.dialect import Google
 from instructor.testing import ToolCall, answer, tools
-from instructor.wire.anthropic import Anthropic
-from instructor.wire.bedrock import Bedrock
-from instructor.wire.google import Google
 from speakers import (
     Speaker,
     block,

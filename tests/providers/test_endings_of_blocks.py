@@ -12,10 +12,10 @@ from pydantic import BaseModel
 
 from instructor import Mode
 from instructor.exceptions import IncompleteOutputException, ProviderError, RefusalError
+from instructor.providers.anthropic import Anthropic
+from instructor.providers.bedrock.dialect import Bedrock
+from instructor.providers.google.dialect import Google
 from instructor.testing import answer
-from instructor.wire.anthropic import Anthropic
-from instructor.wire.bedrock import Bedrock
-from instructor.wire.google import Google
 from speakers import START, Speaker, candidate, converse, conversed, joined, message, on, speaker, text, use
 
 __all__ = ["speaker"]

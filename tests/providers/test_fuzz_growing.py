@@ -28,7 +28,7 @@ from instructor.exceptions import (
     InstructorError,
     InstructorRetryException,
 )
-from instructor.output.one import One
+from instructor.outputs.single import Single
 from instructor.testing import strategies as model
 from stage import CASES, ENDINGS, UNKNOWN, WIRES, Stage, stage
 
@@ -143,7 +143,7 @@ class Trial:
 
 def documents(kind: Any) -> st.SearchStrategy[Any]:
     """Return a strategy for answers as the request's schema has them: with our tag, where a union has one."""
-    one = One(kind)
+    one = Single(kind)
 
     def valid(document: Any) -> bool:
         try:
@@ -207,7 +207,7 @@ def tried(stage: Stage, trial: Trial) -> None:
     repeats = len(script.requests) - report.attempts
     assert repeats == 0 or (repeats > 0 and trial.provider == "xai")  # whose SDK asks again by itself
     if problem is None:
-        assert known(shown[-1][1]) == known(One(script.kind).validate(json.dumps(script.document)))
+        assert known(shown[-1][1]) == known(Single(script.kind).validate(json.dumps(script.document)))
         assert report.complete
     else:
         assert not report.complete

@@ -18,9 +18,9 @@ from cases.google import CASE
 from colours import Colour
 from instructor import Mode
 from instructor.exceptions import ClientError, ConfigurationError, IncompleteOutputException, RefusalError
-from instructor.from_sdk import from_named
+from instructor.factories import from_named
+from instructor.providers.google.dialect import Google
 from instructor.testing import Scripted, ToolCall, answer, content, events, refusal, tools
-from instructor.wire.google import Google
 
 USER = {"name": "Jason", "age": 10}
 PART = {"text": "Jason is 10"}

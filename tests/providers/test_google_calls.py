@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instructor.wire.google_calls import Arguments, Calls
+from instructor.providers.google.dialect import Arguments, Calls
 
 KEYS = st.text(min_size=1, max_size=5)
 LEAVES = st.none() | st.booleans() | st.integers(-9999, 9999) | st.just(0.5) | st.text(max_size=12)

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from instructor.engine.assembly import Assembly
-from instructor.engine.call import Reply
+from instructor.core.events import ResponseAccumulator
+from instructor.core.types import Reply
 from instructor.exceptions import InstructorError, ResponseParsingError
+from instructor.providers.anthropic import Anthropic
+from instructor.providers.bedrock.dialect import Bedrock
+from instructor.providers.google.dialect import Google
 from instructor.testing import Scripted, answer
-from instructor.wire.anthropic import Anthropic
-from instructor.wire.bedrock import Bedrock
-from instructor.wire.google import Google
 from speakers import (
     HELLO,
     START,
@@ -123,7 +123,7 @@ def odd_ones(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def read(events: list[dict[str, Any]], dialect: Any, reading: Callable[[dict[str, Any]], Any]) -> None:
-    gathered = Assembly()
+    gathered = ResponseAccumulator()
     gathered.head = events[0]
     try:
         for event in events:

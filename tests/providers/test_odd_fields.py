@@ -11,13 +11,11 @@ from typing import Any
 import pytest
 
 from instructor import providers
-from instructor.engine.assembly import Assembly, spent
-from instructor.engine.call import Call, Delta, Json, Request
-from instructor.engine.ports import Dialect
-from instructor.engine.reading import Reading
+from instructor.core.events import EventReader, ResponseAccumulator, spent
+from instructor.core.types import Call, Delta, Dialect, Json, Request
 from instructor.exceptions import ProviderError, ResponseParsingError
 from instructor.mode import Mode
-from instructor.output import list_for
+from instructor.outputs import list_for
 from instructor.usage import Usage
 
 ODD: tuple[Any, ...] = (
@@ -83,13 +81,13 @@ def test_a_stream_with_an_odd_field(name: str, event: Json) -> None:
     call = Call([], output, Mode.TOOLS, stream=True)
     tried = 0
     for odd in odd_ones(event):
-        sink, found, gathered = output.sink(call), list[Delta](), Assembly()
+        sink, found, gathered = output.parser(call), list[Delta](), ResponseAccumulator()
         events = [odd, event, odd]
         for form in (events, [json.dumps(each).encode() for each in events]):
             if form is events and not all(isinstance(each, dict) for each in form):
                 continue  # the transports of SDKs give objects
             with contextlib.suppress(ProviderError, ResponseParsingError):
-                Reading(dialect, sink, joined=True).read(form, found)
+                EventReader(dialect, sink, joined=True).read(form, found)
             gathered.add(found)
             reply = gathered.reply()
             assert isinstance(spent(Request({}), 1, reply.usage), Usage)

@@ -1,4 +1,4 @@
-"""A provider with a wire of its own is one file: an imaginary one, dropped in, has all that the others have."""
+"""A provider of another package, with a wire of its own: what it needs is one file and an entry point."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pydantic import BaseModel
 import instructor
 from colours import Colour
 from instructor import providers
+from instructor.exceptions import ConfigurationError
 
 FILE = Path(__file__).with_name("imaginary_parley.py")
 FULL = '{"tasks": [{"n": 1}, {"n": 2}, {"n": "three"}, {"n": 4'
@@ -30,6 +31,14 @@ def events(text: str, over: str) -> Iterator[dict[str, Any]]:
     for at in range(0, len(text), 3):
         yield {"piece": text[at : at + 3]}
     yield {"over": over, "tokens": {"asked": 10, "said": len(text)}}
+
+
+def installed(folder: Path, entry_points: str) -> None:
+    """Put a package into a folder as pip would."""
+    info = folder / "parley-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: parley\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[{providers.ENTRY_POINTS}]\n{entry_points}")
 
 
 @pytest.fixture
@@ -65,10 +74,11 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict
     vars(sdk).update(Client=Client, AsyncClient=AsyncClient)
     monkeypatch.setitem(sys.modules, "parley_sdk", sdk)
     (tmp_path / "parley.py").write_text(FILE.read_text())
-    monkeypatch.setattr(providers, "__path__", [*providers.__path__, str(tmp_path)])
+    installed(tmp_path, "parley = parley:PROVIDER\nwrong = parley:Parley\n")
+    monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PARLEY_KEY", "theirs")
     yield requests
-    sys.modules.pop("instructor.providers.parley", None)
+    sys.modules.pop("parley", None)
 
 
 def test_it_is_one_file_of_150_lines_at_most() -> None:
@@ -90,3 +100,18 @@ async def test_it_streams_repairs_and_continues(colour: Colour, asked: list[dict
     assert [len(body["turns"]) for body in asked] == [1, 3, 3]
     assert asked[0]["model"] == "large"
     assert asked[0]["form"]["title"] == "IterableCount"
+
+
+@pytest.mark.usefixtures("asked")
+def test_it_is_known_by_its_name() -> None:
+    assert "parley" in providers.names()
+    assert providers.is_known("parley")
+    assert "parley" not in providers.built_in()
+
+
+@pytest.mark.usefixtures("asked")
+def test_an_entry_point_that_is_no_provider_is_told() -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"'wrong' \(parley:Parley\) must be an instructor.providers.base.Provider"
+    ):
+        providers.load("wrong")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,16 +15,14 @@ import matrix
 from colours import Colour
 from instructor import Mode, providers
 from instructor.exceptions import ClientError, ConfigurationError, ModeError
-from instructor.providers import Provider
+from instructor.providers import base
+from instructor.providers.base import Provider
+from instructor.providers.compatible import openai_compatible
 from instructor.testing import answer
 
 ROWS = [providers.load(name) for name in providers.names()]
 PYPROJECT = (matrix.ROOT / "pyproject.toml").read_text()
-IMAGINARY = """
-from instructor.providers import openai_compatible
-
-PROVIDER = openai_compatible("imaginary", key="IMAGINARY_API_KEY", base_url="https://api.imaginary.example/v1")
-"""
+IMAGINARY = openai_compatible("imaginary", key="IMAGINARY_API_KEY", base_url="https://api.imaginary.example/v1")
 
 
 def extras() -> dict[str, list[Requirement]]:
@@ -67,7 +64,7 @@ def test_a_missing_sdk_is_named_with_what_installs_it(row: Provider, monkeypatch
 
 @for_rows
 def test_older_modes_are_taken_with_a_warning_and_foreign_ones_are_not(row: Provider) -> None:
-    providers._warn_of.cache_clear()
+    base._warn_of.cache_clear()
     for old, new in row.legacy.items():
         with pytest.warns(DeprecationWarning, match=f"Mode.{old.name} is now Mode.{new.name}"):
             assert row.mode_for(old) is new
@@ -94,12 +91,17 @@ def test_a_client_of_another_kind_is_told(row: Provider) -> None:
         getattr(instructor, f"from_{row.name}")(object())
 
 
-async def test_a_new_provider_is_one_file(
-    colour: Colour, scripted_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def _unregistered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(providers, "_registered", {})
+
+
+@pytest.mark.usefixtures("_unregistered")
+async def test_a_new_provider_is_registered(
+    colour: Colour, scripted_server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert len(IMAGINARY.splitlines()) <= 20
-    (tmp_path / "imaginary.py").write_text(IMAGINARY)
-    monkeypatch.setattr(providers, "__path__", [*providers.__path__, str(tmp_path)])
+    providers.register(IMAGINARY)
+    providers.register(IMAGINARY)  # twice is once
     monkeypatch.setenv("IMAGINARY_API_KEY", "theirs")
     server = scripted_server([answer({"content": 5})] * 2)
     client = instructor.from_provider("imaginary/one", colour.awaiting, base_url=server.base_url, temperature=0.5)
@@ -112,7 +114,15 @@ async def test_a_new_provider_is_one_file(
     made = package.from_imaginary(client.client, model="two")
     assert await colour.result(made.create(int, messages)) == 5
     await colour.close(client.client)
-    sys.modules.pop("instructor.providers.imaginary", None)
+    assert "imaginary" in providers.names()
+
+
+@pytest.mark.usefixtures("_unregistered")
+@pytest.mark.parametrize("name", ["openai", "local", "genai", "imaginary"])
+def test_a_name_that_is_taken_is_not_registered(name: str) -> None:
+    providers.register(IMAGINARY)
+    with pytest.raises(ConfigurationError, match=f"a provider called '{name}'"):
+        providers.register(openai_compatible(name, key="OTHER_API_KEY", base_url="https://other.example/v1"))
 
 
 @pytest.mark.parametrize("name", ["deepseek", "openrouter", "perplexity", "anyscale", "databricks"])

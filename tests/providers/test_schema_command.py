@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from instructor import cli
-from instructor.output import output_for
+from instructor.outputs import output_for
 
 MODELS = """
 from pydantic import BaseModel, Field

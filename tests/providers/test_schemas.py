@@ -15,18 +15,18 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import AnyUrl, BaseModel, ConfigDict, Field
 
-from instructor.output import output_for
-from instructor.wire import schemas
-from instructor.wire.schemas import OPENAI, Fitted, Subset, fit
+from instructor.outputs import output_for
+from instructor.schema import subsets
+from instructor.schema.subsets import OPENAI, Fitted, Subset, fit
 
 GOLDEN = Path(__file__).parent / "golden"
 SUBSETS: dict[str, Subset] = {
-    "openai": schemas.OPENAI,
-    "anthropic": schemas.ANTHROPIC,
-    "bedrock": schemas.BEDROCK,
-    "gemini": schemas.GEMINI,
-    "cohere": schemas.COHERE,
-    "xai": schemas.XAI,
+    "openai": subsets.OPENAI,
+    "anthropic": subsets.ANTHROPIC,
+    "bedrock": subsets.BEDROCK,
+    "gemini": subsets.GEMINI,
+    "cohere": subsets.COHERE,
+    "xai": subsets.XAI,
 }
 
 
@@ -158,7 +158,7 @@ def test_what_is_lost_is_told_to_the_model() -> None:
     class Named(BaseModel):
         name: Annotated[str, Field(min_length=2, description="In full.")]
 
-    fitted = fit(output_for(Named).schema, schemas.ANTHROPIC)
+    fitted = fit(output_for(Named).schema, subsets.ANTHROPIC)
     assert fitted.losses == ["minLength=2 @ $.name"]
     assert fitted.schema is not None
     assert fitted.schema["properties"]["name"] == {"type": "string", "description": "In full.; minLength=2"}
@@ -183,8 +183,8 @@ def test_types_that_hold_each_other_end() -> None:
             "B": {"type": "object", "properties": {"a": {"$ref": "#/$defs/A", **said}}},
         },
     }
-    assert set(fit(schema, schemas.OPENAI).schema["$defs"]) == {"A", "B"}  # type: ignore[index]
-    assert fit(schema, schemas.ANTHROPIC) == Fitted(None, [], ["a type that holds itself: A, B @ $"])
+    assert set(fit(schema, subsets.OPENAI).schema["$defs"]) == {"A", "B"}  # type: ignore[index]
+    assert fit(schema, subsets.ANTHROPIC) == Fitted(None, [], ["a type that holds itself: A, B @ $"])
 
 
 def test_the_schema_given_is_not_changed() -> None:

@@ -9,7 +9,7 @@ from typing import Any, Generic, Literal, TypeVar
 import pytest
 from pydantic import BaseModel, create_model
 
-from instructor.output import list_for, output_for, parallel_for
+from instructor.outputs import list_for, output_for, parallel_for
 
 T = TypeVar("T")
 

@@ -14,10 +14,10 @@ from pydantic import BaseModel
 import instructor
 from colours import Colour, asking
 from instructor.exceptions import ConfigurationError, EventTooLargeError, IncompleteOutputException
+from instructor.parsing.sse import EventStream
+from instructor.providers import sdk
 from instructor.testing import Asked
 from instructor.testing.loopback import Link, Loopback
-from instructor.text.sse import EventStream
-from instructor.transport import bodies
 
 BOUND = 1000
 
@@ -135,7 +135,7 @@ async def test_the_bound_is_on_what_is_unpacked_which_is_done_in_pieces(
     found, _, error = await read(colour, client(colour, server, max_event_bytes=1 << 20))
     assert "max_event_bytes=" in str(error)
     assert [user.name for user in found] == ["Ann", "Bob"]
-    assert max(fed) <= bodies._PIECE
+    assert max(fed) <= sdk._PIECE
     assert sum(fed) < (2 << 20)
     assert server.asked == 1
 

@@ -10,8 +10,8 @@ from readings import BARE, PEOPLE, WRAPPED, A, B, Person, read_in_all_ways
 
 from colours import Colour, asking
 from instructor import Mode
+from instructor.parsing.items import ItemReader
 from instructor.testing import Scripted, content
-from instructor.text.items import Items
 
 LINES = [
     "- {}\n- {}",
@@ -55,7 +55,7 @@ async def test_lines_with_a_mark_before_the_object(colour: Colour, form: str) ->
 
 @pytest.mark.parametrize("line", ["1.1.", "**--**", "__a__:", "a. ", "and ", "<|a|>b", "## ", "1)"])
 def test_a_line_that_only_begins_like_one_of_a_list(line: str) -> None:
-    reader = Items()
+    reader = ItemReader()
     assert [*reader.feed((line * 100)[:110] + f"xx {A}"), *reader.close()] == []
 
 

@@ -17,16 +17,16 @@ from pydantic import BaseModel
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
 from instructor import Mode
-from instructor.engine import prompts
-from instructor.engine.call import Call, Json
-from instructor.engine.flow import Extraction
-from instructor.engine.ledger import Ledger
-from instructor.engine.policy import RETRYABLE, OnInvalid, Policy
-from instructor.engine.steps import Do, Emit, Open, Read
+from instructor.core import prompts
+from instructor.core.effects import Do, Emit, Open, Read
+from instructor.core.retry_policy import RETRYABLE, OnInvalid, Policy
+from instructor.core.runner import Run
+from instructor.core.state import RunState
+from instructor.core.types import Call, Json
 from instructor.exceptions import IncompleteOutputException, InstructorRetryException
 from instructor.hooks import Hooks
-from instructor.output import list_for
-from instructor.wire.openai_chat import OpenAIChat
+from instructor.outputs import list_for
+from instructor.providers.openai.chat import OpenAIChat
 
 WRONG = ('{"was": %d}', '{"n": "it is %d"}', '{"n": %d %%}', "[%d]")
 SHOWN = 3
@@ -47,12 +47,12 @@ class Script(RuleBasedStateMachine):
     )
     def begin(self, mode: Mode, retries: int, continuations: int | None, on_invalid: OnInvalid) -> None:
         call = Call([{"role": "user", "content": "Count."}], list_for(Item), mode, {"model": "m"}, stream=True)
-        ledger = Ledger(OpenAIChat("any"), lambda wire: wire, Hooks())
+        ledger = RunState(OpenAIChat("any"), lambda wire: wire, Hooks())
         retrying = Retrying(
             stop=stop_after_attempt(retries + 1), retry=retry_if_exception_type(RETRYABLE), reraise=True
         )
         self.report = ledger.report
-        self.flow = Extraction(call, OpenAIChat("any"), Policy(retrying, continuations, on_invalid), ledger).run()
+        self.flow = Run(call, OpenAIChat("any"), Policy(retrying, continuations, on_invalid), ledger).run()
         self.mode, self.skips = mode, on_invalid == "skip"
         self.retries, self.continuations = retries, continuations
         self.budget = 1 + retries + (continuations or 0)

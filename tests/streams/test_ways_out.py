@@ -14,8 +14,7 @@ from persons import ids, people, stream_of
 
 import instructor
 from colours import Colour
-from instructor.engine.drive import WayOut
-from instructor.engine.threads import Escape, shut_socket
+from instructor.core.drivers import Escape, StreamCloser, shut_socket
 from instructor.testing import Gate, Scripted, tools
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -56,7 +55,7 @@ def test_a_stream_that_was_left_is_not_opened() -> None:
         def open(self, request: Any) -> Any:
             raise AssertionError("nobody wants it")
 
-    way_out = WayOut()
+    way_out = StreamCloser()
     way_out.take()
     transport: Any = Transport()
     assert way_out.opened(transport, None) is None

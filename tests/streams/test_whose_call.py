@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from colours import Colour, asking
 from instructor import Mode
-from instructor.engine.names import Names
+from instructor.core.tool_names import Names
 from instructor.exceptions import InstructorRetryException
 from instructor.testing import Reply, Scripted, ToolCall, events, tools
 

@@ -8,20 +8,19 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from instructor.engine.call import TEXT, Call, Delta
-from instructor.engine.ports import Good, Outcome
+from instructor.core.types import TEXT, Call, Delta, Outcome, Valid
 from instructor.mode import Mode
-from instructor.output.growing import Growing, GrowingSink
-from instructor.output.one import One
+from instructor.outputs.partial import GrowingSink, PartialValue
+from instructor.outputs.single import Single
 
 
-def sink(kind: Any, mode: Mode = Mode.TOOLS, **how: Any) -> GrowingSink:
-    output = Growing(One(kind))
-    return output.sink(Call((), output, mode, **how))
+def parser(kind: Any, mode: Mode = Mode.TOOLS, **how: Any) -> GrowingSink:
+    output = PartialValue(Single(kind))
+    return output.parser(Call((), output, mode, **how))
 
 
 def grow(kind: Any, pieces: list[str], mode: Mode = Mode.TOOLS, **how: Any) -> list[Outcome]:
-    reader = sink(kind, mode, **how)
+    reader = parser(kind, mode, **how)
     channel = 0 if mode.by_tool else TEXT
     found = [good for piece in pieces for good in reader.feed([Delta(channel, piece)])]
     assert reader.looked <= 2 * sum(map(len, pieces))
@@ -31,8 +30,8 @@ def grow(kind: Any, pieces: list[str], mode: Mode = Mode.TOOLS, **how: Any) -> l
 def values(kind: Any, document: Any, **how: Any) -> list[Any]:
     """Give the snapshots after each character of a document, and the final value."""
     outcomes = grow(kind, list(json.dumps(document)), **how)
-    assert all(isinstance(outcome, Good) for outcome in outcomes), outcomes[-1]
-    return [outcome.value for outcome in outcomes if isinstance(outcome, Good)]
+    assert all(isinstance(outcome, Valid) for outcome in outcomes), outcomes[-1]
+    return [outcome.value for outcome in outcomes if isinstance(outcome, Valid)]
 
 
 class Address(BaseModel):

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from documents import MODELS, SEEDS, Known, cuts, write
-from growth import ADDRESS, DAY, NOWHERE, Address, constructed, grow, sink, values
+from growth import ADDRESS, DAY, NOWHERE, Address, constructed, grow, parser, values
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import (
@@ -25,8 +25,7 @@ from pydantic import (
     model_validator,
 )
 
-from instructor.engine.call import TEXT, Delta
-from instructor.engine.ports import Bad, Good
+from instructor.core.types import TEXT, Delta, Invalid, Valid
 from instructor.mode import Mode
 
 
@@ -57,8 +56,8 @@ def test_snapshots_grow_to_the_validated_whole(data: st.DataObject, known: Known
     outcomes = grow(known.kind, data.draw(cuts(text)))
     whole = known.kind.model_validate_json(text, strict=True)
     final = outcomes.pop()
-    assert final == Good(0, whole, text)
-    found = [outcome.value for outcome in outcomes if isinstance(outcome, Good) and not outcome.final]
+    assert final == Valid(0, whole, text)
+    found = [outcome.value for outcome in outcomes if isinstance(outcome, Valid) and not outcome.final]
     assert all(type(snapshot) is known.kind for snapshot in found)
     assert all(is_prefix(old, new) for old, new in pairwise([*found, whole]))
 
@@ -160,9 +159,9 @@ def test_what_is_of_another_kind_is_shown_when_it_is_validated(strict: bool, cou
 
     outcomes = grow(Counts, list('{"one": {"count": "3"}, "other": "x"}'), strict=strict)
     snapshot = outcomes[-2]
-    assert isinstance(snapshot, Good)
+    assert isinstance(snapshot, Valid)
     assert snapshot.value.one.count == count
-    assert isinstance(outcomes[-1], Bad if strict else Good)
+    assert isinstance(outcomes[-1], Invalid if strict else Valid)
 
 
 def test_a_validator_of_the_whole_speaks_at_the_end() -> None:
@@ -177,25 +176,25 @@ def test_a_validator_of_the_whole_speaks_at_the_end() -> None:
             return self
 
     *snapshots, last = grow(Sure, list('{"a": 2, "b": 1}'))
-    assert isinstance(snapshots[-1], Good)
-    assert isinstance(last, Bad)
+    assert isinstance(snapshots[-1], Valid)
+    assert isinstance(last, Invalid)
     assert "larger" in str(last.error)
 
 
 def test_each_delta_with_text_gives_one_snapshot() -> None:
-    reader = sink(Address)
-    assert reader.feed([Delta(0, '{"')]) == [Good(0, NOWHERE, "", final=False)]
+    reader = parser(Address)
+    assert reader.feed([Delta(0, '{"')]) == [Valid(0, NOWHERE, "", final=False)]
     assert len(reader.feed([Delta(0, "street"), Delta(0, ""), Delta(0, '":"x'), Delta(TEXT, "not this")])) == 2
 
 
 def test_the_first_tool_call_with_arguments_counts() -> None:
-    reader = sink(Address)
+    reader = parser(Address)
     reader.feed([Delta(0, "", id="1", name="Address")])
     assert reader.started
     assert not reader.closed
     reader.feed([Delta(1, json.dumps(ADDRESS)[:9]), Delta(2, '{"street": "no'), Delta(1, json.dumps(ADDRESS)[9:])])
     assert reader.closed
-    assert reader.close() == [Good(0, Address(street="A", since=DAY), json.dumps(ADDRESS))]
+    assert reader.close() == [Valid(0, Address(street="A", since=DAY), json.dumps(ADDRESS))]
 
 
 @pytest.mark.parametrize(
@@ -207,23 +206,23 @@ def test_the_first_tool_call_with_arguments_counts() -> None:
 )
 def test_text_with_prose_or_small_faults(text: str, mended: bool) -> None:
     *snapshots, last = grow(Address, list(text), mode=Mode.MD_JSON)
-    assert last == Good(0, Address(street="A", since=DAY), text, mended=mended)
-    assert isinstance(snapshots[-1], Good)
+    assert last == Valid(0, Address(street="A", since=DAY), text, mended=mended)
+    assert isinstance(snapshots[-1], Valid)
     assert snapshots[-1].value == constructed(**ADDRESS)
 
 
 @pytest.mark.parametrize("text", ['{"street": "A", "si', "I would rather not."])
 def test_an_answer_without_end_is_bad(text: str) -> None:
-    reader = sink(Address, Mode.JSON)
+    reader = parser(Address, Mode.JSON)
     reader.feed([Delta(TEXT, text)])
     (last,) = reader.close()
-    assert isinstance(last, Bad)
+    assert isinstance(last, Invalid)
     assert last.text == text
     assert not reader.closed
 
 
 def test_no_answer_gives_no_outcome() -> None:
-    reader = sink(Address)
+    reader = parser(Address)
     assert reader.feed([Delta(TEXT, "Well,")]) == []
     assert reader.close() == []
     assert not reader.started

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import pytest
-from growth import ADDRESS, DAY, Address, constructed, sink, values
+from growth import ADDRESS, DAY, Address, constructed, parser, values
 from pydantic import (
     BaseModel,
     Field,
@@ -17,9 +17,8 @@ from pydantic import (
 )
 from typing_extensions import NotRequired, TypeAliasType, TypedDict
 
-from instructor.engine.call import Delta
-from instructor.engine.ports import Good
-from instructor.output.one import One
+from instructor.core.types import Delta, Valid
+from instructor.outputs.single import Single
 
 T = TypeVar("T")
 
@@ -124,12 +123,12 @@ def test_each_kind_of_type(field: str, document: Any, while_open: Any, closed: A
     before = {} if field == "point" else {"point": {"x": 1}}
     text = json.dumps({**before, field: document, "end": 1})
     at = text.index(', "end"')
-    reader = sink(Zoo)
+    reader = parser(Zoo)
     reader.feed([Delta(0, text[: at - 1])])
     (shown,) = reader.feed([Delta(0, " ")])
     (done,) = reader.feed([Delta(0, text[at - 1])])
-    assert isinstance(shown, Good)
-    assert isinstance(done, Good)
+    assert isinstance(shown, Valid)
+    assert isinstance(done, Valid)
     assert getattr(shown.value, field) == while_open
     assert getattr(done.value, field) == closed
     assert type(getattr(done.value, field)) is type(closed)
@@ -169,10 +168,10 @@ def test_parts_of_an_answer_under_content_are_validated_as_they_close() -> None:
     ],
 )
 def test_answers_of_any_type_grow(kind: Any, document: Any, some: Any) -> None:
-    wrapped = One(kind).wrapped
+    wrapped = Single(kind).wrapped
     found = values(kind, {"content": document} if wrapped else document)
     assert some in found
-    assert found[-1] == One(kind).validate(json.dumps({"content": document} if wrapped else document), strict=True)
+    assert found[-1] == Single(kind).validate(json.dumps({"content": document} if wrapped else document), strict=True)
     assert type(found[-1]) is not dict or kind is Row
 
 

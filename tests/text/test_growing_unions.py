@@ -15,7 +15,7 @@ from pydantic import BaseModel, Discriminator, Field, RootModel, Tag, create_mod
 from typing_extensions import TypedDict
 
 from colours import Colour, asking
-from instructor.engine.ports import Good
+from instructor.core.types import Valid
 from instructor.testing import answer
 
 
@@ -199,7 +199,7 @@ class Plan(BaseModel):
     ],
 )
 def test_what_is_of_another_type_is_not_shown(document: Any) -> None:
-    shown = [each.value for each in grow(Plan, list(json.dumps(document))) if isinstance(each, Good)]
+    shown = [each.value for each in grow(Plan, list(json.dumps(document))) if isinstance(each, Valid)]
     assert shown
     for plan in shown:
         steps = [*plan.steps, *plan.by_name.values(), *([plan.first] if plan.first else []), *(plan.pair or [])[:1]]

@@ -11,11 +11,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from instructor.engine.call import TEXT, Delta, Json
-from instructor.engine.halves import read_json, without_halves
-from instructor.engine.ports import Outcome
-from instructor.engine.reading import Reading
-from instructor.wire.openai_chat import OpenAIChat
+from instructor.core.events import EventReader, read_json, without_halves
+from instructor.core.types import TEXT, Delta, Json, Outcome
+from instructor.providers.openai.chat import OpenAIChat
 
 EMOJI = "\U0001f600"
 UNITS = st.text(st.sampled_from('ab"\\é\ud83d\ude00'), max_size=12)
@@ -50,7 +48,7 @@ def seen(text: str) -> str:
 
 
 def read(texts: list[str], *, channel: int = TEXT, together: int = 1, as_bytes: bool = True) -> str:
-    reading, found = Reading(OpenAIChat("openai"), Waiting(), joined=True), list[Delta]()
+    reading, found = EventReader(OpenAIChat("openai"), Waiting(), joined=True), list[Delta]()
     events: list[Json] = [_event(text, channel) for text in texts]
     for at in range(0, len(events), together):
         part = events[at : at + together]

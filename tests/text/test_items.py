@@ -12,22 +12,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from instructor.text.items import Items
-from instructor.text.waiting import Slice
+from instructor.parsing.items import ItemReader, Slice
 
 SIBLINGS = st.dictionaries(WORDS.filter(lambda key: key != "tasks"), VALUES, max_size=2)
 SIZES = [1, 2, 3, 4, 7, 64, 10_000]
 
 
-def read(pieces: list[str], **how: Any) -> tuple[list[Slice], Items]:
-    items = Items(**how)
+def read(pieces: list[str], **how: Any) -> tuple[list[Slice], ItemReader]:
+    items = ItemReader(**how)
     found = [slice_ for piece in pieces for slice_ in items.feed(piece)]
     found += items.close()
     assert items.looked <= 2 * sum(map(len, pieces))
     return found, items
 
 
-def texts(text: str, size: int, **how: Any) -> tuple[list[str], Items]:
+def texts(text: str, size: int, **how: Any) -> tuple[list[str], ItemReader]:
     found, items = read([text[at : at + size] for at in range(0, len(text), size)], **how)
     return [item.text + "~" * item.loose for item in found], items
 
@@ -129,7 +128,7 @@ def test_a_string_that_holds_a_list(data: st.DataObject, values: list[Any], time
     for _ in range(times):
         text = json.dumps(text, ensure_ascii=data.draw(st.booleans()))
     pieces = data.draw(cuts(text))
-    items = Items(opens="{")
+    items = ItemReader(opens="{")
     found = [slice_ for piece in pieces for slice_ in items.feed(piece)] + items.close()
     assert [json.loads(item.text) for item in found] == values
     assert items.closed
@@ -200,7 +199,7 @@ def test_lists_in_doubt_give_the_same_items_for_any_cutting(data: st.DataObject,
 
 def test_an_item_is_handed_out_at_the_very_character_that_closes_it() -> None:
     text = '{"tasks": [{"a": [1]}, "x", 12, null]}'
-    items = Items()
+    items = ItemReader()
     at = {item.text: text[: end + 1] for end, c in enumerate(text) for item in items.feed(c)}
     assert at['{"a": [1]}'].endswith('{"a": [1]}')
     assert at['"x"'].endswith('"x"')

@@ -13,7 +13,7 @@ from documents import OBJECTS, SEEDS, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instructor.text import loose, mend
+from instructor.parsing import fuzzy, repair
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ from instructor.text import loose, mend
     ],
 )
 def test_small_faults_are_mended(text: str, value: Any) -> None:
-    mended = loose.repair(text)
+    mended = fuzzy.repair(text)
     assert mended is not None
     assert json.loads(mended) == value
 
@@ -89,14 +89,14 @@ def test_small_faults_are_mended(text: str, value: Any) -> None:
     ],
 )
 def test_what_is_not_plain_is_left_alone(text: str) -> None:
-    assert loose.repair(text) is None
+    assert fuzzy.repair(text) is None
 
 
 @settings(max_examples=150, deadline=None)
 @given(value=OBJECTS, seed=SEEDS)
 def test_valid_json_is_given_as_it_is(value: Any, seed: int) -> None:
     text = write(value, seed)
-    assert loose.repair(text) == text
+    assert fuzzy.repair(text) == text
 
 
 @settings(max_examples=100, deadline=None)
@@ -106,7 +106,7 @@ def test_a_repair_of_a_comma_gives_the_value_or_nothing(value: Any, random: Rand
     commas = [at for at, token in enumerate(tokens) if token == ","]
     if commas:
         tokens[random.choice(commas)] = fault
-    mended = loose.repair("".join(tokens))
+    mended = fuzzy.repair("".join(tokens))
     assert mended is None or json.loads(mended) == value
 
 
@@ -114,7 +114,7 @@ def test_a_repair_of_a_comma_gives_the_value_or_nothing(value: Any, random: Rand
 @given(value=OBJECTS)
 def test_what_python_writes_is_read_as_python_reads_it(value: Any) -> None:
     text = repr(value)
-    mended = loose.repair(text)
+    mended = fuzzy.repair(text)
     if mended is None:
         assert re.search(r"\\|\d\.\d|\de|inf|nan", text)  # escapes of Python's own, or a number that a float is not
     else:
@@ -130,7 +130,7 @@ def test_what_python_writes_is_read_as_python_reads_it(value: Any) -> None:
 def test_backslashes_are_read_in_one_way_or_not_at_all(inside: list[str]) -> None:
     text = f'{{"a": "{"".join(inside)}",}}'
     foreign = not {r"\d", r"\w", r"\u00g"}.isdisjoint(inside)
-    mended = loose.repair(text)
+    mended = fuzzy.repair(text)
     if not foreign:
         assert mended is not None
         assert json.loads(mended) == json.loads(text.replace(",}", "}"))
@@ -157,30 +157,30 @@ def test_backslashes_are_read_in_one_way_or_not_at_all(inside: list[str]) -> Non
     ],
 )
 def test_the_work_grows_as_the_text_does(monkeypatch: pytest.MonkeyPatch, unit: str, before: str, after: str) -> None:
-    read: list[mend.Mender] = []
-    begin = mend.Mender.__init__
+    read: list[repair.Mender] = []
+    begin = repair.Mender.__init__
 
-    def beginning(self: mend.Mender, text: str, place: int = 0) -> None:
+    def beginning(self: repair.Mender, text: str, place: int = 0) -> None:
         read.append(self)
         begin(self, text, place)
 
-    monkeypatch.setattr(mend.Mender, "__init__", beginning)
+    monkeypatch.setattr(repair.Mender, "__init__", beginning)
     for count in (100, 1_000, 5_000):
         text = before + unit * count + after
         read.clear()
-        loose.left_over(text, found) if (found := loose.found(text)) else loose.repair(text)
-        loose.inner(text)
+        fuzzy.left_over(text, found) if (found := fuzzy.found(text)) else fuzzy.repair(text)
+        fuzzy.inner(text)
         assert sum(each.looked for each in read) <= 12 * len(text) + 100
 
 
 def test_a_text_longer_than_the_limit_is_not_mended(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "{'a': 1}"
-    assert loose.repair(text) == '{"a":1}'
-    monkeypatch.setattr(mend, "LIMIT", len(text) - 1)
-    with pytest.raises(mend.Unclear) as unclear:
-        loose.mended(text)
+    assert fuzzy.repair(text) == '{"a":1}'
+    monkeypatch.setattr(repair, "LIMIT", len(text) - 1)
+    with pytest.raises(repair.Unclear) as unclear:
+        fuzzy.mended(text)
     assert unclear.value.long
-    assert loose.repair('{"a": 1, "b": 2}') == '{"a": 1, "b": 2}'
+    assert fuzzy.repair('{"a": 1, "b": 2}') == '{"a": 1, "b": 2}'
 
 
 @pytest.mark.parametrize(
@@ -201,8 +201,8 @@ def test_a_text_longer_than_the_limit_is_not_mended(monkeypatch: pytest.MonkeyPa
     ],
 )
 def test_values_are_the_whole_ones_with_fenced_ones_last(text: str, found: list[str]) -> None:
-    assert loose.values(text) == found
+    assert fuzzy.values(text) == found
 
 
 def test_only_the_kinds_that_are_asked_for_count() -> None:
-    assert loose.values('[1] {"a": 1}', opens="{") == ['{"a": 1}']
+    assert fuzzy.values('[1] {"a": 1}', opens="{") == ['{"a": 1}']

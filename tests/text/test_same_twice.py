@@ -10,10 +10,9 @@ from documents import cuts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instructor.engine.call import TEXT, Call, Delta
-from instructor.engine.ports import Good
+from instructor.core.types import TEXT, Call, Delta, Valid
 from instructor.mode import Mode
-from instructor.output import list_for
+from instructor.outputs import list_for
 
 LISTS = st.lists(st.lists(st.sampled_from(["a", "b", '"]}', ""]), max_size=3), min_size=1, max_size=4)
 
@@ -24,10 +23,10 @@ def wrapped(items: list[Any], **style: Any) -> str:
 
 def read(kind: Any, texts: list[str], channel: int = 0) -> list[Any]:
     mode = Mode.JSON if channel == TEXT else Mode.TOOLS
-    sink = list_for(kind).sink(Call([], list_for(kind), mode, stream=True))
+    sink = list_for(kind).parser(Call([], list_for(kind), mode, stream=True))
     outcomes = [each for text in texts for each in sink.feed([Delta(channel, text)])] + sink.close(ended=True)
     assert [each.at for each in outcomes] == list(range(len(outcomes)))
-    return [each.value for each in outcomes if isinstance(each, Good)]
+    return [each.value for each in outcomes if isinstance(each, Valid)]
 
 
 @settings(max_examples=300, deadline=None)
@@ -43,10 +42,10 @@ def test_only_the_first_list_again_is_left_out(data: st.DataObject, lists: list[
 
 def test_items_of_a_further_list_wait_no_longer_than_they_are_the_same() -> None:
     output = list_for(int)
-    sink = output.sink(Call([], output, Mode.TOOLS, stream=True))
+    sink = output.parser(Call([], output, Mode.TOOLS, stream=True))
 
     def fed(text: str) -> list[Any]:
-        return [each.value for each in sink.feed([Delta(0, text)]) if isinstance(each, Good)]
+        return [each.value for each in sink.feed([Delta(0, text)]) if isinstance(each, Valid)]
 
     assert fed('{"tasks": [1, 2, 3]}') == [1, 2, 3]
     assert fed('{"tasks": [1, 2, ') == []
@@ -67,7 +66,7 @@ def test_what_is_cut_is_no_whole_repeat() -> None:
 
 def test_other_calls_are_no_repeats() -> None:
     output = list_for(int)
-    sink = output.sink(Call([], output, Mode.TOOLS, stream=True))
+    sink = output.parser(Call([], output, Mode.TOOLS, stream=True))
     text = wrapped([1, 2])
     found = sink.feed([Delta(0, text), Delta(1, text)]) + sink.close(ended=True)
-    assert [each.value for each in found if isinstance(each, Good)] == [1, 2, 1, 2]
+    assert [each.value for each in found if isinstance(each, Valid)] == [1, 2, 1, 2]

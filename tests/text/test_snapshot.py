@@ -12,7 +12,7 @@ from documents import OBJECTS, PROSE, SEEDS, VALUES, cuts, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instructor.text.snapshot import DEEPEST, Plain, Snapshot
+from instructor.parsing.snapshot import DEEPEST, Plain, Snapshot
 
 
 def grow(pieces: list[str], opens: str = "{[") -> tuple[list[Any], Snapshot]:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instructor.exceptions import EventTooLargeError
-from instructor.text.sse import EventStream
+from instructor.parsing.sse import EventStream
 
 LINES = st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=20).map(str.encode)
 EVENTS = st.lists(st.lists(LINES, min_size=1, max_size=3).filter(lambda lines: any(lines)), max_size=5)

@@ -11,7 +11,7 @@ import typer
 
 from instructor import providers
 from instructor.exceptions import ConfigurationError
-from instructor.output import output_for
+from instructor.outputs import output_for
 
 
 def schema(

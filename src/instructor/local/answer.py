@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from instructor.engine.call import Json
+from instructor.core.types import Json
 from instructor.exceptions import ProviderError
 from instructor.local.guard import Guard
 from instructor.local.plan import Plan

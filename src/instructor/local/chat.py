@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Generator, Mapping
 from pathlib import Path
 from typing import Any
 
-from instructor.engine.call import Json
+from instructor.core.types import Json
 from instructor.local.answer import Answer, fold
 from instructor.local.engine import engine
 from instructor.local.plan import plan

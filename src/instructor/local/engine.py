@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from instructor.engine.call import Json
+from instructor.core.types import Json
 from instructor.exceptions import ConfigurationError, ProviderError
 
 SLOTS = 4

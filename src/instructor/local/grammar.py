@@ -11,7 +11,7 @@ import json
 import re
 from typing import Any
 
-from instructor.engine.call import Json
+from instructor.core.types import Json
 from instructor.exceptions import ProviderError
 
 _KEPT = {

@@ -14,7 +14,7 @@ from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 
-from instructor.engine.call import Json
+from instructor.core.types import Json
 
 NAMES = ("127.0.0.1", "localhost", "[::1]")
 """The names that this machine has for itself."""

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from instructor.engine import prompts
-from instructor.engine.call import Json
+from instructor.core import prompts
+from instructor.core.types import Json
 from instructor.local.fields import BadRequest, check, schema_of
 from instructor.local.grammar import grammar
 from instructor.local.worked import examples

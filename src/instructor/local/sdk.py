@@ -7,9 +7,12 @@ from collections.abc import AsyncGenerator, Generator
 from types import SimpleNamespace
 from typing import Any
 
-from instructor.engine.call import Json
+from instructor.core.types import Json
 from instructor.local.chat import LocalModel
-from instructor.transport.function import AsyncFunction, Forms, Function
+from instructor.local.weights import NAMES, check
+from instructor.providers.base import Provider, Wire
+from instructor.providers.functions import AsyncFunction, Function, SDKAdapter
+from instructor.providers.openai.chat import OpenAIChat
 
 _models: dict[str, LocalModel] = {}
 _finding = threading.Lock()
@@ -42,11 +45,11 @@ class AsyncLocal:
         return _astreamed(chosen.astream(body)) if body.get("stream") else _shaped(await chosen.achat(body))
 
 
-def blocking(client: Local) -> Function:
+def sync_transport(client: Local) -> Function:
     return Function(client.create, forms=_FORMS)
 
 
-def awaiting(client: AsyncLocal) -> AsyncFunction:
+def async_transport(client: AsyncLocal) -> AsyncFunction:
     return AsyncFunction(client.create, forms=_FORMS)
 
 
@@ -73,4 +76,16 @@ def _shaped(value: Any) -> Any:
     return [_shaped(part) for part in value] if isinstance(value, list) else value
 
 
-_FORMS = Forms(build=_shaped)
+_FORMS = SDKAdapter(build=_shaped)
+
+
+PROVIDER = Provider(
+    name="local",
+    sdk="instructor.local.sdk",
+    clients=("Local",),
+    async_clients=("AsyncLocal",),
+    wire=Wire(OpenAIChat("local"), sync_transport, async_transport),
+    modes=OpenAIChat.modes,
+    model=NAMES[0],
+    check=check,
+)

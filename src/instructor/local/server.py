@@ -21,7 +21,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import Self
 
-from instructor.engine.call import Json
+from instructor.core.types import Json
 from instructor.exceptions import ProviderError
 from instructor.local.chat import LocalModel
 from instructor.local.intake import Intake, Refused, check_sender

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from instructor.engine.call import Json
+from instructor.core.types import Json
 
 TURNS = (
     (2, "My first one, {0.who}, {0.does}, my second, {1.who} ({1.aside}), is here too."),

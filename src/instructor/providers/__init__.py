@@ -1,208 +1,54 @@
-"""The providers: one file each, and the folder is the registry.
+"""The registry: every provider by its name, those of this library and those that others add.
 
-A provider's file holds a frozen row of facts, `PROVIDER`. From it follow `from_provider("name/model")`,
-`from_name(client)`, the message for a missing SDK and the checks of modes and clients.
+A provider is a frozen row of facts (`base.Provider`). From it follow `from_provider("name/model")`, `from_name(client)`,
+the message for a missing SDK, and the checks of modes and clients. A row's module is imported when it is first needed.
+
+Another package adds its providers by an entry point, or a program by `register`:
+
+    [project.entry-points."instructor.providers"]
+    example = "example_package:PROVIDER"
 """
 
 from __future__ import annotations
 
 import importlib
-import inspect
-import os
-import pkgutil
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache, partial
-from typing import Any
+from typing import TYPE_CHECKING
 
-from instructor.deprecation import warn_of_old
-from instructor.engine.call import Json
-from instructor.engine.ports import AsyncTransport, Dialect, Transport
-from instructor.exceptions import ClientError, ConfigurationError, ModeError
-from instructor.mode import Mode
-from instructor.transport.stainless import AsyncStainless, Stainless
-from instructor.wire.openai_chat import OpenAIChat
-from instructor.wire.schemas import Fitted, fit
+from instructor.exceptions import ConfigurationError
 
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
-@dataclass(frozen=True, slots=True)
-class Wire:
-    """A wire format, and how the SDK is called for it."""
+    from instructor.providers.base import Provider
 
-    dialect: Dialect
-    transport: Callable[[Any], Transport] = Stainless
-    async_transport: Callable[[Any], AsyncTransport] = AsyncStainless
+ENTRY_POINTS = "instructor.providers"
+"""The group of entry points by which other packages add providers."""
 
-    @classmethod
-    def at(cls, dialect: Dialect, path: str) -> Wire:
-        """Make the wire that a Stainless-made SDK speaks by another of its methods."""
-        return cls(dialect, partial(Stainless, path=path), partial(AsyncStainless, path=path))
-
-
-@dataclass(frozen=True, slots=True)
-class Provider:
-    """What there is to know of a provider."""
-
-    name: str
-    sdk: str
-    """The module of its SDK."""
-    clients: tuple[str, ...]
-    """Its blocking classes: names in the SDK, or `module:Class`. The first is the one that `from_provider` makes."""
-    async_clients: tuple[str, ...]
-    """Its awaiting classes. One that is in both lists serves both colours, and `use_async=` says which is meant."""
-    wire: Wire
-    modes: tuple[Mode, ...]
-    """The first is the default."""
-    other_wires: Mapping[Mode, Wire] = field(default_factory=dict)
-    """The wires of modes that have one of their own."""
-    variants: Mapping[str, Wire] = field(default_factory=dict)
-    """Flags that a client may be made with, and the wire that it then speaks in all modes."""
-    same: Mapping[Mode, Mode] = field(default_factory=dict)
-    """Other names of this provider's modes, which are not old."""
-    legacy: Mapping[Mode, Mode] = field(default_factory=dict)
-    """What older names of this provider's modes mean."""
-    default: Callable[[str], Mode] | None = None
-    """Gives the mode of a model where none is asked for, if that depends on the model."""
-    key: str | None = None
-    """The environment variable that holds its key."""
-    needs_key: bool = False
-    """Whether no client is made without a key: one of another's SDK would send the other's key."""
-    extra: str = ""
-    """The extra of this package that installs its SDK; its name where empty."""
-    options: Mapping[str, Any] | Callable[[], Mapping[str, Any]] = field(default_factory=dict)
-    """Arguments of its client that are given where the user gives none, or what finds them in the environment."""
-    required: Mapping[str, str] = field(default_factory=dict)
-    """Arguments that its client must have, and where they come from."""
-    make: Callable[[bool, dict[str, Any]], Any] | None = None
-    """Makes its client, awaiting or not, and takes what it uses out of the options: where no class can be called."""
-    model: str | None = None
-    """The model that `from_provider(name)` means, for a provider that may be named alone."""
-    colours: Callable[[Any], tuple[bool, ...]] | None = None
-    """Says of a client whether it blocks (False), awaits (True) or can do either: where no class tells them apart."""
-    check: Callable[[str], object] | None = None
-    """Raises a ConfigurationError where a model cannot be had."""
-
-    def load(self, module: str = "") -> Any:
-        """Import the SDK, or a module of it; a ConfigurationError says how to install it."""
-        try:
-            return importlib.import_module(module or self.sdk)
-        except ModuleNotFoundError as error:
-            raise ConfigurationError(
-                f'{self.name!r} needs the module {error.name!r}: pip install "instructor[{self.extra or self.name}]"'
-            ) from error
-
-    def kind(self, name: str) -> Any:
-        """Give a class of the SDK by its name, or by `module:Class`."""
-        module, _, attribute = name.rpartition(":")
-        return getattr(self.load(module), attribute)
-
-    def is_awaiting(self, client: Any, use_async: bool | None = None) -> bool:
-        """Tell an awaiting client from a blocking one; a ClientError for any other object."""
-        fits = self._colours_of(client)
-        if not fits:
-            known = dict.fromkeys((*self.clients, *self.async_clients))
-            wanted = ", ".join(name.replace(":", ".") if ":" in name else f"{self.sdk}.{name}" for name in known)
-            raise ClientError(f"{client!r} is no client of {self.name}; give one of {wanted}.")
-        if use_async is None:
-            return fits[0]
-        if use_async not in fits:
-            has, wanted = ("a blocking", "an awaiting") if use_async else ("an awaiting", "a blocking")
-            raise ClientError(
-                f"{client!r} is {has} client of {self.name}, and {use_async} as async_client= (or use_async=) asks for "
-                f"{wanted} one. Leave it out: the client says which it is."
-            )
-        return use_async
-
-    def _colours_of(self, client: Any) -> tuple[bool, ...]:
-        if self.colours is not None:
-            return self.colours(client)
-        self.load()
-        classes = ((self.clients, False), (self.async_clients, True))
-        return tuple(awaiting for names, awaiting in classes if isinstance(client, tuple(self._loaded(names))))
-
-    def _loaded(self, names: Iterable[str]) -> Iterator[type]:
-        """Give the classes whose module is imported: an object of any other cannot be."""
-        for name in names:
-            module, _, attribute = name.rpartition(":")
-            kind = getattr(sys.modules.get(module or self.sdk), attribute, None)  # None: an older SDK has it not
-            if kind is not None:
-                yield kind
-
-    def mode_for(self, mode: Any, model: str | None = None) -> Mode:
-        """Check a mode, None standing for the default; an older name is taken with a warning."""
-        if mode is None:
-            return self.default(model) if self.default is not None and model is not None else self.modes[0]
-        if mode in self.modes:
-            checked: Mode = mode
-            return checked
-        if mode in self.same:
-            return self.same[mode]
-        if mode in self.legacy:
-            _warn_of(mode, self.legacy[mode])
-            return self.legacy[mode]
-        raise ModeError(mode.name if isinstance(mode, Mode) else str(mode), self.name, [m.name for m in self.modes])
-
-    def wire_for(self, mode: Mode) -> Wire:
-        """Give the wire that a mode speaks."""
-        return self.other_wires.get(mode, self.wire)
-
-    def fitted(self, schema: Json) -> Fitted:
-        """Cut a schema to what this provider's strict modes take."""
-        subset = getattr(self.wire.dialect, "subset", None)
-        return Fitted(schema, [], []) if subset is None else fit(schema, subset)
-
-    def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Join the arguments given for a client with those it has anyway, such as its key in the environment."""
-        options = self.options() if callable(self.options) else self.options
-        key = os.environ.get(self.key) if self.key else None
-        settings = {**({"api_key": key} if key else {}), **options, **given}
-        wanted = {"api_key": f"set {self.key} or give api_key="} if self.needs_key else {}
-        for name, where in {**wanted, **self.required}.items():
-            if not settings.get(name):
-                raise ConfigurationError(f"{self.name} needs {name}: {where}.")
-        return settings
-
-
-OLDER: Mapping[Mode, Mode] = {Mode.FUNCTIONS: Mode.TOOLS, Mode.JSON_O1: Mode.JSON_SCHEMA}
-"""What the older names of modes mean to all that speak OpenAI's wire."""
-NOT_STRICT: Mapping[str, Any] = {
-    "modes": tuple(mode for mode in OpenAIChat.modes if mode is not Mode.TOOLS_STRICT),
-    "legacy": {**OLDER, Mode.TOOLS_STRICT: Mode.TOOLS},
+_HERE = {
+    "anthropic": "anthropic:PROVIDER",
+    "anyscale": "compatible:ANYSCALE",
+    "azure_openai": "openai:AZURE",
+    "bedrock": "bedrock:PROVIDER",
+    "cerebras": "compatible:CEREBRAS",
+    "cohere": "cohere:PROVIDER",
+    "databricks": "compatible:DATABRICKS",
+    "deepseek": "compatible:DEEPSEEK",
+    "fireworks": "compatible:FIREWORKS",
+    "google": "google:PROVIDER",
+    "groq": "compatible:GROQ",
+    "litellm": "litellm:PROVIDER",
+    "mistral": "mistral:PROVIDER",
+    "ollama": "compatible:OLLAMA",
+    "openai": "openai:PROVIDER",
+    "openrouter": "compatible:OPENROUTER",
+    "perplexity": "compatible:PERPLEXITY",
+    "together": "compatible:TOGETHER",
+    "vertexai": "google:VERTEXAI",
+    "writer": "compatible:WRITER",
+    "xai": "xai:PROVIDER",
 }
-"""The facts of one that holds no tool's arguments to their schema."""
-
-
-def openai_compatible(name: str, *, key: str, base_url: str = "", **facts: Any) -> Provider:
-    """Make the row of a provider whose endpoint speaks the chat-completions wire, by the SDK that is made for it."""
-    return Provider(
-        name=name,
-        sdk="openai",
-        extra="openai",
-        clients=("OpenAI",),
-        async_clients=("AsyncOpenAI",),
-        key=key,
-        needs_key=True,
-        **{
-            "wire": Wire(OpenAIChat(name)),
-            "options": {"base_url": base_url},
-            "modes": OpenAIChat.modes,
-            "legacy": OLDER,
-            **facts,
-        },
-    )
-
-
-@lru_cache(maxsize=64)  # one warning a process for each
-def _warn_of(old: Mode, new: Mode) -> None:
-    warn_of_old(f"Mode.{old.name} is now Mode.{new.name}.")
-
-
-def awaits(function: Any) -> bool:
-    """Whether a function, or an object that can be called, is to be awaited, however it is wrapped."""
-    inner = inspect.unwrap(function)
-    return inspect.iscoroutinefunction(inner) or inspect.iscoroutinefunction(type(inner).__call__)
-
+"""Where the rows of this room are: the module and the row's name in it."""
+_ROWS = {"local": "instructor.local.sdk:PROVIDER", **{name: f"{__name__}.{row}" for name, row in _HERE.items()}}
 
 OTHER_NAMES = {"genai": "google", "generative-ai": "google"}
 """Names that older versions had."""
@@ -211,24 +57,73 @@ _RETIRED = {
     'instructor.from_provider("google/..."), or instructor.from_genai(google.genai.Client()).'
 }
 """Providers whose SDK is no more, and what to use."""
+_registered: dict[str, Provider] = {}
 
 
-def is_known(name: str) -> bool:
-    """Whether there is, or was, a provider of this name."""
-    return name in names() or name in OTHER_NAMES or name in _RETIRED
+def register(provider: Provider) -> None:
+    """Add a provider to those that `from_provider` and `from_<name>` know, in this process.
+
+    Raises:
+        ConfigurationError: another provider has this name.
+
+    Example:
+        >>> register(openai_compatible("example", key="EXAMPLE_API_KEY", base_url="https://api.example.com/v1"))
+        >>> client = instructor.from_provider("example/model-1")
+    """
+    if provider.name in _ROWS or provider.name in OTHER_NAMES or _registered.get(provider.name, provider) != provider:
+        raise ConfigurationError(f"There is a provider called {provider.name!r}. Register yours under another name.")
+    _registered[provider.name] = provider
 
 
 def names() -> list[str]:
-    """List all providers."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+    """Return the names of all providers, sorted."""
+    return sorted({*_ROWS, *_registered, *_entry_points()})
+
+
+def built_in() -> list[str]:
+    """Return the names of the providers that are part of this library, sorted."""
+    return sorted(_ROWS)
+
+
+def is_known(name: str) -> bool:
+    """Return whether there is, or was, a provider of this name."""
+    known = name in _ROWS or name in _registered or name in OTHER_NAMES or name in _RETIRED
+    return known or name in _entry_points()
 
 
 def load(name: str) -> Provider:
-    """Give a provider's row."""
+    """Return a provider's row.
+
+    Raises:
+        ConfigurationError: there is no such provider; the error lists those that there are.
+    """
     if name in _RETIRED:
         raise ConfigurationError(_RETIRED[name])
     name = OTHER_NAMES.get(name, name)
-    if name not in names():
-        raise ConfigurationError(f"Unknown provider {name!r}; there are {', '.join(names())}.")
-    provider: Provider = importlib.import_module(f"{__name__}.{name}").PROVIDER
-    return provider
+    if name in _registered:
+        return _registered[name]
+    if name in _ROWS:
+        module, _, attribute = _ROWS[name].partition(":")
+        row: Provider = getattr(importlib.import_module(module), attribute)
+        return row
+    if name in (others := _entry_points()):
+        return _loaded(name, others[name])
+    raise ConfigurationError(f"Unknown provider {name!r}; there are {', '.join(names())}.")
+
+
+def _entry_points() -> dict[str, EntryPoint]:
+    """Return other packages' entry points by their names; asked for only where no name of ours fits, since it is slow."""
+    from importlib.metadata import entry_points
+
+    return {each.name: each for each in entry_points(group=ENTRY_POINTS)}
+
+
+def _loaded(name: str, entry_point: EntryPoint) -> Provider:
+    from instructor.providers.base import Provider
+
+    row = entry_point.load()
+    if not isinstance(row, Provider):
+        raise ConfigurationError(
+            f"The entry point {name!r} ({entry_point.value}) must be an instructor.providers.base.Provider, got {row!r}."
+        )
+    return row

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from instructor import Mode, providers
-from instructor.providers import Provider
+from instructor.providers.base import Provider
 from instructor.testing import Scripted
 
 FEATURES: Mapping[str, str] = {

@@ -1,0 +1,209 @@
+"""Names and module paths of older versions: tables of what became of them, and the import hook that serves the paths.
+
+An old path becomes a module that holds nothing and looks each name up where it lives now, so the objects are the same.
+What is no more, or not there yet, is an ImportError that says what to use. This file knows names only, and imports
+nothing of this library before one is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader
+else:  # that module costs more than all of `import instructor`, and the import system asks for methods only
+    Loader = object
+
+ALIASES: dict[str, tuple[str, ...]] = {
+    "instructor.auto_client": ("instructor.factories",),
+    "instructor.cli.cli": ("instructor.cli.app",),
+    "instructor.core": ("instructor.client", "instructor.exceptions", "instructor.factories", "instructor.hooks"),
+    "instructor.core.client": ("instructor.client", "instructor.factories"),
+    "instructor.core.exceptions": ("instructor.exceptions",),
+    "instructor.core.hooks": ("instructor.hooks",),
+    "instructor.core.patch": ("instructor.factories",),
+    "instructor.dsl": ("instructor.results",),
+    "instructor.dsl.citation": ("instructor.dsl",),
+    "instructor.dsl.iterable": ("instructor.dsl",),
+    "instructor.dsl.maybe": ("instructor.dsl",),
+    "instructor.dsl.parallel": (),
+    "instructor.dsl.partial": ("instructor.dsl",),
+    "instructor.dsl.response_list": ("instructor.results",),
+    "instructor.dsl.simple_type": (),
+    "instructor.processing": ("instructor.function_calls",),
+    "instructor.processing.function_calls": ("instructor.function_calls",),
+    "instructor.processing.schema": ("instructor.function_calls",),
+    "instructor.v2": ("instructor.mode", "instructor.providers.provider_enum"),
+}
+"""Old path: the modules that have its names now, the first that has a name giving it. `from_...` is everywhere."""
+
+RENAMED = {
+    "IterableBase": "instructor.dsl:Segmentation",
+    "MaybeBase": "instructor.dsl:Possible",
+    "AsyncResponse": "instructor.client:AsyncResponses",
+    "RegistryError": "instructor.exceptions:ConfigurationError",
+    "Response": "instructor.client:Responses",
+    "ValidationError": "pydantic:ValidationError",
+}
+"""Old name: what it is called now."""
+
+_MEDIA = "multimodal objects are not there yet. Give parts of messages as your provider documents them."
+_BATCHES = "batches are not there yet."
+_CACHES = "caches are not there yet."
+_DISTILLATION = "distillation is not there yet."
+_JUDGES = "validators by a model are not there yet. Ask the model in a pydantic validator of your own."
+_ASYNC = "asynchronous validators are not there yet. Await them on what a call gave."
+_BUDGETS = "token budgets are not there yet. max_retries bounds the requests, and `report.usage` has the tokens."
+_ROWS = (
+    "a provider is one file with a row of facts, instructor/providers/<name>.py, and a dialect (docs/architecture.md)."
+)
+_FLOW = "a client does it. patch(create=function) teaches any function; OpenAISchema.from_response reads a response."
+_ANY_TYPE = "every type that pydantic.TypeAdapter takes is a response model as it is."
+_CALLS = "ask for Iterable[A | B] in Mode.PARALLEL_TOOLS."
+_GROWS = "ask for Partial[Model], or by create_partial(Model): each snapshot is a Model."
+_HOOKS = "a hook is any function; its name is a HookName or a str."
+_MODES = "a provider's row says what older modes mean to it, and warns of each once."
+_TEMPLATES = "a call renders its messages with its `context`."
+_INTERNAL = "it was an internal of older versions, and nothing needs it here."
+
+_GONE = {
+    "Image Audio PDF MultimodalError": _MEDIA,
+    "BatchProcessor BatchRequest BatchJob": _BATCHES,
+    "FinetuneFormat Instructions": _DISTILLATION,
+    "llm_validator openai_moderation Validator": _JUDGES,
+    "AsyncValidationError": _ASYNC,
+    "TokenBudgetError TokenBudgetExceeded TokenUsageUnavailableError": _BUDGETS,
+    "retry_sync retry_async": _FLOW,
+    "patch_v2": "use instructor.patch.",
+    "HookNameType HandlerType CompletionKwargsHandler CompletionResponseHandler CompletionErrorHandler "
+    "CompletionUsageHandler ParseErrorHandler": _HOOKS,
+    "DEPRECATED_TO_CORE reset_deprecated_mode_warnings": _MODES,
+    "is_simple_type ModelAdapter AdapterBase": _ANY_TYPE,
+    "PartialBase": _GROWS,
+    "MakeFieldsOptional": "ask for Partial[Model]; a field that may be missing in the end has a default.",
+    "ParallelBase ParallelModel get_types_array handle_parallel_model is_union_type handle_anthropic_parallel_model "
+    "AnthropicParallelModel VertexAIParallelModel": _CALLS,
+    "convert_messages handle_response_model process_response process_response_async handle_reask_kwargs": _FLOW,
+    "handle_templating apply_template process_message": _TEMPLATES,
+    "supported_providers": "instructor.providers.names() lists them.",
+    "ModeHandler ModeHandlers ModeRegistry mode_registry normalize_mode register_mode_handler ReaskHandler "
+    "RequestHandler ResponseParser": _ROWS,
+}
+GONE = {name: why for names, why in _GONE.items() for name in names.split()}
+"""Name of an older version, or of one to come: what to use instead."""
+
+GONE_PATHS = {
+    "instructor.batch": _BATCHES,
+    "instructor.cache": _CACHES,
+    "instructor.core.retry": _FLOW,
+    "instructor.distil": _DISTILLATION,
+    "instructor.dsl.json_tracker": _INTERNAL,
+    "instructor.models": 'a model is any str: from_provider("provider/model").',
+    "instructor.processing.multimodal": _MEDIA,
+    "instructor.processing.response": _FLOW,
+    "instructor.processing.validators": _JUDGES,
+    "instructor.utils": f"{_INTERNAL} Provider is instructor.Provider.",
+    "instructor.validation": _JUDGES,
+}
+"""Path of an older version, or of one to come: what to use instead."""
+
+
+def older(module: str, name: str) -> Any:
+    """Give what a name means now that a module had once; an ImportError says what to use where it means nothing."""
+    if name in RENAMED:
+        path, _, now = RENAMED[name].partition(":")
+        return getattr(import_module(path), now)
+    if name in GONE:
+        raise ImportError(f"{module} has no {name}: {GONE[name]}", name=module)
+    raise AttributeError(f"module {module!r} has no attribute {name!r}")
+
+
+def moved(module: str, name: str) -> Any:
+    """Return what an older version's module called by this name: it is in one of the modules that have its names now."""
+    if PathFinder.find_spec(f"{module}.{name}", _path_of(module)) is not None:
+        return import_module(f"{module}.{name}")  # `from package import module` asks for an attribute first
+    for home in map(import_module, ALIASES[module]):
+        if name in vars(home):
+            return vars(home)[name]
+    if name.startswith("from_"):
+        return getattr(import_module("instructor"), name)
+    return submodule(module, name)
+
+
+def _path_of(module: str) -> list[str]:
+    path: list[str] = vars(sys.modules[module]).get("__path__", []) if module in sys.modules else []
+    return path
+
+
+class _OldPath(ModuleType):
+    """A module of an older version: it looks a name up in the modules that have it now."""
+
+    def __getattr__(self, name: str) -> Any:
+        return moved(self.__name__, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # The import system sets each submodule here. An old one is found without that, and would hide a function of
+        # its name.
+        if not (isinstance(value, ModuleType) and type(value) is _OldPath and value.__name__ in ALIASES):
+            super().__setattr__(name, value)
+
+
+def serve_older_names(package: str) -> None:
+    """Let a package of this version have the names, too, that an older version's package of that name had."""
+    sys.modules[package].__class__ = _OldPath
+
+
+class _OldPaths(Loader):
+    """Finds the old paths, after all other finders have failed."""
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None = None,  # noqa: ARG002 - the import system's signature
+        target: ModuleType | None = None,  # noqa: ARG002 - the same
+    ) -> ModuleSpec | None:
+        if fullname in GONE_PATHS:
+            raise ModuleNotFoundError(f"There is no {fullname}: {GONE_PATHS[fullname]}", name=fullname)
+        return ModuleSpec(fullname, self, is_package=True) if fullname in ALIASES else None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return _OldPath(spec.name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Do nothing: the module is as it should be."""
+
+
+def submodule(package: str, name: str) -> Any:
+    """Import `package.name` because it was asked for as an attribute; where there is none it may be an older name."""
+    path = f"{package}.{name}"
+    try:
+        if not name.startswith("_"):
+            return import_module(path)
+    except ModuleNotFoundError as error:
+        if error.name != path or path in GONE_PATHS:
+            raise
+    return older(package, name)
+
+
+def install() -> None:
+    """Let the old paths be imported."""
+    if not any(isinstance(finder, _OldPaths) for finder in sys.meta_path):
+        sys.meta_path.append(_OldPaths())
+
+
+_HERE = os.path.dirname(__file__) + os.sep  # pathlib would be half of `import instructor`'s cost
+
+
+def warn_of_old(message: str) -> None:
+    """Warn of an older name, at the nearest line that is not this library's."""
+    level, frame = 1, sys._getframe()
+    while (outer := frame.f_back) is not None and frame.f_code.co_filename.startswith(_HERE):
+        level, frame = level + 1, outer
+    warnings.warn(message, DeprecationWarning, stacklevel=level)

@@ -1,0 +1,342 @@
+"""From the arguments of a call to its flow, and from what the flow gives to what the user gets.
+
+Everything that can be wrong with the arguments is found here, before any request is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any, NamedTuple, get_args
+
+from pydantic import BaseModel
+from tenacity import AsyncRetrying, BaseRetrying
+
+from instructor._compat import GONE, GONE_PATHS, warn_of_old
+from instructor.core.drivers import AsyncValues, StreamCloser, Values, adrive, drive
+from instructor.core.retry_policy import OnInvalid, Policy, counted
+from instructor.core.runner import Run
+from instructor.core.state import RunState
+from instructor.core.types import (
+    AsyncTransport,
+    Call,
+    Choosy,
+    Dialect,
+    Output,
+    OwnMessages,
+    Renaming,
+    Transport,
+    fitting,
+)
+from instructor.core.watchdog import Watchdog
+from instructor.exceptions import ConfigurationError, IncompleteOutputException, InstructorRetryException
+from instructor.hooks import Hooks
+from instructor.mode import Mode
+from instructor.outputs import growing_for, item_of, list_for, output_for, parallel_for, streamed_for
+from instructor.results import AsyncStream, ListResponse, Stream, attach_metadata, with_total_usage
+from instructor.templating import render
+
+_NOT_YET = {
+    "autodetect_images": GONE["Image"],
+    "cache": GONE_PATHS["instructor.cache"],
+    "cache_ttl": GONE_PATHS["instructor.cache"],
+    "max_event_bytes": "it is given when the client is made, from_provider(..., max_event_bytes=...).",
+    "mode": "a client has one, from_provider(..., mode=...), and its calls share it.",
+    "token_budget": GONE["TokenBudgetError"],
+}
+"""Arguments of older versions' calls, and why there is nothing to do with one; None and False are nothing."""
+_NAMES_NOT_YET = frozenset(_NOT_YET)
+_OURS = _NAMES_NOT_YET.union(
+    ("max_retries", "context", "strict", "hooks", "on_invalid", "max_continuations", "watchdog", "validation_context")
+)
+DEFAULT_RETRIES = 3
+_READY = frozenset((str, list, dict, int, float, bool, type(None)))
+_WATCHDOG = Watchdog()
+
+
+class ArgumentsError(ConfigurationError, TypeError):
+    """Arguments that the SDK's function does not take, or the want of one that it must have."""
+
+
+class PreparedCall(NamedTuple):
+    output: Output
+    run: Run
+    state: RunState
+
+    def drive(self, transport: Transport, closer: StreamCloser) -> Values:
+        return drive(self.run.run(), transport, closer, self.run.finalizer())
+
+    def adrive(self, transport: AsyncTransport, closer: StreamCloser) -> AsyncValues:
+        return adrive(self.run.run(), transport, closer, self.run.finalizer())
+
+    def completion(self) -> Any:
+        """Return the last response, with the tokens of all attempts."""
+        return with_total_usage(self.state.raw, [attempt.completion for attempt in self.state.failed])
+
+
+@dataclass(frozen=True, slots=True)
+class CallBuilder:
+    """What makes a client's calls. `defaults` are arguments of every call that does not give its own."""
+
+    client: Any
+    provider: str
+    mode: Mode
+    dialect: Dialect
+    transport: Any
+    is_async: bool
+    defaults: Mapping[str, Any] = field(repr=False)  # a header may hold a key
+    hooks: Hooks
+
+    def create(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> Any:
+        if response_model is None:
+            return self.transport.create(**self._untyped(messages, arguments))
+        if self._given(arguments).get("stream"):
+            return self._stream(self._plan(self._streamed(response_model), messages, arguments, stream=True))
+        return self._value(self._plan(self._whole(response_model), messages, arguments))
+
+    def iterable(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> Stream[Any]:
+        return self._stream(self._plan(self._list(response_model), messages, arguments, stream=True))
+
+    def partial(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> Stream[Any]:
+        return self._stream(self._plan(_growing(response_model), messages, arguments, stream=True))
+
+    def with_completion(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> tuple[Any, Any]:
+        if response_model is None:
+            return (raw := self.create(None, messages, arguments)), raw
+        _no_stream(self._given(arguments))
+        plan = self._plan(self._whole(response_model), messages, arguments)
+        return self._value(plan), plan.completion()
+
+    async def acreate(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> Any:
+        if response_model is None:
+            return await self.transport.create(**self._untyped(messages, arguments))
+        if self._given(arguments).get("stream"):
+            return self._astream(self._plan(self._streamed(response_model), messages, arguments, stream=True))
+        return await self._avalue(self._plan(self._whole(response_model), messages, arguments))
+
+    def aiterable(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> AsyncStream[Any]:
+        return self._astream(self._plan(self._list(response_model), messages, arguments, stream=True))
+
+    def apartial(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> AsyncStream[Any]:
+        return self._astream(self._plan(_growing(response_model), messages, arguments, stream=True))
+
+    async def awith_completion(
+        self, response_model: Any, messages: Any, arguments: Mapping[str, Any]
+    ) -> tuple[Any, Any]:
+        if response_model is None:
+            return (raw := await self.acreate(None, messages, arguments)), raw
+        _no_stream(self._given(arguments))
+        plan = self._plan(self._whole(response_model), messages, arguments)
+        return await self._avalue(plan), plan.completion()
+
+    def _value(self, plan: PreparedCall) -> Any:
+        values: list[Any] = []
+        try:
+            values.extend(plan.drive(self.transport, StreamCloser()))
+        except (IncompleteOutputException, InstructorRetryException) as error:
+            error.items = values if plan.output.many else []
+            raise
+        return _finished(values, plan)
+
+    async def _avalue(self, plan: PreparedCall) -> Any:
+        values: list[Any] = []
+        try:
+            async for value in plan.adrive(self.transport, StreamCloser()):
+                values.append(value)  # noqa: PERF401 - a comprehension would lose what came before an error
+        except (IncompleteOutputException, InstructorRetryException) as error:
+            error.items = values if plan.output.many else []
+            raise
+        return _finished(values, plan)
+
+    def _stream(self, plan: PreparedCall) -> Stream[Any]:
+        closer = StreamCloser()
+        return Stream(plan.drive(self.transport, closer), plan.state, closer)
+
+    def _astream(self, plan: PreparedCall) -> AsyncStream[Any]:
+        closer = StreamCloser()
+        return AsyncStream(plan.adrive(self.transport, closer), plan.state, closer)
+
+    def _plan(
+        self, output: Output, messages: Any, arguments: Mapping[str, Any], *, stream: bool = False
+    ) -> PreparedCall:
+        given = self._given(arguments)
+        context = _context(given)
+        strict = given.get("strict", True)
+        if strict is not None and not isinstance(strict, bool):
+            raise ConfigurationError(f"strict={strict!r} is neither True, False nor None.")
+        call = Call(
+            messages=render(self._messages(messages, given), context),
+            output=output,
+            mode=self.mode,
+            options={key: _read_once(value) for key, value in given.items() if key not in _OURS and key != "stream"},
+            context=context,
+            strict=strict,
+            stream=stream,
+        )
+        hooks = given.get("hooks")
+        if hooks is not None and not isinstance(hooks, Hooks):
+            raise ConfigurationError(f"hooks={hooks!r} is no instructor.Hooks.")
+        every = self.hooks + hooks if hooks is not None else self.hooks
+        state = RunState(self.dialect, self.transport.response, every)
+        policy = _policy(given, is_async=self.is_async, stream=stream)
+        if not output.many:
+            _check_for_one(arguments)
+        run = Run(call, self.dialect, policy, state)
+        self._check_names(given, run.body)
+        return PreparedCall(output, run, state)
+
+    def _check_names(self, given: Mapping[str, Any], body: Mapping[str, Any]) -> None:
+        """Refuse arguments that nobody takes, and a request that lacks some: by the names that the wire gives them."""
+        if not _NAMES_NOT_YET.isdisjoint(given):
+            for name in _NOT_YET:
+                if given.get(name) not in (None, False):
+                    raise ArgumentsError(f"{name}= is no argument of a call: {_NOT_YET[name]}")
+        choosy: Choosy | None = fitting(self.transport, "arguments")
+        names = choosy.arguments if choosy is not None else None
+        if names is None or (names.taken.issuperset(body) and names.required.issubset(body)):
+            return
+        for name in body:
+            if name not in names.taken:
+                hints = [*get_close_matches(name, names.taken, n=1), *({"extra_body"} & names.taken)]
+                hint = f"; it takes {' and '.join(f'{each}=' for each in hints)}" if hints else ""
+                raise ArgumentsError(f"The SDK of {self.provider} takes no {name}={hint}.")
+        lacking = ", ".join(f"{name}=" for name in sorted(names.required.difference(body)))
+        raise ArgumentsError(f"The SDK of {self.provider} must have {lacking}: give it to the call, or to the client.")
+
+    def _whole(self, response_model: Any) -> Output:
+        if self.mode is not Mode.PARALLEL_TOOLS:
+            return output_for(response_model)
+        if item_of(response_model) is None:
+            raise ConfigurationError(f"Mode.PARALLEL_TOOLS gives a list: Iterable[A | B], not {response_model!r}.")
+        return parallel_for(response_model)
+
+    def _list(self, response_model: Any) -> Output:
+        return (parallel_for if self.mode is Mode.PARALLEL_TOOLS else list_for)(_typed(response_model))
+
+    def _streamed(self, response_model: Any) -> Output:
+        return self._whole(response_model) if self.mode is Mode.PARALLEL_TOOLS else streamed_for(response_model)
+
+    def _messages(self, messages: Any, given: dict[str, Any]) -> Sequence[Mapping[str, Any]]:
+        if messages is None:
+            messages = given.pop("messages", None)
+        renaming: Renaming | None = fitting(self.dialect, "messages_name")
+        if renaming is not None and (name := renaming.messages_name) in given:
+            if messages is not None:
+                raise ConfigurationError(f"messages and {name} are one argument: give one of them.")
+            messages = given.pop(name)
+        messages = _read_once(messages)
+        own: OwnMessages | None = fitting(self.dialect, "as_messages")
+        if messages is not None and own is not None:
+            messages = own.as_messages(messages)
+        return _checked_messages(messages)
+
+    def _given(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        return {**self.defaults, **arguments}
+
+    def _untyped(self, messages: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the arguments of a call whose response is wanted as it is."""
+        given = self._given(arguments)
+        context = _context(given)
+        messages = render(self._messages(messages, given), context)
+        body = self.dialect.encode_plain(messages, {key: value for key, value in given.items() if key not in _OURS})
+        self._check_names(given, body)
+        return body
+
+
+def _finished(values: list[Any], plan: PreparedCall) -> Any:
+    state, replaced = plan.state, plan.run.replaced
+    value = values if plan.output.many and not replaced else values[-1]
+    if type(value) is list and not replaced:
+        return ListResponse(value, state.raw, state.report.usage, state.report)
+    return attach_metadata(value, raw_response=state.raw, total_usage=state.report.usage, report=state.report)
+
+
+def _growing(response_model: Any) -> Output:
+    return growing_for(_typed(response_model))
+
+
+def _typed(response_model: Any) -> Any:
+    if response_model is None:
+        raise ConfigurationError(
+            "response_model=None has no items and no parts: create(None, stream=True) gives the SDK's own chunks."
+        )
+    return response_model
+
+
+def _no_stream(given: Mapping[str, Any]) -> None:
+    if given.get("stream"):
+        raise ConfigurationError("create_with_completion gives a whole response: use create(stream=True).completion.")
+
+
+def _read_once(value: Any) -> Any:
+    """Return a list of what can be iterated only now, a generator's messages say: a re-ask sends them again."""
+    if type(value) in _READY or isinstance(value, (str, bytes, Mapping, Sequence, BaseModel, type)):
+        return value
+    return list(value) if isinstance(value, Iterable) else value
+
+
+def _checked_messages(messages: Any) -> Sequence[Mapping[str, Any]]:
+    if isinstance(messages, (str, bytes, Mapping)) or not isinstance(messages, Sequence):
+        text = messages if isinstance(messages, str) and len(messages) < 80 else "..."
+        is_one = isinstance(messages, Mapping) and "role" in messages
+        meant = [messages if is_one else {"role": "user", "content": text}]
+        raise ConfigurationError(f"messages={messages!r} is no list of messages. Did you mean messages={meant!r}?")
+    return [_checked_message(message) for message in messages]
+
+
+def _checked_message(message: Any) -> Mapping[str, Any]:
+    if isinstance(message, BaseModel):  # an SDK's own, from a response before this call
+        return message.model_dump(mode="json", exclude_unset=True)
+    if not isinstance(message, Mapping):
+        raise ConfigurationError(f"The message {message!r} is no dict with a role and a content.")
+    return {name: _read_once(part) for name, part in message.items()}
+
+
+def _context(given: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    context: Mapping[str, Any] | None = given.get("context")
+    old = given.get("validation_context")
+    if old is not None:
+        if context is not None:
+            raise ConfigurationError("context and validation_context are one argument: give context only.")
+        warn_of_old("validation_context is now called context.")
+        context = old
+    if context is not None and not isinstance(context, Mapping):
+        raise ConfigurationError(f"context={context!r} is no dict.")
+    return context
+
+
+def _policy(given: Mapping[str, Any], *, is_async: bool, stream: bool) -> Policy:
+    max_retries = given.get("max_retries", DEFAULT_RETRIES)
+    if isinstance(max_retries, AsyncRetrying) and not is_async:
+        raise ConfigurationError(f"max_retries={max_retries!r} awaits: a blocking client takes a tenacity.Retrying.")
+    if (
+        isinstance(max_retries, bool)
+        or not isinstance(max_retries, (int, BaseRetrying))
+        or (isinstance(max_retries, int) and max_retries < 0)
+    ):
+        raise ConfigurationError(
+            f"max_retries={max_retries!r} is neither a number of re-asks (0, 1, 2 ...) nor a tenacity.Retrying."
+        )
+    on_invalid: Any = given.get("on_invalid", "reask")
+    if on_invalid not in get_args(OnInvalid):
+        raise ConfigurationError(f"on_invalid={on_invalid!r} is none of {', '.join(get_args(OnInvalid))}.")
+    continuations = given.get("max_continuations")
+    if continuations is not None and (type(continuations) is not int or continuations < 0):
+        raise ConfigurationError(f"max_continuations={continuations!r} is no number of requests (0, 1, 2 ...).")
+    watchdog = given.get("watchdog", _WATCHDOG)
+    if watchdog is not None and not isinstance(watchdog, Watchdog):
+        raise ConfigurationError(f"watchdog={watchdog!r} is neither an instructor.Watchdog nor None, which is off.")
+    if isinstance(max_retries, int):
+        seconds = given.get("timeout")  # a stream's is for each of its reads, and says nothing about the whole
+        timed = type(seconds) in (int, float) and not stream
+        max_retries = counted(max_retries, seconds if timed else None)
+    return Policy(max_retries, continuations, on_invalid, watchdog)
+
+
+def _check_for_one(arguments: Mapping[str, Any]) -> None:
+    """Refuse what only a list can obey; a client's defaults may hold it for the lists among its calls."""
+    if arguments.get("on_invalid") == "skip":
+        raise ConfigurationError("on_invalid='skip' leaves items of a list out: for one value take 'reask' or 'raise'.")
+    if (most := arguments.get("max_continuations")) is not None:
+        raise ConfigurationError(f"max_continuations={most!r} is for lists: one value is asked for by max_retries.")

@@ -1,0 +1,110 @@
+"""The books of one extraction: what the user may look at while it runs and after it ended."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
+
+from instructor import redaction
+from instructor.core.effects import Do, Steps
+from instructor.core.events import ResponseAccumulator
+from instructor.core.logs import LOG, with_logging
+from instructor.core.reask import format_errors
+from instructor.core.types import Dialect, Invalid, Json, Request
+from instructor.exceptions import (
+    FailedAttempt,
+    IncompleteOutputException,
+    InstructorRetryException,
+    RefusalError,
+    joined_failure,
+)
+from instructor.hooks import HookName, Hooks, accepted
+from instructor.report import FailedItem, Report
+
+
+class RunState:
+    """Keeps the report and the last response, tells the hooks, and writes the error that an extraction ends with."""
+
+    def __init__(self, dialect: Dialect, response: Callable[[Json], Any], hooks: Hooks) -> None:
+        self.report = Report()
+        self._dialect, self._response, self._hooks = dialect, response, with_logging(hooks, self.report)
+        self.headers: Mapping[str, str] | None = None
+        self.raw: Any = None
+        """The SDK's object of the last whole response."""
+        self.accumulator: ResponseAccumulator | None = None
+        """The last stream, put together; None where replies come whole."""
+        self._built: tuple[ResponseAccumulator, int, Any] | None = (
+            None  # what the SDK's object was built of, and the object
+        )
+        self.failed: list[FailedAttempt] = []
+
+    def completion(self) -> Any:
+        """Give the SDK's object of the last response; that of a stream is built when asked for, once for what came."""
+        accumulator, built = self.accumulator, self._built
+        if accumulator is None:
+            return self.raw
+        if built is None or built[0] is not accumulator or built[1] != accumulator.added:
+            response = self._response(self._dialect.assemble(accumulator.reply(), accumulator.head))
+            self._built = built = (accumulator, accumulator.added, response)
+        return built[2]
+
+    def tells(self, name: HookName) -> bool:
+        """Whether anybody hears of an event."""
+        return bool(self._hooks.at(name))
+
+    def tell(
+        self,
+        name: HookName,
+        *arguments: Any,
+        about: Mapping[str, Any] | None = None,
+        keywords: Mapping[str, Any] | None = None,
+    ) -> Steps:
+        """Call the user's hooks; one that fails is warned of, and breaks nothing."""
+        for hook in self._hooks.at(name):
+            try:
+                taken = keywords if keywords is not None else accepted(hook, arguments, dict(about or {}))
+                yield Do(hook, arguments, taken)
+            except Exception as error:
+                _warn(hook, name, error)
+
+    def tell_response(self, about: Callable[[], Mapping[str, Any]], *, counted: bool) -> Steps:
+        """Tell of a whole response, and of the tokens where the provider counted them."""
+        if self._hooks.at(HookName.COMPLETION_RESPONSE):
+            yield from self.tell(HookName.COMPLETION_RESPONSE, self.completion())
+        if counted and self._hooks.at(HookName.COMPLETION_USAGE):
+            yield from self.tell(HookName.COMPLETION_USAGE, self.report.usage, about=about())
+
+    def fail(self, error: BaseException, name: str, sent: Request, *, is_sdks: bool) -> NoReturn:
+        """Raise what says how an extraction ended, with all that is known."""
+        count = self.report.attempts
+        tries = f"{count} attempt{'s' if count != 1 else ''}"
+        LOG.error("No valid %s after %s: %s", name, tries, type(error).__name__)
+        known: dict[str, Any] = {
+            "last_completion": self.completion(),
+            "n_attempts": count,
+            "total_usage": self.report.usage,
+            "create_kwargs": redaction.request(sent.body),
+            "failed_attempts": self.failed,
+            "failed_items": self.report.failed_items,
+            "report": self.report,
+        }
+        if isinstance(error, IncompleteOutputException):
+            raise IncompleteOutputException(str(error), text=error.text, **known) from error.__cause__ or error
+        if isinstance(error, Exception) and (is_sdks or isinstance(error, RefusalError)):
+            raise joined_failure(error, **known) from error
+        said = f"No valid {name} after {tries}: {'; '.join(format_errors(error))}"
+        raise InstructorRetryException(said, **known) from error
+
+
+def _warn(hook: object, name: HookName, error: Exception) -> None:
+    """Warn of a hook that failed. Where warnings are errors it is logged: raised here, it would take an item along."""
+    try:
+        warnings.warn(f"The hook {hook!r} for {name.value} failed: {error!r}", stacklevel=3)
+    except Exception as refused:
+        LOG.error("A hook for %s failed: %s (%s)", name.value, type(error).__name__, type(refused).__name__)
+
+
+def failed_items(pending: Mapping[int, Invalid]) -> list[FailedItem]:
+    """Write down what never came right, in the list's own order."""
+    return [FailedItem(at, bad.text, format_errors(bad.error)) for at, bad in sorted(pending.items())]

@@ -1,0 +1,351 @@
+"""The values an extraction is made of. Frozen: a request is rebuilt, never changed.
+
+A *call* is what the user wants, a *request* what an SDK is called with, a *response* what the SDK gives back, a *reply*
+that response decoded, a *delta* a piece of a streamed reply decoded. Nothing here knows a provider.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+
+from instructor.mode import Mode
+
+if TYPE_CHECKING:
+    from instructor.mode import Mode
+    from instructor.usage import Counted
+
+
+Message = Mapping[str, Any]
+Json = dict[str, Any]
+
+TEXT = -1
+"""The channel of a reply's plain text; a tool call's channel is its index, from 0."""
+
+Finish = Literal["stop", "tool", "length", "filter", "pause", "other"]
+"""Why a reply ended, in one vocabulary for all wires. None while it has not: no terminal event was seen.
+
+"pause": the provider's own tools take long; the reply goes on when it is sent back as it is. "other": any word that is
+not known to mean one of the first five. It proves nothing: the reply counts as broken off.
+"""
+
+PROVEN = ("stop", "tool")
+"""The endings of a reply that are the model's own."""
+
+UNPROVEN = (None, "other")
+"""The endings of which nobody says what they mean: the answer itself must show that it is whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What is wanted: these messages, answered in this shape, by this mode."""
+
+    messages: Sequence[Message]
+    output: Output
+    mode: Mode
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)  # a header may hold a key
+    context: Mapping[str, Any] | None = None
+    strict: bool | None = True
+    stream: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Keyword arguments for one call of an SDK, as the wire documents them."""
+
+    body: Mapping[str, Any] = field(repr=False)  # a header may hold a key
+    stream: bool = False
+
+
+class ToolCall(NamedTuple):
+    """One tool call of a reply: its arguments are JSON text, as the model wrote them."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole reply, decoded."""
+
+    text: str = ""
+    calls: Sequence[ToolCall] = ()
+    finish: Finish | None = None
+    refusal: str | None = None
+    usage: Counted | None = None
+    reason: str = ""
+    """The provider's own words for why the reply ended, where they say more than `finish` does."""
+    last_event: Any = None
+    """The last event of a stream that said nothing else and had no end."""
+    broke: Exception | None = None
+    """What the provider says it failed by, after what came."""
+    turn: Sequence[tuple[str, str]] = ()
+    """What a paused reply is sent back as: the wire's own parts, as JSON, each with the text that came for it."""
+
+    def deltas(self) -> list[Delta]:
+        """Give the reply as a stream of it would: all text of a channel at once."""
+        return [
+            Delta(TEXT, self.text, finish=self.finish, reason=self.reason),
+            *(Delta(at, call.arguments, call.id, call.name) for at, call in enumerate(self.calls)),
+        ]
+
+
+class Delta(NamedTuple):
+    """A piece of a streamed reply. `text` belongs to `channel`; the other fields come once, when they are known.
+
+    `id` is a call's. On the channel of the text it is a part of `Reply.turn`, whose text has come. `refusal` is empty
+    where the reply's text holds its words.
+    """
+
+    channel: int = TEXT
+    text: str = ""
+    id: str | None = None
+    name: str | None = None
+    finish: Finish | None = None
+    refusal: str | None = None
+    usage: Counted | None = None
+    reason: str = ""
+
+
+class Tool(NamedTuple):
+    """A tool as a model is told of it: its arguments are the answer, or an item of it."""
+
+    name: str
+    description: str
+    schema: Json
+
+
+class Valid(NamedTuple):
+    """A value that is right: its place in the reply and the text it came from.
+
+    `final` is False for a snapshot, `mended` is True when small faults of the text's syntax were put right first.
+    `tool` names the tool that was called with it, where each item is a call of its own.
+    """
+
+    at: int
+    value: Any
+    text: str
+    final: bool = True
+    mended: bool = False
+    tool: str = ""
+
+
+class Invalid(NamedTuple):
+    """A part of the answer that is wrong: its place, its text, and what is wrong, as the exception that says so."""
+
+    at: int
+    text: str
+    error: Exception
+    tool: str = ""
+
+
+Outcome = Valid | Invalid
+
+
+class ReplyParser(Protocol):
+    """Takes a reply as it comes, gives what is known to be good or bad so far. Pure: no I/O, no provider."""
+
+    def feed(self, deltas: Sequence[Delta]) -> list[Outcome]: ...
+
+    def close(self, *, ended: bool = True) -> list[Outcome]:
+        """Return what the end of the text decides; `ended`: the reply was proven to end there, and was not cut."""
+        ...
+
+    @property
+    def started(self) -> bool:
+        """Whether anything of an answer came: not prose alone, not a reply without the tool that was asked for."""
+        ...
+
+    @property
+    def closed(self) -> bool:
+        """Whether the answer's last bracket came."""
+        ...
+
+    @property
+    def looked(self) -> int:
+        """How many characters were looked at so far, each time counted."""
+        ...
+
+
+class Patient(Protocol):
+    """A sink that knows when it can wait."""
+
+    @property
+    def waits_for(self) -> str:
+        """The character before which no text decides anything; empty where any text may."""
+        ...
+
+
+class Doubting(Protocol):
+    """A sink that may learn too late that what it gave was a part of what the model thought."""
+
+    @property
+    def doubted(self) -> int:
+        """How many values it gave before it knew; nothing takes them back."""
+        ...
+
+
+class Output(Protocol):
+    """The shape of the answer."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def description(self) -> str: ...
+    @property
+    def schema(self) -> Json: ...
+    @property
+    def many(self) -> bool:
+        """Whether the answer is a list, whose items stand and fall each on its own."""
+        ...
+
+    @property
+    def distinct(self) -> bool:
+        """Whether arguments for another tool can hardly be valid: something in the answer is required."""
+        ...
+
+    @property
+    def tools(self) -> Sequence[Tool]:
+        """The tools by which the answer may come."""
+        ...
+
+    def replay(self, parts: Iterable[Outcome], mode: Mode) -> Reply:
+        """Make the reply that would have held just these parts of an answer."""
+        ...
+
+    def parser(self, call: Call) -> ReplyParser: ...
+
+
+class Dialect(Protocol):
+    """One wire format, as pure functions over wire JSON."""
+
+    def encode_plain(self, messages: Sequence[Message], options: Mapping[str, Any]) -> Json:
+        """Write the body of a request that asks for no shape."""
+        ...
+
+    def encode(self, call: Call) -> Request: ...
+    def decode(self, wire: Json) -> Reply: ...
+    def delta(self, event: Json) -> Iterable[Delta]:
+        """Read an event. What raises after some deltas, of a reply that fails, has given them before."""
+        ...
+
+    def correct(self, request: Request, reply: Reply, notes: str) -> Request:
+        """Append the reply as the assistant's turn and the notes as what it is answered."""
+        ...
+
+    def assemble(self, reply: Reply, head: Json) -> Json:
+        """Write a reply as the response that would have carried it whole; `head` is the stream's first event."""
+        ...
+
+
+class OwnMessages(Protocol):
+    """A dialect whose SDK has forms of its own for messages: it gives them as dicts with a role and a content."""
+
+    def as_messages(self, messages: Any) -> Any: ...
+
+
+class Renaming(Protocol):
+    """A dialect whose wire calls messages by another name, by which they may be given too."""
+
+    @property
+    def messages_name(self) -> str: ...
+
+
+class Counting(Protocol):
+    """A dialect whose events cannot be read each by itself: its reader, one for each stream, knows those before.
+
+    Text alone must change nothing that it knows: it is not shown events that repeat the one before but for their text.
+    Where it does, because later events tell that text again, the dialect says so: its `sees_all` is true.
+    """
+
+    def reader(self) -> Callable[[Json], Iterable[Delta]]: ...
+
+
+class Resuming(Protocol):
+    """A dialect of a wire whose replies may be paused."""
+
+    def resume(self, request: Request, reply: Reply) -> Request | None:
+        """Send the turn of a paused reply back as it is, so that it goes on; None where it cannot."""
+        ...
+
+
+def reader_of(dialect: Dialect) -> Callable[[Json], Iterable[Delta]]:
+    """Give what reads the events of one stream."""
+    counting: Counting | None = fitting(dialect, "reader")
+    return dialect.delta if counting is None else counting.reader()
+
+
+def fitting(thing: Any, name: str) -> Any:
+    """Give a thing if it fits the protocol whose attribute `name` is, or None; `isinstance` would take 10 µs."""
+    return thing if hasattr(thing, name) else None
+
+
+class Received(NamedTuple):
+    """A whole response: the wire's JSON, the SDK's own object, the headers where the transport has any."""
+
+    wire: Json
+    raw: Any
+    headers: Mapping[str, str]
+
+
+class Connection(Protocol):
+    """An open stream. `read` gives all events of one network read, parsed or not, and None after the last one."""
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    def read(self) -> Sequence[Json | bytes] | None: ...
+    def close(self) -> None: ...
+
+
+class Interruptible(Protocol):
+    """A blocking connection whose `read`, in whichever thread, can be made to end at once."""
+
+    def interrupt(self) -> None: ...
+
+
+class AsyncConnection(Protocol):
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    async def read(self) -> Sequence[Json | bytes] | None: ...
+    async def close(self) -> None: ...
+
+
+class Transport(Protocol):
+    """How a blocking client is called."""
+
+    @property
+    def create(self) -> Callable[..., Any]:
+        """The client's own function, for calls whose response is wanted as it is."""
+        ...
+
+    def send(self, request: Request) -> Received: ...
+    def open(self, request: Request) -> Connection: ...
+    def response(self, wire: Json) -> Any:
+        """Build the SDK's response object for a reply that came as a stream."""
+        ...
+
+
+class Arguments(NamedTuple):
+    """The names of a function's arguments: all that it takes, and those that it must have."""
+
+    taken: frozenset[str]
+    required: frozenset[str]
+
+
+class Choosy(Protocol):
+    """A transport that knows which arguments its client's function takes; None where it takes any."""
+
+    @property
+    def arguments(self) -> Arguments | None: ...
+
+
+class AsyncTransport(Protocol):
+    """How an awaiting client is called."""
+
+    @property
+    def create(self) -> Callable[..., Awaitable[Any]]: ...
+    async def send(self, request: Request) -> Received: ...
+    async def open(self, request: Request) -> AsyncConnection: ...
+    def response(self, wire: Json) -> Any: ...

@@ -1,0 +1,351 @@
+"""From a name, or from an SDK's client, to a client of ours."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+import warnings
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, overload
+
+from instructor import providers, redaction
+from instructor.call import CallBuilder
+from instructor.client import AsyncInstructor, Instructor
+from instructor.core.types import fitting
+from instructor.exceptions import ConfigurationError
+from instructor.hooks import Hooks
+from instructor.mode import Mode
+from instructor.providers import is_known, names
+from instructor.providers.base import Provider, is_awaitable
+from instructor.providers.functions import AsyncFunction, Function
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI, OpenAI
+
+
+_NO_DEFAULTS = {
+    "response_model": "give it to each call.",
+    "cache": "caches are not there yet.",
+}
+"""What a client's calls do not take from it, and why; None is nothing."""
+_SETTINGS = frozenset(
+    ("api_key", "base_url", "http_client", "default_headers", "organization", "region", "profile_name")
+)
+"""Arguments that SDKs' clients take, and no call does."""
+
+
+class SyncClient(Protocol):
+    """A blocking client, to a type checker."""
+
+    def __enter__(self) -> Any: ...
+
+
+class AsyncClient(Protocol):
+    """An awaiting client, to a type checker."""
+
+    def __aenter__(self) -> Awaitable[Any]: ...
+
+
+# fmt: off
+@overload
+def from_provider(
+    model: str, async_client: Literal[False] | None = None, *, client: SyncClient, mode: Mode | None = None,
+    **options: Any,
+) -> Instructor: ...
+@overload
+def from_provider(  # pyright: ignore[reportOverlappingOverload] - a client says more than its being left out
+    model: str, async_client: Literal[True] | None = None, *, client: AsyncClient | Callable[..., Awaitable[Any]],
+    mode: Mode | None = None, **options: Any,
+) -> AsyncInstructor: ...
+@overload
+def from_provider(
+    model: str, async_client: Literal[False] | None = None, *, mode: Mode | None = None, **options: Any
+) -> Instructor: ...
+@overload
+def from_provider(
+    model: str, async_client: Literal[True], *, mode: Mode | None = None, **options: Any
+) -> AsyncInstructor: ...
+@overload
+def from_provider(
+    model: str, async_client: bool | None, *, mode: Mode | None = None, **options: Any
+) -> Instructor | AsyncInstructor: ...
+# fmt: on
+def from_provider(
+    model: str,
+    async_client: bool | None = None,
+    *,
+    client: Any = None,
+    mode: Mode | None = None,
+    **options: Any,
+) -> Instructor | AsyncInstructor:
+    """Make a client for `"provider/model"`, or wrap `client`, an existing client of the provider's SDK.
+
+    Of `options`, what the SDK's client takes (api_key, base_url, timeout, ...) goes to it; the rest are defaults of
+    each call (temperature, max_tokens, ...). With `client` all are defaults, and `async_client` need not be given.
+    """
+    name, chosen = _split(model)
+    provider = providers.load(name)
+    checked = provider.mode_for(mode, chosen)
+    defaults: Mapping[str, Any] = options
+    if client is None:
+        client, defaults = _client_of(provider, model, bool(async_client), options)
+        async_client = bool(async_client)
+    else:
+        _refuse_settings(provider, client, options)
+    if provider.check is not None:
+        provider.check(chosen)
+    logging.getLogger("instructor.auto_client").info("A client of %s for the model %s", name, chosen)
+    return connect(name, client, checked, use_async=async_client, **{"model": chosen, **defaults})
+
+
+def _client_of(
+    provider: Provider, model: str, async_client: bool, options: Mapping[str, Any]
+) -> tuple[Any, Mapping[str, Any]]:
+    """Make an SDK's client; a ConfigurationError says why there is none."""
+    try:
+        return _made(provider, async_client, dict(options))
+    except ConfigurationError:
+        raise
+    except Exception as error:
+        hint = f" Set {provider.key} or give api_key=." if provider.key and "api_key" in str(error) else ""
+        raise ConfigurationError(f"No client for {model!r}: {redaction.text(str(error))}{hint}") from error
+
+
+def _refuse_settings(provider: Provider, client: Any, options: Mapping[str, Any]) -> None:
+    """Refuse what only a client that is made here could obey."""
+    provider.is_async_client(client)
+    for name in _SETTINGS.intersection(options):
+        raise ConfigurationError(f"{name}= cannot be given with client=, which has its own: make the client with it.")
+
+
+def _made(provider: Provider, async_client: bool, options: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Make an SDK's client of the options that it takes; give it and the rest."""
+    if provider.make is not None:
+        rest = provider.settings(options)
+        return provider.make(async_client, rest), rest
+    kind = provider.kind((provider.async_clients if async_client else provider.clients)[0])
+    taken = {key for key in inspect.signature(kind.__init__).parameters if key != "self"}
+    settings = {key: value for key, value in options.items() if key in taken}
+    rest = {key: value for key, value in options.items() if key not in taken}
+    return kind(**provider.settings(settings)), rest
+
+
+def connect(
+    name: str, client: Any, mode: Mode | None = None, *, use_async: bool | None = None, **defaults: Any
+) -> Instructor | AsyncInstructor:
+    """Wrap a client of a provider's SDK; `defaults` are arguments of every call that does not give its own."""
+    provider = providers.load(name)
+    for argument, why in _NO_DEFAULTS.items():
+        if defaults.pop(argument, None) is not None:
+            raise ConfigurationError(f"{argument}= is no argument of a client: {why}")
+    hooks = defaults.pop("hooks", None)
+    if hooks is not None and not isinstance(hooks, Hooks):
+        raise ConfigurationError(f"hooks={hooks!r} is no instructor.Hooks.")
+    other_name = defaults.pop("async_client", None)  # some providers' clients knew `use_async` by it
+    use_async = other_name if use_async is None else use_async
+    caller = caller_for(
+        provider, client, provider.mode_for(mode, defaults.get("model")), defaults, hooks, use_async=use_async
+    )
+    return AsyncInstructor(caller) if caller.is_async else Instructor(caller)
+
+
+def caller_for(
+    provider: Provider,
+    client: Any,
+    mode: Mode,
+    defaults: Mapping[str, Any],
+    hooks: Hooks | None = None,
+    *,
+    use_async: bool | None = None,
+) -> CallBuilder:
+    """Give what makes the calls of a client, blocking or awaiting as the client is."""
+    is_async = provider.is_async_client(client, use_async)
+    kept = dict(defaults)
+    most = kept.pop("max_event_bytes", None)
+    variants = [wire for flag, wire in provider.variants.items() if kept.pop(flag, None)]
+    wire = variants[0] if variants else provider.wire_for(mode)
+    transport: Any = (wire.async_transport if is_async else wire.transport)(client)
+    if most is not None:
+        _bound(transport, most, provider.name)
+    shown = None if inspect.isroutine(client) else client  # a function is no client, and has nothing to show
+    return CallBuilder(shown, provider.name, mode, wire.dialect, transport, is_async, kept, hooks or Hooks())
+
+
+def _bound(transport: Any, most: Any, provider: str) -> None:
+    """Set how long an event of a stream may be, where the streams are read here."""
+    if isinstance(most, bool) or not isinstance(most, int) or most < 1:
+        raise ConfigurationError(f"max_event_bytes must be a number of bytes, 1 or more, got {most!r}.")
+    if fitting(transport, "max_event_bytes") is None:
+        raise ConfigurationError(
+            f"max_event_bytes must be left out for {provider}, whose SDK reads its streams itself."
+        )
+    transport.max_event_bytes = most
+
+
+def _split(model: Any) -> tuple[str, str]:
+    name, slash, chosen = model.partition("/") if isinstance(model, str) else ("", "", "")
+    if name and chosen:
+        return name, chosen
+    if not slash and providers.is_known(name):
+        default = providers.load(name).model
+        if default is not None:
+            return name, default
+    raise ConfigurationError(
+        f'{model!r} names no provider and model: write "provider/model", for example "openai/gpt-4o-mini"; '
+        f"providers are {', '.join(providers.names())}."
+    )
+
+
+@overload
+def from_openai(client: OpenAI, mode: Mode = ..., model: str | None = ..., **defaults: Any) -> Instructor: ...
+@overload
+def from_openai(client: AsyncOpenAI, mode: Mode = ..., model: str | None = ..., **defaults: Any) -> AsyncInstructor: ...
+def from_openai(client: Any, mode: Mode = Mode.TOOLS, model: str | None = None, **defaults: Any) -> Any:
+    """Wrap a client of the openai SDK, Azure's too; a call has `model` and `defaults` unless it gives its own."""
+    return connect("openai", client, mode, **(defaults if model is None else {"model": model, **defaults}))
+
+
+# fmt: off
+class FromClient(Protocol):
+    """Wraps a client of one provider's SDK, or makes one for a model's name.
+
+    `use_async` says which colour is meant of a client that has both, `async_client` which a client is to have.
+    """
+
+    @overload
+    def __call__(  # pyright: ignore[reportOverlappingOverload] - the last one is for what no other is
+        self, client: Any = ..., mode: Mode | None = ..., model: str | None = ..., *,
+        use_async: Literal[True], **defaults: Any,
+    ) -> AsyncInstructor: ...
+    @overload
+    def __call__(
+        self, client: Any = ..., mode: Mode | None = ..., model: str | None = ..., *,
+        async_client: Literal[True], **defaults: Any,
+    ) -> AsyncInstructor: ...
+    @overload
+    def __call__(
+        self, client: Any = ..., mode: Mode | None = ..., model: str | None = ..., *,
+        use_async: Literal[False], **defaults: Any,
+    ) -> Instructor: ...
+    @overload
+    def __call__(
+        self, client: Any = ..., mode: Mode | None = ..., model: str | None = ..., *,
+        async_client: bool, **defaults: Any,
+    ) -> Instructor | AsyncInstructor: ...
+    @overload
+    def __call__(
+        self, client: SyncClient, mode: Mode | None = ..., model: str | None = ..., **defaults: Any,
+    ) -> Instructor: ...
+    @overload
+    def __call__(
+        self, client: AsyncClient | Callable[..., Awaitable[Any]], mode: Mode | None = ..., model: str | None = ...,
+        **defaults: Any,
+    ) -> AsyncInstructor: ...
+    @overload
+    def __call__(
+        self, client: Any = ..., mode: Mode | None = ..., model: str | None = ..., **defaults: Any,
+    ) -> Instructor: ...
+# fmt: on
+
+
+def from_named(provider: str) -> FromClient:
+    """Give the function that `instructor.from_<provider>` is; AttributeError for an unknown provider."""
+    if not is_known(provider):
+        raise AttributeError(
+            f"module 'instructor' has no attribute 'from_{provider}'; providers are {', '.join(names())}."
+        )
+
+    def wrap(client: Any = None, mode: Mode | None = None, model: str | None = None, **defaults: Any) -> Any:
+        if client is None:
+            client, model = model, None
+        given = defaults if model is None else {"model": model, **defaults}
+        if not isinstance(client, str):
+            return connect(provider, client, mode, **given)
+        if model is not None:
+            raise ConfigurationError(f"{client!r} and model={model!r} are both a model: give one of them.")
+        use_async = bool(given.pop("async_client", None) or given.pop("use_async", None))
+        return from_provider(f"{provider}/{client}", use_async, mode=mode, **given)
+
+    wrap.__name__ = wrap.__qualname__ = f"from_{provider}"
+    wrap.__doc__ = f"Wrap a client of the SDK of {provider}; of a model's name, make one as `from_provider` does."
+    return wrap
+
+
+ClientT = TypeVar("ClientT")
+_RETRIES = 1
+
+
+class NothingToPatchError(ConfigurationError, ValueError):
+    """Neither a client nor a function was given."""
+
+
+@overload
+def patch(
+    client: ClientT, create: Callable[..., Any] | None = ..., mode: Mode = ..., provider: str = ...
+) -> ClientT: ...
+@overload
+def patch(
+    client: None = ..., *, create: Callable[..., Any], mode: Mode = ..., provider: str = ...
+) -> Callable[..., Any]: ...
+def patch(
+    client: Any = None, create: Callable[..., Any] | None = None, mode: Mode = Mode.TOOLS, provider: str = "openai"
+) -> Any:
+    """Put a `create` that takes `response_model` in the place of `client.chat.completions.create`; return the client.
+
+    Given a function `create` instead of a client, give the function that takes `response_model`. Unlike the clients'
+    `create`, it re-asks once where `max_retries` is not given.
+    """
+    if client is None and create is None:
+        raise NothingToPatchError("patch() needs a client, or a function as create=.")
+    if create is not None and not callable(create):
+        raise ConfigurationError(f"create={create!r} is no function that makes a request.")
+    row = providers.load(getattr(provider, "value", provider))
+    chosen = row.mode_for(mode)
+    if create is None:
+        caller = caller_for(row, client, chosen, {})
+    else:
+        is_async = is_awaitable(create)
+        transport = AsyncFunction(create) if is_async else Function(create)
+        caller = CallBuilder(client, row.name, chosen, row.wire_for(chosen).dialect, transport, is_async, {}, Hooks())
+    taught = _taught(caller)
+    if client is None:
+        return taught
+    client.chat.completions.create = taught
+    return client
+
+
+def apatch(client: ClientT, create: Callable[..., Any] | None = None, mode: Mode = Mode.TOOLS) -> ClientT:
+    """Do what `patch` does, which tells blocking from awaiting clients by itself."""
+    warnings.warn("apatch is patch: use instructor.patch.", DeprecationWarning, stacklevel=2)
+    return patch(client, create, mode)
+
+
+def _taught(caller: CallBuilder) -> Callable[..., Any]:
+    """Make the `create` that takes `response_model`; without one it is the client's own."""
+    original = caller.transport.create
+
+    def arguments(context: Any, max_retries: Any, strict: Any, hooks: Any, rest: dict[str, Any]) -> dict[str, Any]:
+        return {"context": context, "max_retries": max_retries, "strict": strict, "hooks": hooks, **rest}
+
+    if caller.is_async:
+
+        @functools.wraps(original)
+        async def acreate(
+            response_model: Any = None, context: Any = None, max_retries: Any = _RETRIES, strict: Any = True,
+            hooks: Any = None, **rest: Any,
+        ) -> Any:  # fmt: skip
+            given = arguments(context, max_retries, strict, hooks, rest)
+            return await caller.acreate(response_model, given.pop("messages", None), given)
+
+        return acreate
+
+    @functools.wraps(original)
+    def create(
+        response_model: Any = None, context: Any = None, max_retries: Any = _RETRIES, strict: Any = True,
+        hooks: Any = None, **rest: Any,
+    ) -> Any:  # fmt: skip
+        given = arguments(context, max_retries, strict, hooks, rest)
+        return caller.create(response_model, given.pop("messages", None), given)
+
+    return create

@@ -1,0 +1,89 @@
+"""One item's text, judged: right, right once its syntax is mended, or wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import ValidationError
+
+from instructor.core import prompts
+from instructor.core.types import Call, Invalid, Outcome, Valid
+from instructor.exceptions import ResponseParsingError
+from instructor.parsing import fuzzy
+from instructor.parsing.fuzzy import as_integers
+from instructor.parsing.repair import Unclear
+
+Validate = Callable[..., Any]
+"""Takes JSON text, `strict` and `context`; raises a ValidationError."""
+
+
+_ROUNDS = 4
+"""How often numbers are written as integers in one text: a validator may come to the next only then."""
+
+
+def validate_item(validate: Validate, text: str, at: int, call: Call, tool: str = "") -> Outcome:
+    """Validate an item; small faults of syntax are mended where the meaning is plain.
+
+    A validator of the user's that fails in a way of its own makes the item bad, too: what came before it still counts.
+    """
+    try:
+        return Valid(at, validate(text, strict=call.strict, context=call.context), text, tool=tool)
+    except ValidationError as error:
+        return _judged_again(validate, text, at, call, tool, error)
+    except Exception as error:
+        return Invalid(at, text, error, tool)
+
+
+def _judged_again(validate: Validate, text: str, at: int, call: Call, tool: str, error: ValidationError) -> Outcome:
+    mended = broken(error)
+    try:
+        if mended:
+            value = validated(validate, fuzzy.mended(text), strict=call.strict, context=call.context)
+        else:
+            value = _with_integers(validate, text, error, strict=call.strict, context=call.context)
+    except Unclear as unclear:
+        return Invalid(at, text, _why(unclear, error, text, call), tool)
+    except Exception as another:
+        return Invalid(at, text, another, tool)
+    return Valid(at, value, text, mended=mended, tool=tool)
+
+
+def validated(validate: Validate, text: str, *, strict: bool | None, context: Any) -> Any:
+    """Validate JSON text, where `3.0` is an integer as JSON Schema has it: pydantic's strict mode takes it for none."""
+    try:
+        return validate(text, strict=strict, context=context)
+    except ValidationError as error:
+        return _with_integers(validate, text, error, strict=strict, context=context)
+
+
+def _with_integers(validate: Validate, text: str, error: ValidationError, *, strict: bool | None, context: Any) -> Any:
+    """Validate again where the error is that integers were written with a point or an exponent; raise it otherwise."""
+    for _ in range(_ROUNDS):
+        faults = error.errors(include_url=False, include_context=False)
+        paths = [f["loc"] for f in faults if f["type"] == "int_type" and isinstance(f["input"], float)]
+        whole = as_integers(text, paths) if paths else None
+        if whole is None:
+            break
+        text = whole
+        try:
+            return validate(text, strict=strict, context=context)
+        except ValidationError as another:
+            error = another
+    raise error
+
+
+def _why(unclear: Unclear, error: ValidationError, text: str, call: Call) -> Exception:
+    """Say why a text is not mended, where the error of its syntax does not say it."""
+    if not (unclear.escape or unclear.long):
+        return error
+    fault = str(error.errors(include_url=False, include_context=False)[0]["msg"])
+    said = prompts.faulty_escape(unclear.escape) if unclear.escape else prompts.too_long_to_mend(fault, len(text))
+    return ResponseParsingError(said, text=text, mode=call.mode.value)
+
+
+def broken(error: ValidationError) -> bool:
+    """Whether the text was not even JSON, so that mending its syntax may help."""
+    return error.error_count() == 1 and error.errors(include_url=False, include_context=False)[0]["type"] == (
+        "json_invalid"
+    )

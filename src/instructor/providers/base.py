@@ -1,0 +1,168 @@
+"""What there is to know of a provider: its SDK, its clients, its wire and its modes, as one frozen row."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from typing import Any
+
+from instructor._compat import warn_of_old
+from instructor.core.types import AsyncTransport, Dialect, Json, Transport
+from instructor.exceptions import ClientError, ConfigurationError, ModeError
+from instructor.mode import Mode
+from instructor.providers.sdk import AsyncStainless, Stainless
+from instructor.schema.subsets import Fitted, fit
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """A wire format, and how the SDK is called for it."""
+
+    dialect: Dialect
+    transport: Callable[[Any], Transport] = Stainless
+    async_transport: Callable[[Any], AsyncTransport] = AsyncStainless
+
+    @classmethod
+    def at(cls, dialect: Dialect, path: str) -> Wire:
+        """Make the wire that a Stainless-made SDK speaks by another of its methods."""
+        return cls(dialect, partial(Stainless, path=path), partial(AsyncStainless, path=path))
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """What there is to know of a provider."""
+
+    name: str
+    sdk: str
+    """The module of its SDK."""
+    clients: tuple[str, ...]
+    """Its blocking classes: names in the SDK, or `module:Class`. The first is the one that `from_provider` makes."""
+    async_clients: tuple[str, ...]
+    """Its awaiting classes. One that is in both lists serves both colours, and `use_async=` says which is meant."""
+    wire: Wire
+    modes: tuple[Mode, ...]
+    """The first is the default."""
+    other_wires: Mapping[Mode, Wire] = field(default_factory=dict)
+    """The wires of modes that have one of their own."""
+    variants: Mapping[str, Wire] = field(default_factory=dict)
+    """Flags that a client may be made with, and the wire that it then speaks in all modes."""
+    same: Mapping[Mode, Mode] = field(default_factory=dict)
+    """Other names of this provider's modes, which are not old."""
+    legacy: Mapping[Mode, Mode] = field(default_factory=dict)
+    """What older names of this provider's modes mean."""
+    default: Callable[[str], Mode] | None = None
+    """Gives the mode of a model where none is asked for, if that depends on the model."""
+    key: str | None = None
+    """The environment variable that holds its key."""
+    needs_key: bool = False
+    """Whether no client is made without a key: one of another's SDK would send the other's key."""
+    extra: str = ""
+    """The extra of this package that installs its SDK; its name where empty."""
+    options: Mapping[str, Any] | Callable[[], Mapping[str, Any]] = field(default_factory=dict)
+    """Arguments of its client that are given where the user gives none, or what finds them in the environment."""
+    required: Mapping[str, str] = field(default_factory=dict)
+    """Arguments that its client must have, and where they come from."""
+    make: Callable[[bool, dict[str, Any]], Any] | None = None
+    """Makes its client, awaiting or not, and takes what it uses out of the options: where no class can be called."""
+    model: str | None = None
+    """The model that `from_provider(name)` means, for a provider that may be named alone."""
+    client_kinds: Callable[[Any], tuple[bool, ...]] | None = None
+    """Says of a client whether it blocks (False), awaits (True) or can do either: where no class tells them apart."""
+    check: Callable[[str], object] | None = None
+    """Raises a ConfigurationError where a model cannot be had."""
+
+    def load(self, module: str = "") -> Any:
+        """Import the SDK, or a module of it; a ConfigurationError says how to install it."""
+        try:
+            return importlib.import_module(module or self.sdk)
+        except ModuleNotFoundError as error:
+            raise ConfigurationError(
+                f'{self.name!r} needs the module {error.name!r}: pip install "instructor[{self.extra or self.name}]"'
+            ) from error
+
+    def kind(self, name: str) -> Any:
+        """Give a class of the SDK by its name, or by `module:Class`."""
+        module, _, attribute = name.rpartition(":")
+        return getattr(self.load(module), attribute)
+
+    def is_async_client(self, client: Any, use_async: bool | None = None) -> bool:
+        """Tell an awaiting client from a blocking one; a ClientError for any other object."""
+        fits = self._colours_of(client)
+        if not fits:
+            known = dict.fromkeys((*self.clients, *self.async_clients))
+            wanted = ", ".join(name.replace(":", ".") if ":" in name else f"{self.sdk}.{name}" for name in known)
+            raise ClientError(f"{client!r} is no client of {self.name}; give one of {wanted}.")
+        if use_async is None:
+            return fits[0]
+        if use_async not in fits:
+            has, wanted = ("a blocking", "an awaiting") if use_async else ("an awaiting", "a blocking")
+            raise ClientError(
+                f"{client!r} is {has} client of {self.name}, and {use_async} as async_client= (or use_async=) asks for "
+                f"{wanted} one. Leave it out: the client says which it is."
+            )
+        return use_async
+
+    def _colours_of(self, client: Any) -> tuple[bool, ...]:
+        if self.client_kinds is not None:
+            return self.client_kinds(client)
+        self.load()
+        classes = ((self.clients, False), (self.async_clients, True))
+        return tuple(is_async for names, is_async in classes if isinstance(client, tuple(self._loaded(names))))
+
+    def _loaded(self, names: Iterable[str]) -> Iterator[type]:
+        """Give the classes whose module is imported: an object of any other cannot be."""
+        for name in names:
+            module, _, attribute = name.rpartition(":")
+            kind = getattr(sys.modules.get(module or self.sdk), attribute, None)  # None: an older SDK has it not
+            if kind is not None:
+                yield kind
+
+    def mode_for(self, mode: Any, model: str | None = None) -> Mode:
+        """Check a mode, None standing for the default; an older name is taken with a warning."""
+        if mode is None:
+            return self.default(model) if self.default is not None and model is not None else self.modes[0]
+        if mode in self.modes:
+            checked: Mode = mode
+            return checked
+        if mode in self.same:
+            return self.same[mode]
+        if mode in self.legacy:
+            _warn_of(mode, self.legacy[mode])
+            return self.legacy[mode]
+        raise ModeError(mode.name if isinstance(mode, Mode) else str(mode), self.name, [m.name for m in self.modes])
+
+    def wire_for(self, mode: Mode) -> Wire:
+        """Give the wire that a mode speaks."""
+        return self.other_wires.get(mode, self.wire)
+
+    def fitted(self, schema: Json) -> Fitted:
+        """Cut a schema to what this provider's strict modes take."""
+        subset = getattr(self.wire.dialect, "subset", None)
+        return Fitted(schema, [], []) if subset is None else fit(schema, subset)
+
+    def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Join the arguments given for a client with those it has anyway, such as its key in the environment."""
+        options = self.options() if callable(self.options) else self.options
+        key = os.environ.get(self.key) if self.key else None
+        settings = {**({"api_key": key} if key else {}), **options, **given}
+        wanted = {"api_key": f"set {self.key} or give api_key="} if self.needs_key else {}
+        for name, where in {**wanted, **self.required}.items():
+            if not settings.get(name):
+                raise ConfigurationError(f"{self.name} needs {name}: {where}.")
+        return settings
+
+
+@lru_cache(maxsize=64)  # one warning a process for each
+def _warn_of(old: Mode, new: Mode) -> None:
+    warn_of_old(f"Mode.{old.name} is now Mode.{new.name}.")
+
+
+def is_awaitable(function: Any) -> bool:
+    """Whether a function, or an object that can be called, is to be awaited, however it is wrapped."""
+    inner = inspect.unwrap(function)
+    return inspect.iscoroutinefunction(inner) or inspect.iscoroutinefunction(type(inner).__call__)

@@ -1,0 +1,195 @@
+"""The Converse wire of Amazon Bedrock: `POST /model/<id>/converse` and `/converse-stream`.
+
+The system's text stands beside the messages. A streamed reply is a sequence of events, each an object with one key, its
+kind. `messageStop` is the terminal event; the tokens come after it, in `metadata`.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from instructor.core.types import Call, Delta, Finish, Json, Message, Reply, Tool, ToolCall
+from instructor.exceptions import ConfigurationError, ProviderError
+from instructor.mode import Mode
+from instructor.providers.blocks import BlockDialect, StreamedBlocks
+from instructor.providers.dialect import Counts, lacking, untaken
+from instructor.providers.errors import words_of
+from instructor.providers.messages import as_object, as_text, data_of
+from instructor.providers.pieces import mapping, objects, word
+from instructor.schema.subsets import BEDROCK
+
+_SHOWN = 300
+"""Characters of a guardrail's findings that are quoted."""
+_INFERENCE = {"max_tokens": "maxTokens", "temperature": "temperature", "top_p": "topP", "stop": "stopSequences"}
+
+
+class Bedrock(BlockDialect):
+    """The dialect of this wire."""
+
+    modes = (Mode.TOOLS, Mode.TOOLS_STRICT, Mode.JSON_SCHEMA, Mode.MD_JSON, Mode.PARALLEL_TOOLS)
+    subset = BEDROCK
+    alternates = True
+    says_stream = False
+    finishes: Mapping[str, Finish] = {
+        "end_turn": "stop",
+        "tool_use": "tool",
+        "max_tokens": "length",
+        "model_context_window_exceeded": "length",
+        "content_filtered": "filter",
+        "guardrail_intervened": "filter",
+    }
+    counts = Counts(
+        ("inputTokens", "cacheReadInputTokens", "cacheWriteInputTokens"),
+        ("outputTokens",),
+        "cacheReadInputTokens",
+        total="totalTokens",
+    )
+
+    def encode_plain(self, messages: Sequence[Message], options: Mapping[str, Any]) -> Json:
+        """Write a request that asks for no shape; the names of options that other wires have are taken too."""
+        body: Json = {key: value for key, value in options.items() if key not in (*_INFERENCE, "model", "top_k")}
+        if "model" in options:
+            body.setdefault("modelId", options["model"])
+        inference = {named: options[key] for key, named in _INFERENCE.items() if options.get(key) is not None}
+        if isinstance(inference.get("stopSequences"), str):
+            inference["stopSequences"] = [inference["stopSequences"]]
+        if inference:
+            body["inferenceConfig"] = {**inference, **(body.get("inferenceConfig") or {})}
+        if options.get("top_k") is not None:
+            more = body.get("additionalModelRequestFields") or {}
+            body["additionalModelRequestFields"] = {"top_k": options["top_k"], **more}
+        system = self.system(messages, body.pop("system", None))
+        body["messages"] = self.encode_messages(messages)
+        return {**body, "system": system} if system else body
+
+    def block(self, part: Json) -> Json:
+        """Write a part of a message: OpenAI's two kinds are translated, this wire's own stay."""
+        if part.get("type") == "text":
+            return {"text": part["text"]}
+        if part.get("type") != "image_url":
+            return part
+        url = part["image_url"]["url"]
+        kind, data = data_of(url) or ("", "")
+        if not kind.startswith("image/"):
+            raise ConfigurationError(f"This wire takes images as data:image/...;base64,... only, not {url[:80]!r}.")
+        form = kind.removeprefix("image/").replace("jpg", "jpeg")
+        return {"image": {"format": form, "source": {"bytes": base64.b64decode(data)}}}
+
+    def use(self, call: ToolCall) -> Json:
+        return {"toolUse": {"toolUseId": call.id, "name": call.name, "input": as_object(call.arguments)}}
+
+    def result(self, call: ToolCall, content: Any, is_error: bool) -> Json:
+        told = {"toolUseId": call.id, "content": self.blocks(content)}
+        return {"toolResult": {**told, "status": "error"} if is_error else told}
+
+    def tool(self, tool: Tool, strict: bool) -> Json:
+        spec: Json = {"name": tool.name, "description": tool.description, "inputSchema": {"json": tool.schema}}
+        return {"toolSpec": {**spec, "strict": True} if strict else spec}
+
+    def choice(self, body: Json, call: Call) -> Json:
+        """Force the tool, but where the model is to think first: models refuse both at once."""
+        more = body.get("additionalModelRequestFields") or {}
+        thinks = (more.get("thinking") or more.get("reasoning_config") or {}).get("type", "disabled") != "disabled"
+        free = thinks or call.mode is Mode.PARALLEL_TOOLS
+        return {"auto": {}} if free else {"tool": {"name": call.output.name}}
+
+    def ask_by_tool(self, body: Json, call: Call, tools: Sequence[Json]) -> None:
+        """Put the answer's tools beside the user's own."""
+        given = body.get("toolConfig") or {}
+        told = [*(given.get("tools") or ()), *tools]
+        body["toolConfig"] = {"toolChoice": self.choice(body, call), **given, "tools": told}
+
+    def ask_for_json(self, body: Json, call: Call) -> None:
+        """Constrain the text."""
+        given, output = body.get("outputConfig") or {}, call.output
+        untaken(given, "textFormat", call.mode)
+        schema = json.dumps(self.strict(output, call.mode))
+        form = {"name": output.name, "description": output.description, "schema": schema}
+        body["outputConfig"] = {**given, "textFormat": {"type": "json_schema", "structure": {"jsonSchema": form}}}
+
+    def decode_response(self, wire: Json) -> Sequence[Delta]:
+        content = mapping(mapping(wire.get("output")).get("message")).get("content")
+        if not isinstance(content, list):
+            raise lacking("output.message.content", wire)
+        blocks = StreamedBlocks()
+        for at, block in enumerate(objects(content)):
+            if block.get("text") is not None:
+                blocks.text(at, block["text"])
+            if use := _own(block):
+                blocks.begin_call(at, use, "toolUseId", as_text(use.get("input")))
+            blocks.end(at)
+        reason = wire.get("stopReason")
+        return [*blocks.take(), *self._ended(reason), self._told(wire, reason)]
+
+    def delta(self, event: Json) -> Sequence[Delta]:
+        return self.reader()(event)
+
+    def reader(self) -> Callable[[Json], Sequence[Delta]]:
+        """Give what reads one stream: it knows the blocks that began before."""
+        blocks = StreamedBlocks()
+        return lambda event: self._read(event, blocks)
+
+    def _read(self, event: Json, blocks: StreamedBlocks) -> Sequence[Delta]:
+        found: list[Delta] = []
+        for kind, told in event.items():
+            value = mapping(told)
+            index = value.get("contentBlockIndex")
+            if blocks.over and kind.startswith("contentBlock"):
+                continue
+            if kind == "contentBlockStart":
+                start = mapping(value.get("start"))
+                if use := _own(start):
+                    blocks.begin_call(index, use, "toolUseId", as_text(use["input"]) if use.get("input") else "")
+                elif start:
+                    blocks.begin(index, "other")
+            elif kind == "contentBlockDelta":
+                _piece(blocks, index, mapping(value.get("delta")))
+            elif kind == "contentBlockStop":
+                blocks.end(index)
+            elif kind == "messageStop":
+                blocks.end_all()
+                blocks.over = blocks.begun
+                blocks.ending = value.get("stopReason")
+                found += self._ended(blocks.ending)
+            elif kind == "metadata":
+                found.append(self._told(value, blocks.ending))
+            elif kind.endswith("Exception") or kind == "error":
+                raise ProviderError(self.provider, f"{kind}: {words_of(told)}", event)
+        return [*blocks.take(), *found]
+
+    def assemble(self, reply: Reply, head: Json) -> Json:
+        """Write a reply as the response that would have carried it whole."""
+        del head  # the first event says whose turn it is, which is known
+        content = [*self.blocks(reply.text), *map(self.use, reply.calls)]
+        return {
+            "output": {"message": {"role": "assistant", "content": content}},
+            "stopReason": self.reason(reply.finish),
+            "usage": self.counts.write(reply.usage),
+        }
+
+    def _ended(self, reason: Any) -> Sequence[Delta]:
+        refusal = "" if reason == "guardrail_intervened" else None  # the text of the reply is the guardrail's
+        return (self.ending(reason, refusal=refusal),) if reason else ()
+
+    def _told(self, wire: Json, reason: Any) -> Delta:
+        """Read what is told beside a reply: the tokens, and what a guardrail found that ended it."""
+        trace = mapping(mapping(wire.get("trace")).get("guardrail"))
+        found = word(trace.get("actionReason")) or (as_text(trace)[:_SHOWN] if trace else "")
+        usage = self.counts.read(wire.get("usage"))
+        return self.ending(reason, usage, said=found) if self.finish(reason) == "filter" else Delta(usage=usage)
+
+
+def _own(block: Json) -> Json:
+    """Return the call in a block that is not of the provider's own tools."""
+    use = mapping(block.get("toolUse"))
+    return {} if use.get("type") == "server_tool_use" else use
+
+
+def _piece(blocks: StreamedBlocks, index: Any, delta: Json) -> None:
+    if "toolUse" in delta:
+        blocks.arguments(index, mapping(delta["toolUse"]).get("input"))
+    elif delta.get("text") is not None:
+        blocks.text(index, delta["text"])

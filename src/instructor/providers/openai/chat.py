@@ -1,0 +1,234 @@
+"""The chat-completions wire: `POST /chat/completions`, as OpenAI documents it and many others speak it.
+
+A streamed reply is a sequence of chunks, each with `choices[0].delta`; the one that carries a `finish_reason` is the
+terminal event. Only the first choice is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from instructor.core.types import TEXT, Call, Delta, Finish, Json, Message, Reply, Tool
+from instructor.exceptions import ProviderError
+from instructor.mode import Mode
+from instructor.providers.dialect import BaseDialect, Counts, count_of, failing, lacking, untaken
+from instructor.providers.errors import error_of, words_of
+from instructor.providers.messages import as_text, called, parts_of
+from instructor.schema.subsets import OPENAI, fit
+from instructor.usage import Counted
+
+
+class OpenAIChat(BaseDialect):
+    """The dialect of one provider that speaks this wire."""
+
+    modes: tuple[Mode, ...] = (
+        Mode.TOOLS,
+        Mode.TOOLS_STRICT,
+        Mode.JSON,
+        Mode.JSON_SCHEMA,
+        Mode.MD_JSON,
+        Mode.PARALLEL_TOOLS,
+    )
+    subset = OPENAI
+    finishes: Mapping[str, Finish] = {
+        "stop": "stop",
+        "tool_calls": "tool",
+        "function_call": "tool",
+        "length": "length",
+        "max_tokens": "length",
+        "model_length": "length",
+        "content_filter": "filter",
+    }
+    counts = Counts(
+        ("prompt_tokens",),
+        ("completion_tokens",),
+        "prompt_tokens_details.cached_tokens",
+        "completion_tokens_details.reasoning_tokens",
+        "total_tokens",
+    )
+
+    def __init__(
+        self,
+        provider: str,
+        *,
+        counts_streams: bool = True,
+        schema_keys: Sequence[str] = ("name", "description", "schema", "strict"),
+    ) -> None:
+        """`counts_streams`: takes `stream_options`. `schema_keys`: what a `json_schema` may hold."""
+        super().__init__(provider)
+        self._counts_streams = counts_streams
+        self._schema_keys = schema_keys
+
+    def encode_plain(self, messages: Sequence[Message], options: Mapping[str, Any]) -> Json:
+        """Write the body of a request that asks for no shape."""
+        return {**options, "messages": self.encode_messages(messages)}
+
+    def encode_messages(self, messages: Sequence[Message], before: Sequence[Json] = ()) -> list[Any]:
+        """Write messages as they are, for this is the form that they have; a text among parts becomes one."""
+        return [*before, *map(_spelled, messages)]
+
+    def tool(self, tool: Tool, strict: bool) -> Json:
+        function: Json = {"name": tool.name, "description": tool.description, "parameters": tool.schema}
+        return {"type": "function", "function": {**function, "strict": True} if strict else function}
+
+    def choice(self, body: Json, call: Call) -> Any:
+        """Force the tool, where there is one."""
+        del body
+        return "auto" if call.mode is Mode.PARALLEL_TOOLS else _forced(call.output.name)
+
+    def ask_for_json(self, body: Json, call: Call) -> None:
+        """Ask for JSON: for any, or for the schema, held to it where it has a strict form."""
+        untaken(body, "response_format", call.mode)
+        if call.mode is Mode.JSON:
+            body["response_format"] = {"type": "json_object"}
+            return
+        output, closed = call.output, fit(call.output.schema, self.subset).schema
+        told = {"schema": output.schema} if closed is None else {"schema": closed, "strict": True}
+        asked: Json = {"name": output.name, "description": output.description, **told}
+        known = {key: value for key, value in asked.items() if key in self._schema_keys}
+        body["response_format"] = {"type": "json_schema", "json_schema": known}
+
+    def streamed(self, body: Json) -> Json:
+        """Ask for a stream, which ends with its tokens where the provider counts them."""
+        if not self._counts_streams:
+            return {**body, "stream": True}
+        return {**body, "stream": True, "stream_options": {"include_usage": True, **(body.get("stream_options") or {})}}
+
+    def decode_response(self, wire: Json) -> Iterable[Delta]:
+        choice = _first(wire.get("choices"), every=True)
+        self._raise_reported(wire, choice)
+        if choice is None or not isinstance(choice.get("message"), dict):
+            raise lacking("choices[0].message", wire)
+        return self.delta({**wire, "choices": [{**choice, "index": 0}]})
+
+    def reader(self) -> Callable[[Json], Iterable[Delta]]:
+        """Return what reads one stream: where its text came in deltas, the whole message that some add is a repeat."""
+        came = False
+
+        def read(event: Json) -> Iterable[Delta]:
+            nonlocal came
+            if came and isinstance(choices := event.get("choices"), list) and any(map(_has_message, choices)):
+                event = {**event, "choices": [_without_message(choice) for choice in choices]}
+            deltas = self.delta(event)
+            came = came or (isinstance(deltas, list) and any(delta.text for delta in deltas))
+            return deltas
+
+        return read
+
+    def delta(self, event: Json) -> Iterable[Delta]:
+        choice = _first(event.get("choices"))
+        self._raise_reported(event, choice)
+        usage = self._usage(event, choice or {})
+        if choice is None:
+            return (Delta(usage=usage),) if usage else ()
+        deltas = self._said(choice)
+        reason = choice.get("finish_reason")
+        if reason == "error":
+            deltas += [Delta(usage=usage)] if usage else []
+            return failing(deltas, ProviderError(self.provider, "the reply ended with an error", event))
+        if reason or usage:
+            deltas.append(self.ending(reason, usage))
+        return deltas
+
+    def _raise_reported(self, event: Json, choice: Mapping[str, Any] | None) -> None:
+        error = error_of(event, answers=choice is not None)
+        if error is None and choice is not None:
+            error = choice.get("error")
+        if error:
+            raise ProviderError(self.provider, words_of(error), error)
+
+    def _usage(self, event: Json, choice: Mapping[str, Any]) -> Counted | None:
+        """Read the counts of tokens, wherever a server has them."""
+        said = event.get("usage") or choice.get("usage")
+        if said is None and isinstance(theirs := event.get("x_groq"), dict):
+            said = theirs.get("usage")
+        return self.counts.read(said) if said else None
+
+    def _said(self, choice: Mapping[str, Any]) -> list[Delta]:
+        """Read what a choice says of the answer; what is odd in it is passed over."""
+        said = choice.get("delta") or choice.get("message")  # which some servers send, asked for a stream
+        deltas: list[Delta] = []
+        if not isinstance(said, dict):
+            return deltas
+        calls, older = said.get("tool_calls"), said.get("function_call")
+        if not calls and older:
+            calls = [{"function": older}]
+        for at, call in enumerate(calls if isinstance(calls, list) else ()):
+            function = call.get("function") if isinstance(call, dict) else None
+            if isinstance(function, dict):
+                text = as_text(function.get("arguments") or "")
+                index = count_of(call.get("index"))
+                deltas.append(
+                    Delta(at if index is None else index, text, _word(call.get("id")), _word(function.get("name")))
+                )
+        if (content := said.get("content")) and (text := text_of(content)):
+            deltas.append(Delta(TEXT, text))
+        if (refusal := said.get("refusal")) and isinstance(refusal, str):
+            deltas.append(Delta(refusal=refusal))
+        return deltas
+
+    def assemble(self, reply: Reply, head: Json) -> Json:
+        """Write a reply as the response that would have carried it whole; `head` is the stream's first event."""
+        message: Json = {"role": "assistant", "content": reply.text or None, "refusal": reply.refusal}
+        if reply.calls:
+            message["tool_calls"] = [called(call) for call in reply.calls]
+        finish = self.reason(reply.finish) or "length"
+        wire: Json = {
+            "id": head.get("id") or "",
+            "object": "chat.completion",
+            "created": head.get("created") or 0,
+            "model": head.get("model") or "",
+            "choices": [{"index": 0, "message": message, "finish_reason": finish, "logprobs": None}],
+        }
+        usage = self.counts.write(reply.usage)
+        return {**wire, "usage": usage} if usage else wire
+
+
+def text_of(content: Any) -> str:
+    """Read a content that is a text, a part, or a list of parts of which some are texts."""
+    if isinstance(content, str):
+        return content
+    parts = [content] if isinstance(content, dict) else content if isinstance(content, list) else ()
+    texts = (part.get("text") for part in parts if isinstance(part, dict))
+    return "".join(text for text in texts if isinstance(text, str))
+
+
+def _first(choices: Any, *, every: bool = False) -> Mapping[str, Any] | None:
+    """Return the first choice; None where there is none, or, unless `every` one will do, where it has another index."""
+    for choice in choices if isinstance(choices, list) else ():
+        if isinstance(choice, dict) and (every or not count_of(choice.get("index"))):
+            return choice
+    return None
+
+
+def _has_message(choice: Any) -> bool:
+    return isinstance(choice, dict) and "message" in choice
+
+
+def _without_message(choice: Any) -> Any:
+    return {key: value for key, value in choice.items() if key != "message"} if _has_message(choice) else choice
+
+
+def _word(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _spelled(message: Message) -> Message:
+    content = message.get("content")
+    if isinstance(content, (list, tuple)) and any(isinstance(part, str) for part in content):
+        return {**message, "content": parts_of(content)}
+    return message
+
+
+def _forced(name: str) -> Json:
+    return {"type": "function", "function": {"name": name}}
+
+
+OLDER: Mapping[Mode, Mode] = {Mode.FUNCTIONS: Mode.TOOLS, Mode.JSON_O1: Mode.JSON_SCHEMA}
+"""What the older names of modes mean to all that speak this wire."""
+NOT_STRICT: Mapping[str, Any] = {
+    "modes": tuple(mode for mode in OpenAIChat.modes if mode is not Mode.TOOLS_STRICT),
+    "legacy": {**OLDER, Mode.TOOLS_STRICT: Mode.TOOLS},
+}
+"""The facts of a provider that holds no tool's arguments to their schema."""

@@ -1,0 +1,168 @@
+"""xAI's wire: the gRPC service `xai_api.Chat`, its messages as protobuf's JSON, with the names of the .proto files.
+
+A request holds what the SDK's `chat.create` takes, with messages, tools and formats as that JSON. A streamed reply is a
+sequence of chunks; the one whose output has a finish reason is the terminal event. Tool calls come whole, without a
+number: they are numbered here, in the order in which they come. The wire has no refusals: a model declines in words.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from instructor.core.types import TEXT, Call, Delta, Finish, Json, Message, Reply, Tool
+from instructor.mode import Mode
+from instructor.providers.dialect import BaseDialect, Counts, lacking, untaken
+from instructor.providers.messages import as_text, called, parts_of
+from instructor.providers.pieces import Calls, mapping, objects, word
+from instructor.schema.subsets import XAI as SUBSET
+
+_OURS = "TOOL_CALL_TYPE_CLIENT_SIDE_TOOL"
+"""Calls of other types are the provider's own, and made already."""
+_NO_REASON = "REASON_INVALID"
+"""The reason of chunks before the last, and of a reply that has none."""
+
+
+class XAI(BaseDialect):
+    """The dialect of this wire."""
+
+    modes = (Mode.TOOLS, Mode.JSON_SCHEMA, Mode.MD_JSON, Mode.PARALLEL_TOOLS)
+    subset = SUBSET
+    says_stream = False
+    finishes: Mapping[str, Finish] = {
+        "REASON_STOP": "stop",
+        "REASON_TOOL_CALLS": "tool",
+        "REASON_MAX_LEN": "length",
+        "REASON_MAX_CONTEXT": "length",
+        "REASON_TIME_LIMIT": "length",
+    }
+    counts = Counts(
+        ("prompt_tokens",),
+        ("completion_tokens", "reasoning_tokens"),  # what was reasoned is counted beside what was said
+        "cached_prompt_text_tokens",
+        "reasoning_tokens",
+        "total_tokens",
+    )
+
+    def as_messages(self, messages: Any) -> Any:
+        """Give messages that the SDK's `user()`, `system()`, ... made as dicts."""
+        if not isinstance(messages, Sequence) or isinstance(messages, (str, bytes)):
+            return messages
+        return [_from_proto(message) if hasattr(message, "DESCRIPTOR") else message for message in messages]
+
+    def encode_plain(self, messages: Sequence[Message], options: Mapping[str, Any]) -> Json:
+        """Write a request that asks for no shape."""
+        body: Json = {**options, "messages": self.encode_messages(messages)}
+        if isinstance(body.get("stop"), str):
+            body["stop"] = [body["stop"]]
+        if body.get("tools"):
+            body["tools"] = [_users_tool(tool) for tool in body["tools"]]
+        return body
+
+    def encode_messages(self, messages: Sequence[Message], before: Sequence[Json] = ()) -> list[Json]:
+        """Write messages; what one has beside role, content and calls stays."""
+        return [*before, *map(_turn, messages)]
+
+    def tool(self, tool: Tool, strict: bool) -> Json:
+        """Write a tool: all are strict here, as far as they can be."""
+        del strict
+        return _tool(tool.name, tool.description, self.fitted(tool.schema))
+
+    def choice(self, body: Json, call: Call) -> Any:
+        """Force the tool, where there is one."""
+        del body
+        return "auto" if call.mode is Mode.PARALLEL_TOOLS else {"function_name": call.output.name}
+
+    def ask_for_json(self, body: Json, call: Call) -> None:
+        """Constrain the text."""
+        untaken(body, "response_format", call.mode)
+        schema = json.dumps(self.strict(call.output, call.mode))
+        body["response_format"] = {"format_type": "FORMAT_TYPE_JSON_SCHEMA", "schema": schema}
+
+    def decode_response(self, wire: Json) -> Sequence[Delta]:
+        outputs = objects(wire.get("outputs"))
+        if not any("message" in output for output in outputs):
+            raise lacking("outputs with a message", wire)
+        deltas = self._deltas(wire, Calls())
+        if not any(delta.finish for delta in deltas):  # a reason that is not said is the one that says nothing
+            deltas.append(Delta(finish="other", reason=_NO_REASON))
+        return deltas
+
+    def delta(self, event: Json) -> Sequence[Delta]:
+        return self._deltas(event, Calls())
+
+    def reader(self) -> Callable[[Json], Sequence[Delta]]:
+        """Return what reads the chunks of one stream, and knows the calls that came before."""
+        calls = Calls()
+        return lambda event: self._deltas(event, calls)
+
+    def assemble(self, reply: Reply, head: Json) -> Json:
+        """Write a reply as the response that would have carried it whole; `head` is the stream's first chunk."""
+        made = {"tool_calls": [{**called(call), "type": _OURS} for call in reply.calls]} if reply.calls else {}
+        message = {"role": "ROLE_ASSISTANT", "content": reply.text, **made}
+        return {
+            **{key: head[key] for key in ("id", "created", "model", "system_fingerprint") if key in head},
+            "outputs": [{"message": message, "finish_reason": self.reason(reply.finish) or "REASON_INVALID"}],
+            "usage": self.counts.write(reply.usage),
+        }
+
+    def _deltas(self, event: Json, calls: Calls) -> list[Delta]:
+        deltas: list[Delta] = []
+        ending: Delta | None = None
+        for output in objects(event.get("outputs")):
+            message = mapping(output.get("delta") or output.get("message"))
+            said = word(message.get("content"))
+            if said and message.get("role") in ("ROLE_ASSISTANT", None):
+                deltas.append(Delta(TEXT, said))
+            for call in objects(message.get("tool_calls")):
+                if call.get("type") in (_OURS, None):
+                    function = mapping(call.get("function"))
+                    text = as_text(function.get("arguments") or "")
+                    deltas.append(calls.read(None, word(call.get("id")), word(function.get("name")), text))
+            reason = output.get("finish_reason")
+            if reason and reason != _NO_REASON:
+                ending = self.ending(reason)
+        usage = self.counts.read(event.get("usage"))
+        if ending or usage:
+            deltas.append((ending or Delta())._replace(usage=usage))
+        return deltas
+
+
+def _turn(message: Message) -> Json:
+    role = str(message.get("role") or "user")
+    made: Json = {key: value for key, value in message.items() if key not in ("role", "content", "tool_calls")}
+    content = [_part(part) for part in parts_of(message.get("content"))]
+    made.update(role=f"ROLE_{role.upper()}", content=content or [{"text": ""}])  # none at all is refused
+    if message.get("tool_calls"):
+        made["tool_calls"] = [{**call, "type": _OURS} for call in message["tool_calls"]]
+    return made
+
+
+def _part(part: Json) -> Json:
+    match part:
+        case {"type": "text", "text": text}:
+            return {"text": text}
+        case {"type": "image_url", "image_url": {"url": url, **more}}:
+            return {"image_url": {"image_url": url, "detail": f"DETAIL_{str(more.get('detail') or 'auto').upper()}"}}
+    return part
+
+
+def _tool(name: str, description: str, schema: Json) -> Json:
+    """Write a tool, whose schema is a text on this wire."""
+    return {"function": {"name": name, "description": description, "parameters": json.dumps(schema)}}
+
+
+def _users_tool(tool: Any) -> Any:
+    """Translate a tool as OpenAI's wire has it; what the SDK's functions made stays."""
+    if not isinstance(tool, Mapping) or tool.get("type") != "function":
+        return tool
+    function = tool["function"]
+    return _tool(function["name"], function.get("description") or "", function.get("parameters") or {})
+
+
+def _from_proto(message: Any) -> Json:
+    from google.protobuf.json_format import MessageToDict  # the SDK's; a message of its making is at hand
+
+    made: Json = MessageToDict(message, preserving_proto_field_name=True)
+    return {**made, "role": str(made.get("role")).removeprefix("ROLE_").lower()}

@@ -1,0 +1,264 @@
+"""What a streamed call gives: an iterator that can also say how it went."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Generator, Iterable, Iterator, Mapping
+from types import AsyncGeneratorType, TracebackType
+from typing import Any, Generic, SupportsIndex, TypeVar, cast, overload
+
+from pydantic import BaseModel
+from typing_extensions import Self
+
+from instructor.core.drivers import StreamCloser
+from instructor.core.state import RunState
+from instructor.report import Report
+from instructor.usage import Usage
+
+T = TypeVar("T")
+
+
+class _Told:
+    """What both kinds of stream tell of themselves."""
+
+    def __init__(self, state: RunState, closer: StreamCloser) -> None:
+        self._state, self._closer = state, closer
+        self._left = False
+
+    def _is_left(self, error: Exception) -> bool:
+        """Whether somebody else closes the stream just now: no code of the generator's has raised this error."""
+        return self._left and error.__traceback__ is not None and error.__traceback__.tb_next is None
+
+    @property
+    def report(self) -> Report:
+        """The account so far; it is true also after an early end."""
+        return self._state.report
+
+    @property
+    def completion(self) -> Any:
+        """The provider's response, put together from the last stream; built when asked for.
+
+        Of a list's text it keeps the first 1,048,576 characters, and says so at their end.
+        """
+        return self._state.completion()
+
+    @property
+    def response_headers(self) -> Any:
+        """The headers of the last response; None before there is one."""
+        return self._state.headers
+
+
+class Stream(_Told, Generic[T]):
+    """An iterator over items or snapshots, and a context manager that closes the connection when left.
+
+    A `for` loop that is left closes it too. To take some values and go on later, take them with `next(stream)`.
+    """
+
+    def __init__(self, values: Generator[T, None, None], state: RunState, closer: StreamCloser) -> None:
+        super().__init__(state, closer)
+        self._values = values
+
+    def __iter__(self) -> Iterator[T]:
+        try:
+            yield from self._values  # a generator of its own: the loop alone holds it, and leaving the loop closes both
+        except ValueError as error:
+            if not self._is_left(error):
+                raise
+
+    def __next__(self) -> T:
+        try:
+            return next(self._values)
+        except ValueError as error:
+            if self._is_left(error):
+                raise StopIteration from None
+            raise
+
+    def close(self) -> None:
+        """Close the connection at once, also while another thread reads: there the stream just ends.
+
+        What was delivered stays in the report.
+        """
+        self._left = True
+        try:
+            self._values.close()
+        except ValueError as error:
+            if not self._is_left(error):
+                raise
+            self._closer.close()  # it is being read
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+class AsyncStream(_Told, Generic[T]):
+    """The same, for `async for`, `async with` and `await anext(stream)`."""
+
+    def __init__(self, values: AsyncGenerator[T, None], state: RunState, closer: StreamCloser) -> None:
+        super().__init__(state, closer)
+        self._values = cast("AsyncGeneratorType[T, None]", values)
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        """Give this stream: it need not be awaited, and may be."""
+        return self
+        yield
+
+    async def __aiter__(self) -> AsyncIterator[T]:
+        try:
+            async for value in self._values:
+                yield value
+        except RuntimeError as error:
+            if not self._is_left(error):
+                raise
+        finally:
+            if not (self._left and self._values.ag_running):
+                await self._values.aclose()
+
+    def __anext__(self) -> Awaitable[T]:
+        return _no_more() if self._left and self._values.ag_running else self._values.__anext__()
+
+    async def aclose(self) -> None:
+        """Close the connection at once, also while another task reads: there the stream just ends.
+
+        What was delivered stays in the report.
+        """
+        self._left = True
+        if self._values.ag_running:
+            await self._closer.aclose()
+        else:
+            await self._values.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+async def _no_more() -> Any:
+    raise StopAsyncIteration
+
+
+T = TypeVar("T")
+
+
+class ListResponse(list[T]):
+    """A list of items that remembers the response it was read from, and the report; so do its slices."""
+
+    def __init__(
+        self,
+        items: Iterable[T] = (),
+        raw_response: Any = None,
+        total_usage: Usage | None = None,
+        report: Report | None = None,
+    ) -> None:
+        super().__init__(items)
+        self._raw_response, self._total_usage = raw_response, total_usage
+        self.report = Report() if report is None else report
+
+    @classmethod
+    def from_list(cls, items: Iterable[T], *, raw_response: Any = None, total_usage: Any = None) -> ListResponse[T]:
+        return cls(items, raw_response, total_usage)
+
+    def get_raw_response(self) -> Any:
+        """Give the SDK's own response object."""
+        return self._raw_response
+
+    def get_total_usage(self) -> Usage | None:
+        """Give the tokens of all requests that this list took."""
+        return self._total_usage
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> ListResponse[T]: ...
+    def __getitem__(self, index: Any) -> Any:
+        found = super().__getitem__(index)
+        if isinstance(index, slice):
+            return type(self)(found, self._raw_response, self._total_usage, self.report)
+        return found
+
+
+ResponseList = ListResponse
+"""The same, by the name that older versions had for it too."""
+
+
+class _Unlisted(str):
+    """An attribute's name that `dict(model)` passes over, as it does names that begin with an underscore."""
+
+    __slots__ = ()
+
+    def startswith(self, *prefix: Any) -> bool:
+        return prefix[:1] == ("_",) or super().startswith(*prefix)
+
+
+_REPORT = _Unlisted("report")
+
+
+def _is_read_again(model: BaseModel) -> bool:
+    """Whether pydantic reads an instance's own dict again where it meets it, and would keep or refuse riders there."""
+    config = model.model_config
+    return config.get("revalidate_instances", "never") != "never" and config.get("extra", "ignore") != "ignore"
+
+
+def attach_metadata(value: Any, *, raw_response: Any, total_usage: Any, report: Any) -> Any:
+    """Give a model its riders, in the instance's own dict: its class, equality and dumps stay as they were."""
+    if isinstance(value, BaseModel) and not _is_read_again(value):  # TypedDicts, scalars, slotted classes have no room
+        riders = vars(value)
+        riders["_raw_response"], riders["_total_usage"] = raw_response, total_usage
+        cls, extra = type(value), value.model_extra or ()
+        if not (hasattr(cls, "report") or "report" in cls.model_fields or "report" in extra):
+            riders[_REPORT] = report
+    return value
+
+
+_USAGES = ("usage", "usage_metadata")
+"""Where responses say their tokens."""
+
+
+def with_total_usage(raw: Any, earlier: Iterable[Any]) -> Any:
+    """Return a response whose counts of tokens are the sums over all attempts, those of earlier responses included.
+
+    It is a copy: the provider's own response, `_raw_response`, is never changed.
+    """
+    others = list({id(each): each for each in earlier if each is not raw}.values())
+    for name in _USAGES if others else ():
+        usage = _part(raw, name)
+        if usage is not None:
+            for other in others:
+                usage = _sum(usage, _part(other, name))
+            return _with(raw, {name: usage})
+    return raw
+
+
+def _sum(one: Any, two: Any) -> Any:
+    """Add up numbers, and what holds them, by name; what is no number stays as the later response says it."""
+    if isinstance(one, bool) or isinstance(two, bool):
+        return one
+    if isinstance(one, (int, float)) and isinstance(two, (int, float)):
+        return one + two
+    if two is None:
+        return one
+    if one is None:
+        return two if isinstance(two, (int, float, BaseModel, Mapping)) else None
+    if isinstance(one, (BaseModel, Mapping)) and isinstance(two, (BaseModel, Mapping)):
+        return _with(one, {name: _sum(_part(one, name), _part(two, name)) for name in (*_names(one), *_names(two))})
+    return one
+
+
+def _names(whole: Any) -> list[str]:
+    return list(whole) if isinstance(whole, Mapping) else [*vars(whole), *(whole.model_extra or ())]
+
+
+def _part(whole: Any, name: str) -> Any:
+    return whole.get(name) if isinstance(whole, Mapping) else getattr(whole, name, None)
+
+
+def _with(whole: Any, parts: Mapping[str, Any]) -> Any:
+    """Copy a response, or a part of one, and put these values into it."""
+    if isinstance(whole, Mapping):
+        return {**whole, **parts}
+    return whole.model_copy(update=dict(parts)) if isinstance(whole, BaseModel) else whole

@@ -1,0 +1,105 @@
+"""Types, spelled another way: what is beside a type is taken off, what pydantic would leave unread is replaced."""
+
+from __future__ import annotations
+
+import collections.abc
+import sys
+import types
+import typing
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
+
+from typing_extensions import NotRequired, Required, TypedDict, get_type_hints, is_typeddict
+
+from instructor.exceptions import ConfigurationError
+
+UNIONS = (Union, types.UnionType)
+LISTS = (
+    list,
+    collections.abc.Iterable,
+    collections.abc.Collection,
+    collections.abc.Sequence,
+    collections.abc.MutableSequence,
+)
+"""What a list may be called: `list`, and what is no more than a promise that a list keeps."""
+_ITERATORS = (collections.abc.Iterator, collections.abc.Generator)
+_NEW_TYPED_DICTS = sys.version_info >= (3, 12)
+
+
+def bared(kind: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Take off aliases, new types and `Annotated`; give what stood beside the type, the innermost first."""
+    marks: tuple[Any, ...] = ()
+    while True:
+        origin = get_origin(kind)
+        if origin is Annotated:
+            kind, *here = get_args(kind)
+            marks = (*here, *marks)
+        elif origin is None and isinstance(kind, type):
+            return kind, marks
+        elif (aliased := getattr(origin, "__value__", None)) is not None:  # an alias with parameters
+            kind = aliased[get_args(kind)]
+        elif hasattr(kind, "__value__"):
+            kind = kind.__value__
+        elif hasattr(kind, "__supertype__"):
+            kind = kind.__supertype__
+        else:
+            return kind, marks
+
+
+def normalize_type(kind: Any, inside: frozenset[Any] = frozenset()) -> Any:
+    """Spell a type so that it is validated whole: lists for iterables, TypedDicts that every Python's pydantic takes.
+
+    Of an iterable inside a type pydantic would make an iterator that has validated nothing yet.
+    """
+    if is_typeddict(kind):
+        return kind if kind in inside else _typed_dict(kind, inside | {kind})
+    origin = cast("Any", get_origin(kind))
+    args: tuple[Any, ...] = get_args(kind)
+    if origin in _ITERATORS:
+        raise ConfigurationError(
+            f"{kind!r} gives its parts once, and what is read has them all: write Iterable[...] or list[...]."
+        )
+    if not args:
+        aliased = None if isinstance(kind, type) else getattr(kind, "__value__", getattr(kind, "__supertype__", None))
+        if aliased is None or kind in inside:
+            return kind
+        spelled = normalize_type(aliased, inside | {kind})
+        return kind if spelled is aliased else spelled
+    if origin is Literal:
+        return kind
+    if origin is Annotated:
+        spelled = normalize_type(args[0], inside)
+        return kind if spelled is args[0] else Annotated[(spelled, *args[1:])]
+    parts = tuple(normalize_type(arg, inside) for arg in args)
+    if origin in LISTS and origin is not list:
+        return types.GenericAlias(list, parts)
+    if all(part is arg for part, arg in zip(parts, args, strict=True)):
+        return kind
+    if origin in UNIONS:
+        return Union[parts]  # noqa: UP007 - known at run time only
+    return _generic(origin, parts)
+
+
+def _generic(origin: Any, parts: tuple[Any, ...]) -> Any:
+    return origin[parts[0] if len(parts) == 1 else parts]
+
+
+def _typed_dict(kind: Any, inside: frozenset[Any]) -> Any:
+    """Make a TypedDict anew, as one of typing_extensions, if pydantic would not take it or not read all of it."""
+    try:
+        hints: Mapping[str, Any] = get_type_hints(kind, include_extras=True)
+    except NameError:  # a class made inside a function, which names another one there: pydantic will say so
+        return kind
+    fields = {key: normalize_type(hint, inside) for key, hint in hints.items()}
+    taken = _NEW_TYPED_DICTS or not typing.is_typeddict(kind)
+    if taken and all(fields[key] is hint for key, hint in hints.items()):
+        return kind
+    for key in kind.__optional_keys__:
+        if get_origin(fields[key]) not in (Required, NotRequired):
+            fields[key] = NotRequired[fields[key]]
+    make: Any = TypedDict
+    made = make(kind.__name__, fields)
+    for name in ("__doc__", "__module__", "__qualname__", "__pydantic_config__"):
+        if hasattr(kind, name):
+            setattr(made, name, getattr(kind, name))
+    return made
