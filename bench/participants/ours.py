@@ -15,7 +15,6 @@ from typing import Any
 
 import documents
 import openai
-from instructor.text.items import Items
 from lag import lags
 from models import MESSAGES, MODEL
 from participants.bare import OPTIONS, client_of
@@ -23,6 +22,7 @@ from pydantic import BaseModel, TypeAdapter
 from wire import cut
 
 import instructor
+from instructor.parsing.items import ItemReader
 
 
 def blocking(url: str) -> Any:
@@ -158,7 +158,7 @@ def reader(_url: str, model: Any, document: str, chunk: int, **_: Any) -> Callab
     items = [cut(json.dumps(item, ensure_ascii=False), chunk) for item in json.loads(text)["tasks"]]
 
     def read() -> int:
-        found, feed = 0, Items(opens="{").feed
+        found, feed = 0, ItemReader(opens="{").feed
         for piece in pieces:
             closed = feed(piece)
             if closed:
