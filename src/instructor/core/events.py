@@ -51,7 +51,7 @@ class EventReader:
     def __init__(self, dialect: Dialect, parser: ReplyParser, naming: Naming | None = None, *, joined: bool) -> None:
         self._decode = reader_of(dialect)
         self._naming = naming or Naming(Names(()), misnamed=True, named=False)
-        self._parser: Patient | None = fitting(parser, "awaits")
+        self._parser: Patient | None = fitting(parser, "waits_for")
         self._joined = joined
         self._tries = 0 if getattr(dialect, "sees_all", False) else _TRIES
         self._last: tuple[bytes, Delta] | None = None  # an event that is text only
