@@ -102,7 +102,7 @@ async def test_a_few_events_are_parsed_whole(
 async def test_the_engine_is_entered_about_once_an_item(
     colour: Colour, scripted_server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    entered = counted(monkeypatch, item_list.ManySink, "feed")
+    entered = counted(monkeypatch, item_list.ItemListParser, "feed")
     server = scripted_server([stream_of(100, events_per_write=1)])
     await colour.items(colour.client(server).create_iterable(response_model=User, **asking()))
     assert server.served[0].events > 800
@@ -115,7 +115,7 @@ async def test_characters_are_looked_at_once_and_copied_once(
     colour: Colour, scripted_server: Any, monkeypatch: pytest.MonkeyPatch, shape: Any, chunk: int
 ) -> None:
     sinks: list[Any] = []
-    for kind in (item_list.ManySink, partial.GrowingSink):
+    for kind in (item_list.ItemListParser, partial.PartialValueParser):
         begin: Callable[..., None] = kind.__init__
 
         def beginning(self: Any, *given: Any, begin: Callable[..., None] = begin) -> None:

@@ -10,11 +10,11 @@ from pydantic import BaseModel, ConfigDict
 
 from instructor.core.types import TEXT, Call, Delta, Outcome, Valid
 from instructor.mode import Mode
-from instructor.outputs.partial import GrowingSink, PartialValue
+from instructor.outputs.partial import PartialValueParser, PartialValue
 from instructor.outputs.single import Single
 
 
-def parser(kind: Any, mode: Mode = Mode.TOOLS, **how: Any) -> GrowingSink:
+def parser(kind: Any, mode: Mode = Mode.TOOLS, **how: Any) -> PartialValueParser:
     output = PartialValue(Single(kind))
     return output.parser(Call((), output, mode, **how))
 

@@ -53,11 +53,11 @@ class PartialValue:
         text = "".join(part.text for part in parts)
         return Reply(calls=(ToolCall("", self.name, text),)) if mode.by_tool else Reply(text=text)
 
-    def parser(self, call: Call) -> GrowingSink:
-        return GrowingSink(self, call)
+    def parser(self, call: Call) -> PartialValueParser:
+        return PartialValueParser(self, call)
 
 
-class GrowingSink:
+class PartialValueParser:
     """Reads one answer: the text, or the first tool call that has any arguments."""
 
     def __init__(self, output: PartialValue, call: Call) -> None:

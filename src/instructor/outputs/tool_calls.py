@@ -39,8 +39,8 @@ class ToolCalls:
         del mode  # its one mode is the one of parallel tools
         return Reply(calls=[ToolCall("", part.tool, part.text) for part in parts])
 
-    def parser(self, call: Call) -> ParallelSink:
-        return ParallelSink(self, call)
+    def parser(self, call: Call) -> ToolCallsParser:
+        return ToolCallsParser(self, call)
 
 
 def _named(members: Iterable[Single]) -> dict[str, Single]:
@@ -55,7 +55,7 @@ def _named(members: Iterable[Single]) -> dict[str, Single]:
     return named
 
 
-class ParallelSink:
+class ToolCallsParser:
     """Reads each call by itself, however their pieces interleave. An item waits for what follows its call."""
 
     def __init__(self, output: ToolCalls, call: Call) -> None:
