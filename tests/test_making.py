@@ -12,9 +12,10 @@ from pydantic import BaseModel
 
 import instructor
 from colours import Colour, asking
-from instructor import AsyncInstructor, Instructor, Mode, providers
+from instructor import AsyncInstructor, Instructor, Mode
 from instructor.exceptions import ClientError, ConfigurationError
 from instructor.factories import from_named
+from instructor.providers import base
 from instructor.testing import answer
 
 
@@ -102,7 +103,7 @@ MAKING: dict[str, Callable[[Any], object]] = {
 
 @pytest.mark.parametrize("how", MAKING)
 def test_a_warning_points_at_who_wrote_the_older_name(how: str) -> None:
-    providers._warn_of.cache_clear()
+    base._warn_of.cache_clear()
     with openai.OpenAI(api_key="none") as sdk:
         with pytest.warns(DeprecationWarning, match=r"Mode\.FUNCTIONS is now Mode\.TOOLS") as told:
             MAKING[how](sdk)
@@ -110,7 +111,7 @@ def test_a_warning_points_at_who_wrote_the_older_name(how: str) -> None:
 
 
 def test_another_name_is_no_older_one() -> None:
-    providers._warn_of.cache_clear()
+    base._warn_of.cache_clear()
     with openai.OpenAI(api_key="none") as sdk, warnings.catch_warnings():
         warnings.simplefilter("error")
         made = instructor.from_openai(sdk, Mode.RESPONSES_TOOLS_WITH_INBUILT_TOOLS)

@@ -82,11 +82,11 @@ def test_the_short_way_reads_what_the_long_way_reads(
     reading, found = EventReader(dialect, Waiting(), joined=joined), list[Delta]()
     for at in range(0, len(events), together):
         read = events[at : at + together]
-        if holding and reading.holds(read):
+        if holding and reading.buffer(read):
             assert all(b"}" not in delta.text.encode() for each in read for delta in dialect.delta(json.loads(each)))
             continue
         reading.read(read, found)
-    reading.release(found)
+    reading.flush(found)
     assert told(found) == told(expected)
     if not joined and not holding:
         assert [delta for delta in found if delta.text] == [delta for delta in expected if delta.text]
@@ -104,7 +104,7 @@ def test_a_bad_event_lets_those_before_it_count() -> None:
 def test_runs_without_end_are_not_held_back_for_ever() -> None:
     reading = EventReader(OpenAIChat("openai"), Waiting(), joined=True)
     reading.read([event(FRAMES[0], text, "", dense=True) for text in "ab"], [])
-    held = [reading.holds([event(FRAMES[0], " ", "", dense=True)]) for _ in range(100)]
+    held = [reading.buffer([event(FRAMES[0], " ", "", dense=True)]) for _ in range(100)]
     assert held[0]
     assert not all(held)
 

@@ -142,9 +142,6 @@ async def _no_more() -> Any:
     raise StopAsyncIteration
 
 
-T = TypeVar("T")
-
-
 class ListResponse(list[T]):
     """A list of items that remembers the response it was read from, and the report; so do its slices."""
 

@@ -25,10 +25,10 @@ class Parley(BaseDialect):
     finishes: Mapping[str, Finish] = {"done": "tool", "full": "length", "refused": "filter"}
     counts = Counts(("asked",), ("said",))
 
-    def plain(self, messages: Sequence[Message], options: Mapping[str, Any]) -> Json:
-        return {**options, "turns": self.turns(messages)}
+    def encode_plain(self, messages: Sequence[Message], options: Mapping[str, Any]) -> Json:
+        return {**options, "turns": self.encode_messages(messages)}
 
-    def turns(self, messages: Sequence[Message], before: Sequence[Json] = ()) -> list[Json]:
+    def encode_messages(self, messages: Sequence[Message], before: Sequence[Json] = ()) -> list[Json]:
         filled = [call for message in messages for call in message.get("tool_calls") or ()]
         forms = [{"speaker": "model", "words": call["function"]["arguments"]} for call in filled]
         said = [{"speaker": "user", "words": message["content"]} for message in messages if message["content"]]
@@ -45,7 +45,7 @@ class Parley(BaseDialect):
     def ask_by_tool(self, body: Json, call: Call, tools: Sequence[Json]) -> None:
         body |= {"form": tools[0], "must": self.choice(body, call), "piecemeal": call.stream}
 
-    def whole(self, wire: Json) -> Sequence[Delta]:
+    def decode_response(self, wire: Json) -> Sequence[Delta]:
         if "over" not in wire:
             raise lacking("word about its end", wire)
         return (Delta(0, wire["form"]), *self.delta(wire))

@@ -221,7 +221,7 @@ async def test_the_providers_words_inside_a_stream(speaker: Speaker, scripted_se
 
 @pytest.mark.parametrize("event", ERRORS)
 def test_the_providers_words_in_either_form(event: dict[str, Any]) -> None:
-    for read in (Anthropic("x").delta, Anthropic("x").whole):
+    for read in (Anthropic("x").delta, Anthropic("x").decode_response):
         with pytest.raises(Exception, match="BOOM") as failed:
             read(event)
         assert type(failed.value).__module__ == "instructor.exceptions"

@@ -56,7 +56,7 @@ def test_a_stream_that_was_left_is_not_opened() -> None:
             raise AssertionError("nobody wants it")
 
     way_out = StreamCloser()
-    way_out.take()
+    way_out.close()
     transport: Any = Transport()
     assert way_out.opened(transport, None) is None
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from instructor.core.types import TEXT, Call, Delta, Outcome, Valid
 from instructor.mode import Mode
-from instructor.outputs.partial import PartialValueParser, PartialValue
+from instructor.outputs.partial import PartialValue, PartialValueParser
 from instructor.outputs.single import Single
 
 

@@ -42,7 +42,7 @@ def incomplete(reply: Reply, broke: Exception | None) -> IncompleteOutputExcepti
     how = f"by {type(broke).__name__}: {broke}" if broke else _REASONS.get(reply.finish or "", "without an end")
     words = f" The provider's reason: {reply.reason}" if reply.reason else ""
     if reply.last_event is not None:
-        words = f" The last event was: {json.dumps(reply.last_event, default=str)[:_SHOWN]}"
+        words = f" The last event was: {json.dumps(reply.last_event, default=str)[:_EVENT_SHOWN]}"
     problem = IncompleteOutputException(f"The answer was cut {how.rstrip('.')}.{words}", text=reply.text)
     problem.__cause__ = broke
     return problem

@@ -508,7 +508,7 @@ class Run:
         if self._asked:
             self._cause = "reask"
             wrong = [bad for _, bad in sorted(self._pending.items())]
-            repeats = [item.outcome.text for item in self._repeats.values() if history.buffer(item)]
+            repeats = [item.outcome.text for item in self._repeats.values() if history.holds(item)]
             notes = prompts.wrong_items([format_errors(bad.error) for bad in wrong], repeats)
             self._request = self._dialect.correct(self._first, shape.replay(wrong, mode), notes)
         elif history.count:
