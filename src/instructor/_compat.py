@@ -126,7 +126,7 @@ def older(module: str, name: str) -> Any:
 
 
 def moved(module: str, name: str) -> Any:
-    """Return what an older version's module called by this name: it is in one of the modules that have its names now."""
+    """Return what an older version's module had by this name, from the module that has it now."""
     if PathFinder.find_spec(f"{module}.{name}", _path_of(module)) is not None:
         return import_module(f"{module}.{name}")  # `from package import module` asks for an attribute first
     for home in map(import_module, ALIASES[module]):

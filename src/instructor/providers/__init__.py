@@ -1,7 +1,8 @@
 """The registry: every provider by its name, those of this library and those that others add.
 
-A provider is a frozen row of facts (`base.Provider`). From it follow `from_provider("name/model")`, `from_name(client)`,
-the message for a missing SDK, and the checks of modes and clients. A row's module is imported when it is first needed.
+A provider is a frozen row of facts (`base.Provider`). From it follow `from_provider("name/model")`,
+`from_name(client)`, the message for a missing SDK, and the checks of modes and clients. A row's module is imported when
+it is first needed.
 
 Another package adds its providers by an entry point, or a program by `register`:
 
@@ -112,7 +113,7 @@ def load(name: str) -> Provider:
 
 
 def _entry_points() -> dict[str, EntryPoint]:
-    """Return other packages' entry points by their names; asked for only where no name of ours fits, since it is slow."""
+    """Return other packages' entry points by their names. It is slow, so names of our own are looked up first."""
     from importlib.metadata import entry_points
 
     return {each.name: each for each in entry_points(group=ENTRY_POINTS)}
@@ -124,6 +125,7 @@ def _loaded(name: str, entry_point: EntryPoint) -> Provider:
     row = entry_point.load()
     if not isinstance(row, Provider):
         raise ConfigurationError(
-            f"The entry point {name!r} ({entry_point.value}) must be an instructor.providers.base.Provider, got {row!r}."
+            f"The entry point {name!r} ({entry_point.value}) must be an instructor.providers.base.Provider, "
+            f"got {row!r}."
         )
     return row
