@@ -116,7 +116,7 @@ GONE_PATHS = {
 
 
 def older(module: str, name: str) -> Any:
-    """Give what a name means now that a module had once; an ImportError says what to use where it means nothing."""
+    """Return what a name means now that a module had once; an ImportError says what to use where it means nothing."""
     if name in RENAMED:
         path, _, now = RENAMED[name].partition(":")
         return getattr(import_module(path), now)

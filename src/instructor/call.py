@@ -235,7 +235,7 @@ class CallBuilder:
         return {**self.defaults, **arguments}
 
     def _untyped(self, messages: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Give the arguments of a call whose response is wanted as it is."""
+        """Return the arguments of a call whose response is wanted as it is."""
         given = self._given(arguments)
         context = _context(given)
         messages = render(self._messages(messages, given), context)
@@ -309,7 +309,7 @@ def _context(given: Mapping[str, Any]) -> Mapping[str, Any] | None:
 def _policy(given: Mapping[str, Any], *, is_async: bool, stream: bool) -> Policy:
     max_retries = given.get("max_retries", DEFAULT_RETRIES)
     if isinstance(max_retries, AsyncRetrying) and not is_async:
-        raise ConfigurationError(f"max_retries={max_retries!r} awaits: a blocking client takes a tenacity.Retrying.")
+        raise ConfigurationError(f"max_retries={max_retries!r} is async: a sync client takes a tenacity.Retrying.")
     if (
         isinstance(max_retries, bool)
         or not isinstance(max_retries, (int, BaseRetrying))

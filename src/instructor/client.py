@@ -1,4 +1,4 @@
-"""The two clients, blocking and awaiting: what a type checker and an editor see. All work is done by `CallBuilder`.
+"""The two clients, sync and async: what a type checker and an editor see. All work is done by `CallBuilder`.
 
 How the overloads read, the first that fits deciding:
 
@@ -52,7 +52,7 @@ WholeT = TypeVar("WholeT", bound="_Whole")
 
 # fmt: off
 class Instructor(ClientBase):
-    """A blocking client whose calls give typed values. Made by `from_provider` or one of the `from_...` functions."""
+    """A sync client whose calls give typed values. Made by `from_provider` or one of the `from_...` functions."""
 
     @overload
     def create(self, response_model: None, messages: Any = ..., **options: Any) -> Any: ...
@@ -215,7 +215,7 @@ class Instructor(ClientBase):
 
 
 class AsyncInstructor(ClientBase):
-    """The awaiting client: `await client.create(...)`, but `async for user in client.create_iterable(...)`."""
+    """The async client: `await client.create(...)`, but `async for user in client.create_iterable(...)`."""
 
     @overload
     async def create(self, response_model: None, messages: Any = ..., **options: Any) -> Any: ...
@@ -378,14 +378,14 @@ class AsyncInstructor(ClientBase):
 
 
 class Responses(Instructor):
-    """`client.responses`, blocking: without `response_model` it gives the SDK's own response."""
+    """`client.responses` of the sync client: without `response_model` it returns the SDK's own response."""
 
     def create(self, response_model: Any = None, messages: Any = None, **arguments: Any) -> Any:
         return self._caller.create(response_model, messages, arguments)
 
 
 class AsyncResponses(AsyncInstructor):
-    """`client.responses`, awaiting."""
+    """`client.responses` of the async client."""
 
     async def create(self, response_model: Any = None, messages: Any = None, **arguments: Any) -> Any:
         return await self._caller.acreate(response_model, messages, arguments)

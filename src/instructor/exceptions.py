@@ -100,7 +100,7 @@ class RefusalError(ResponseParsingError):
 
 
 def is_lasting(error: Exception | None) -> bool:
-    """Whether an error will come again, however often the model is asked."""
+    """Return whether an error will come again, however often the model is asked."""
     return isinstance(error, InstructorError) and error.lasting
 
 
@@ -280,7 +280,7 @@ def _again_joined(kind: Any, args: tuple[Any, ...], way: tuple[str, Any]) -> Exc
 
 
 def _portable(value: Any) -> Any:
-    """Give what another process can have of a value: of an SDK's error one of ours, of what cannot be sent None."""
+    """Return what another process can have of a value: of an SDK's error one of ours, of what cannot be sent None."""
     if type(value) in (list, tuple):
         return type(value)(map(_portable, value))
     if isinstance(value, FailedAttempt):

@@ -36,13 +36,13 @@ _SETTINGS = frozenset(
 
 
 class SyncClient(Protocol):
-    """A blocking client, to a type checker."""
+    """A sync client, to a type checker."""
 
     def __enter__(self) -> Any: ...
 
 
 class AsyncClient(Protocol):
-    """An awaiting client, to a type checker."""
+    """An async client, to a type checker."""
 
     def __aenter__(self) -> Awaitable[Any]: ...
 
@@ -120,7 +120,7 @@ def _refuse_settings(provider: Provider, client: Any, options: Mapping[str, Any]
 
 
 def _made(provider: Provider, async_client: bool, options: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """Make an SDK's client of the options that it takes; give it and the rest."""
+    """Make an SDK's client of the options that it takes; return it and the rest."""
     if provider.make is not None:
         rest = provider.settings(options)
         return provider.make(async_client, rest), rest
@@ -159,7 +159,7 @@ def caller_for(
     *,
     use_async: bool | None = None,
 ) -> CallBuilder:
-    """Give what makes the calls of a client, blocking or awaiting as the client is."""
+    """Return what makes the calls of a client, sync or async as the client is."""
     is_async = provider.is_async_client(client, use_async)
     kept = dict(defaults)
     most = kept.pop("max_event_bytes", None)
@@ -210,7 +210,7 @@ def from_openai(client: Any, mode: Mode = Mode.TOOLS, model: str | None = None, 
 class FromClient(Protocol):
     """Wraps a client of one provider's SDK, or makes one for a model's name.
 
-    `use_async` says which colour is meant of a client that has both, `async_client` which a client is to have.
+    `use_async` chooses for a client that is both sync and async; `async_client` chooses which client is made.
     """
 
     @overload
@@ -250,7 +250,7 @@ class FromClient(Protocol):
 
 
 def from_named(provider: str) -> FromClient:
-    """Give the function that `instructor.from_<provider>` is; AttributeError for an unknown provider."""
+    """Return the function that `instructor.from_<provider>` is; AttributeError for an unknown provider."""
     if not is_known(provider):
         raise AttributeError(
             f"module 'instructor' has no attribute 'from_{provider}'; providers are {', '.join(names())}."
@@ -316,7 +316,7 @@ def patch(
 
 
 def apatch(client: ClientT, create: Callable[..., Any] | None = None, mode: Mode = Mode.TOOLS) -> ClientT:
-    """Do what `patch` does, which tells blocking from awaiting clients by itself."""
+    """Do what `patch` does, which tells blocking from async clients by itself."""
     warnings.warn("apatch is patch: use instructor.patch.", DeprecationWarning, stacklevel=2)
     return patch(client, create, mode)
 

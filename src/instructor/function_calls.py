@@ -26,18 +26,18 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 def generate_openai_schema(model: Any) -> Json:
-    """Give the function that OpenAI's wire is told of a type: `name`, `description`, `parameters`."""
+    """Return the function that OpenAI's wire is told of a type: `name`, `description`, `parameters`."""
     function: Json = _tool(OpenAIChat("openai"), model)["function"]
     return function
 
 
 def generate_anthropic_schema(model: Any) -> Json:
-    """Give the tool that Anthropic's wire is told of a type: `name`, `description`, `input_schema`."""
+    """Return the tool that Anthropic's wire is told of a type: `name`, `description`, `input_schema`."""
     return _tool(Anthropic("anthropic"), model)
 
 
 def generate_gemini_schema(model: Any) -> Json:
-    """Give the function declaration that Google's wire is told of a type, as google-genai takes it."""
+    """Return the function declaration that Google's wire is told of a type, as google-genai takes it."""
     return _tool(Google("google"), model)
 
 

@@ -39,7 +39,7 @@ class HookName(str, enum.Enum):
 
 
 def named(name: HookName | str) -> HookName:
-    """Give the hook's name for a name or its text; a ConfigurationError, which is a ValueError too, for another."""
+    """Return the hook's name for a name or its text; a ConfigurationError, which is a ValueError too, for another."""
     try:
         return HookName(name)
     except ValueError:

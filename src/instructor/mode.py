@@ -57,12 +57,12 @@ class Mode(enum.Enum):
 
     @property
     def by_tool(self) -> bool:
-        """Whether the answer comes as the arguments of tool calls; otherwise it comes as text."""
+        """Return whether the answer comes as the arguments of tool calls; otherwise it comes as text."""
         return self in (Mode.TOOLS, Mode.TOOLS_STRICT, Mode.PARALLEL_TOOLS, Mode.RESPONSES_TOOLS)
 
     @property
     def in_prompt(self) -> bool:
-        """Whether the schema is told in the prompt; otherwise the request carries it in a field of its own."""
+        """Return whether the schema is told in the prompt; otherwise the request carries it in a field of its own."""
         return self in (Mode.JSON, Mode.MD_JSON)
 
     @classmethod

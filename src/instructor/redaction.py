@@ -38,18 +38,18 @@ _KEY = re.compile(
 
 
 def is_harmless_header(name: str) -> bool:
-    """Whether a header of this name may be shown."""
+    """Return whether a header of this name may be shown."""
     low = name.lower()
     return low in _HARMLESS_HEADERS or low.startswith(_HARMLESS_FAMILIES) or low.endswith(_HARMLESS_ENDINGS)
 
 
 def is_harmless_parameter(name: str) -> bool:
-    """Whether a query parameter of this name may be shown."""
+    """Return whether a query parameter of this name may be shown."""
     return name.lower() in _HARMLESS_PARAMETERS
 
 
 def is_secret(name: str) -> bool:
-    """Whether what has this name is a secret: `api_key`, `clientSecret`, `X-Auth-Token`."""
+    """Return whether what has this name is a secret: `api_key`, `clientSecret`, `X-Auth-Token`."""
     words = re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower())
     joined = "".join(words)
     return not _WORDS.isdisjoint(words) or joined.endswith(("token", "key")) or any(part in joined for part in _PARTS)

@@ -25,7 +25,7 @@ class _Told:
         self._left = False
 
     def _is_left(self, error: Exception) -> bool:
-        """Whether somebody else closes the stream just now: no code of the generator's has raised this error."""
+        """Return whether somebody else closes the stream just now: no code of the generator's has raised this error."""
         return self._left and error.__traceback__ is not None and error.__traceback__.tb_next is None
 
     @property
@@ -100,7 +100,7 @@ class AsyncStream(_Told, Generic[T]):
         self._values = cast("AsyncGeneratorType[T, None]", values)
 
     def __await__(self) -> Generator[Any, None, Self]:
-        """Give this stream: it need not be awaited, and may be."""
+        """Return this stream: it need not be awaited, and may be."""
         return self
         yield
 
@@ -161,11 +161,11 @@ class ListResponse(list[T]):
         return cls(items, raw_response, total_usage)
 
     def get_raw_response(self) -> Any:
-        """Give the SDK's own response object."""
+        """Return the SDK's own response object."""
         return self._raw_response
 
     def get_total_usage(self) -> Usage | None:
-        """Give the tokens of all requests that this list took."""
+        """Return the tokens of all requests that this list took."""
         return self._total_usage
 
     @overload
@@ -196,13 +196,13 @@ _REPORT = _Unlisted("report")
 
 
 def _is_read_again(model: BaseModel) -> bool:
-    """Whether pydantic reads an instance's own dict again where it meets it, and would keep or refuse riders there."""
+    """Return whether pydantic revalidates an instance's dict, and would keep or refuse our metadata in it."""
     config = model.model_config
     return config.get("revalidate_instances", "never") != "never" and config.get("extra", "ignore") != "ignore"
 
 
 def attach_metadata(value: Any, *, raw_response: Any, total_usage: Any, report: Any) -> Any:
-    """Give a model its riders, in the instance's own dict: its class, equality and dumps stay as they were."""
+    """Return a model its riders, in the instance's own dict: its class, equality and dumps stay as they were."""
     if isinstance(value, BaseModel) and not _is_read_again(value):  # TypedDicts, scalars, slotted classes have no room
         riders = vars(value)
         riders["_raw_response"], riders["_total_usage"] = raw_response, total_usage

@@ -97,7 +97,7 @@ def _read(text: str) -> _Read:
 
 
 def _computes(tree: nodes.Template) -> bool:
-    """Whether there is more in it than text and constants: `\\frac{{1}}{{2}}` is no template."""
+    """Return whether there is more in it than text and constants: `\\frac{{1}}{{2}}` is no template."""
     return any(
         not isinstance(node, (nodes.Output, nodes.TemplateData, nodes.Const)) for node in tree.find_all(nodes.Node)
     )

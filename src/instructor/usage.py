@@ -47,7 +47,7 @@ class Usage:
         return self
 
     def model_dump(self) -> dict[str, Any]:
-        """Give the sums as a dict, by OpenAI's names."""
+        """Return the sums as a dict, by OpenAI's names."""
         return {
             "prompt_tokens": self.input_tokens,
             "completion_tokens": self.output_tokens,

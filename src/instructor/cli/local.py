@@ -74,7 +74,7 @@ def _module(name: str) -> Any:
 
 @contextlib.contextmanager
 def _told() -> Iterator[None]:
-    """Say what cannot work in a line, not in a traceback."""
+    """Report an error in one line instead of a traceback."""
     try:
         yield
     except (ConfigurationError, OSError) as error:

@@ -103,7 +103,7 @@ class StreamCloser:
         return scope
 
     def detach(self) -> Any:
-        """Give the connection, which is not led out of any more."""
+        """Return the connection, which is not led out of any more."""
         with self._closing:
             connection, self._connection = self._connection, None
         return connection
@@ -175,7 +175,7 @@ class StreamCloser:
         await self._ended.wait()
 
     def cancelled(self) -> bool:
-        """Whether the cancellation that came, if any, is that of `atake` alone; it is then taken back."""
+        """Return whether the cancellation that came, if any, is that of `atake` alone; it is then taken back."""
         task, self._cancelled = self._cancelled, None
         if task is None:
             return False
@@ -205,7 +205,7 @@ class _Scoped:
 
 
 def _is_cancelled(task: Any, before: int) -> bool:
-    """Whether somebody else has cancelled a task that does not know it yet."""
+    """Return whether somebody else has cancelled a task that does not know it yet."""
     if _COUNTS_CANCELLING:
         return bool(task.cancelling() > before)
     return task._must_cancel or (task._fut_waiter is not None and task._fut_waiter.cancelled())
@@ -264,7 +264,7 @@ def drive(flow: Steps, transport: Transport, closer: StreamCloser, finalizer: St
 async def adrive(
     flow: Steps, transport: AsyncTransport, closer: StreamCloser, finalizer: Steps | None = None
 ) -> AsyncValues:
-    """Run a flow by awaiting, and yield the values it emits; `finalizer` is a last flow, run even if the user left."""
+    """Run a flow in an async program, and yield the values it emits; `finalizer` is a last flow, run even if the user left."""
     connection: AsyncConnection | None = None
     outcome: Any = None
     failure: Exception | None = None
@@ -328,7 +328,7 @@ def _called(step: Do) -> Any:
     if inspect.isawaitable(outcome):
         if inspect.iscoroutine(outcome):
             outcome.close()
-        raise TypeError(f"{step.function!r} is asynchronous: a blocking client cannot await it.")
+        raise TypeError(f"{step.function!r} is async: a sync client cannot await it.")
     return outcome
 
 

@@ -107,7 +107,7 @@ class EventReader:
         self._held.clear()
 
     def _take(self, events: Sequence[Json | bytes], place: int, texts: list[str]) -> int:
-        """Take the texts of events that are like those before; give the place of the first other one."""
+        """Take the texts of events that are like those before; return the place of the first other one."""
         before, middle, after, begin, end = self._around
         if not before:
             return place
@@ -183,7 +183,7 @@ class EventReader:
 
 
 def _around(one: bytes, ones_text: str, other: bytes, others_text: str) -> tuple[bytes, bytes, bytes] | None:
-    """Give what two events have in common, if they differ in nothing but their texts and padding after them."""
+    """Return what two events have in common, if they differ in nothing but their texts and padding after them."""
     parts, others = _STRING.split(one), _STRING.split(other)  # every second one is a string
     differing = [at for at in range(len(parts)) if at >= len(others) or parts[at] != others[at]]
     if len(parts) != len(others) or not 1 <= len(differing) <= 2 or not all(at % 2 for at in differing):
@@ -278,7 +278,7 @@ class ResponseAccumulator:
                 self.usage = usage if self.usage is None else self.usage.merged(usage)
 
     def reply(self) -> Reply:
-        """Give the reply as if it had come whole; where text was not kept, it says so."""
+        """Return the reply as if it had come whole; where text was not kept, it says so."""
         channels = sorted({c for c in (*self._parts, *self._names) if c != TEXT})
         named = [(*self._names.get(channel, ("", "")), self._text(channel)) for channel in channels]
         calls = with_ids([ToolCall(call_id, name, text) for call_id, name, text in named])

@@ -24,7 +24,7 @@ _numbers = itertools.count(1)
 
 
 def with_logging(hooks: Hooks, report: Report) -> Hooks:
-    """Give the hooks of one call, with those that log it if anybody reads that."""
+    """Return the hooks of one call, with those that log it if anybody reads that."""
     return hooks + _listeners(report) if LOG.isEnabledFor(logging.DEBUG) else hooks
 
 

@@ -40,7 +40,7 @@ class Item:
         return self._form
 
     def equals(self, other: Item) -> bool:
-        """Whether the values are equal, or the texts are: values with an id of their own never equal others."""
+        """Return whether the values are equal, or the texts are: values with an id of their own never equal others."""
         one, two = self.outcome, other.outcome
         if one.tool != two.tool:
             return False
@@ -121,7 +121,7 @@ class History:
         return [place for place, each in right if each is not None and each.equals(item)]
 
     def holds(self, item: Item) -> bool:
-        """Whether a right item equals this one."""
+        """Return whether a right item equals this one."""
         return bool(self.places(item))
 
 
@@ -184,7 +184,7 @@ class _Run:
         return end - self.start
 
     def goes_on(self, history: History, place: int, item: Item) -> bool:
-        """Whether the run is still repeated by an item that stands for the one at `place`."""
+        """Return whether the run is still repeated by an item that stands for the one at `place`."""
         now, known = item.outcome, history.at(place)
         if known is None:  # the list is long, and this one of its items forgotten
             return self.proven
@@ -217,7 +217,7 @@ class OverlapFilter:
 
     @property
     def passed(self) -> bool:
-        """Whether it is decided, so that all further items are new."""
+        """Return whether it is decided, so that all further items are new."""
         return not (self._runs or self._held)
 
     def take(self, outcomes: Sequence[Outcome]) -> Iterator[Placed]:
@@ -286,7 +286,7 @@ class OverlapFilter:
         yield from held[len(places) :]
 
     def _corrects(self, outcome: Outcome, place: int) -> bool:
-        """Whether an item that proved to stand for the one at a place takes nothing away if it goes there."""
+        """Return whether an item that proved to stand for the one at a place takes nothing away if it goes there."""
         known = self._history.at(place)
         return isinstance(outcome, Invalid) or (known is not None and isinstance(known.outcome, Invalid))
 
@@ -357,7 +357,7 @@ def _all_wrong(items: Sequence[Item]) -> bool:
 
 
 def _is_elsewhere(items: Sequence[Item], history: History) -> bool:
-    """Whether all may be a part of the list that has a wrong item in it, and so answer others than in turn."""
+    """Return whether all may be a part of the list that has a wrong item in it, and so answer others than in turn."""
     first = next((at for at, item in enumerate(items) if history.holds(item)), None)
     if first is None:
         return False
@@ -366,7 +366,7 @@ def _is_elsewhere(items: Sequence[Item], history: History) -> bool:
 
 
 def _agree(items: Sequence[Item], history: History, start: int) -> bool:
-    """Whether no item contradicts the list from a place on, and a right one agrees with it."""
+    """Return whether no item contradicts the list from a place on, and a right one agrees with it."""
     evidence = False
     for place, item in enumerate(items, start):
         known = history.at(place)

@@ -8,7 +8,7 @@ from typing import Any
 
 
 def schema(schema: dict[str, Any]) -> str:
-    """Tell a model that answers in plain text which JSON is wanted."""
+    """Return the instruction for a model that answers in plain text: which JSON to write."""
     told = json.dumps(schema, indent=2, ensure_ascii=False)
     return (
         "Answer with one JSON value that fits the JSON Schema below, read from what you are given. "
@@ -47,19 +47,19 @@ QUOTES = "Quotes from the text that show this, each word for word, and no longer
 
 
 def wrong(lines: Iterable[str]) -> str:
-    """Say what was wrong with an answer, and ask for it again."""
+    """Return the note that lists an answer's errors and asks for it again."""
     return "\n".join(
         ["The answer is not valid:", *(f"- {line}" for line in lines), "Correct it and answer again, whole."]
     )
 
 
 def ended_by(reason: str) -> str:
-    """Say that an answer was ended by something that is no end, and ask for it again."""
+    """Return the note that an answer was cut off, and asks for it again."""
     return f"The answer was not accepted. The reason: {reason}\nAnswer again, whole."
 
 
 def wrong_items(errors: Sequence[Sequence[str]], repeats: Sequence[str] = ()) -> str:
-    """Say what was wrong with each of the items just shown, and ask for just these again.
+    """Return the note that lists the errors of the items just shown and asks for only these again.
 
     `repeats`: what was answered the last time, but is in the list already.
     """
@@ -94,14 +94,14 @@ def go_on(count: int, shown: int, *, by_calls: bool) -> str:
 
 
 def missing_call(names: Sequence[str], *, by_calls: bool) -> str:
-    """Say that no tool of the answer was called; `by_calls`: each item is a call of its own."""
+    """Return the note that no answer tool was called; `by_calls`: each item is a call of its own."""
     told = ", ".join(f"`{name}`" for name in names)
     how = "once for each item, with the item" if by_calls else "with the whole answer"
     return f"No tool of the answer was called. Call {told}, {how} as its arguments."
 
 
 def faulty_escape(escape: str) -> str:
-    """Say that a string of JSON holds an escape that JSON does not have."""
+    """Return the error for an escape in a string that JSON does not have."""
     return (
         f"Invalid JSON: a string holds `{escape}`, which JSON does not have. "
         "In a JSON string, write each backslash twice: `\\\\`."
@@ -109,12 +109,12 @@ def faulty_escape(escape: str) -> str:
 
 
 def too_long_to_mend(fault: str, size: int) -> str:
-    """Say that a text is not JSON, and too long for its syntax to be put right."""
+    """Return the error for a text that is not JSON and is too long to be repaired."""
     return f"{fault}. The text has {size} characters, too many for its syntax to be corrected here. Write valid JSON."
 
 
 def one_value(left: str) -> str:
-    """Say that there is more in an answer than its one JSON value."""
+    """Return the error for an answer with more than its one JSON value."""
     return (
         f"The answer must be one JSON value and nothing else, got this besides: {left!r}. "
         "Put what belongs to the answer inside the one value, and leave out the rest."

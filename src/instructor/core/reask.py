@@ -32,13 +32,13 @@ def missing_answer(reply: Reply, names: Sequence[str], mode: Mode) -> tuple[str,
 
 
 def unsure(doubted: int) -> str:
-    """Say that a stream gave what may have been a thought."""
+    """Return the error text for a stream whose values may have been part of a thought."""
     values = "1 value" if doubted == 1 else f"{doubted} values"
     return f"The text says that a thought ended, after {values} had been delivered: they may be drafts."
 
 
 def incomplete(reply: Reply, broke: Exception | None) -> IncompleteOutputException:
-    """Say how a reply was cut."""
+    """Return the error for a reply that was cut off."""
     how = f"by {type(broke).__name__}: {broke}" if broke else _REASONS.get(reply.finish or "", "without an end")
     words = f" The provider's reason: {reply.reason}" if reply.reason else ""
     if reply.last_event is not None:
@@ -49,7 +49,7 @@ def incomplete(reply: Reply, broke: Exception | None) -> IncompleteOutputExcepti
 
 
 def declined(reply: Reply) -> str:
-    """Say that the model declined."""
+    """Return the error text for a refusal."""
     said = f"The model declined: {reply.refusal}"
     return said if reply.reason in said else f"{said.rstrip('.')}{_why(reply)}"
 
@@ -63,7 +63,7 @@ _SHOWN = 80
 
 
 def format_errors(error: BaseException) -> list[str]:
-    """Say what is wrong, a line for each fault: what, where, and what was there instead."""
+    """Return one line for each fault: what is wrong, where, and the value found there."""
     if not isinstance(error, ValidationError):
         return [" ".join(str(error).split()) or type(error).__name__]
     return [

@@ -41,7 +41,7 @@ class Policy:
         return _most(self.retrying.stop)
 
     def excludes(self, error: Exception | None) -> bool:
-        """Whether it is certain that nothing is tried again after an error."""
+        """Return whether it is certain that nothing is tried again after an error."""
         retry: Any = self.retrying.retry
         return (
             type(retry) is retry_if_exception_type
@@ -52,7 +52,7 @@ class Policy:
 
 @lru_cache(maxsize=32)
 def counted(max_retries: int, seconds: float | None = None) -> Retrying:
-    """Give the policy that an int stands for; after so many seconds, where given, it begins no further attempt."""
+    """Return the policy that an int stands for; after so many seconds, where given, it begins no further attempt."""
     stop: Any = stop_after_attempt(max_retries + 1)
     if seconds is not None:
         stop |= stop_after_delay(seconds)

@@ -113,7 +113,7 @@ class Run:
             self._settle_account()
 
     def finalizer(self) -> Steps:
-        """Tell the hooks that it has ended, in whichever way."""
+        """Call the hooks for the end of the call, however it ended."""
         return self.state.tell(HookName.STREAM_END, self._report)
 
     def _settle_account(self) -> None:
@@ -295,7 +295,7 @@ class Run:
         return request is not None
 
     def _is_whole(self, parser: ReplyParser, finish: Finish | None) -> bool:
-        """Whether a reply came to its end: one value also by its last bracket, unless it is said that it was cut."""
+        """Return whether a reply is complete; one value also by its last bracket, unless the wire says it was cut."""
         return finish in PROVEN or (finish in UNPROVEN and not self._output.many and parser.started and parser.closed)
 
     def _pay(self, reply: Reply | None = None) -> None:
@@ -399,7 +399,7 @@ class Run:
             self._report.failed_items = failed_items(self._pending)
 
     def _is_delivered(self, place: int, outcome: Outcome) -> bool:
-        """Whether an item was delivered before its place was known; it is counted for it now."""
+        """Return whether an item was delivered before its place was known; it is counted for it now."""
         same = next((known for known in self._delivered if known.equals(Item(outcome))), None)
         if same is None or isinstance(outcome, Invalid):
             return False
@@ -449,7 +449,7 @@ class Run:
             self._report.failed_items += failed_items({place: bad})
 
     def _judged(self, reply: Reply, parser: ReplyParser, broke: Exception | None) -> Steps:
-        """Say what the reply lacks, and make the request that asks for it."""
+        """Return the problem with the reply, if any, and build the request that follows."""
         if reply.refusal:
             self._hopeless = True
             said, mode = declined(reply), self._call.mode.value

@@ -40,7 +40,7 @@ class RunState:
         self.failed: list[FailedAttempt] = []
 
     def completion(self) -> Any:
-        """Give the SDK's object of the last response; that of a stream is built when asked for, once for what came."""
+        """Return the SDK's object for the last response. For a stream it is built on demand, once for what has come."""
         accumulator, built = self.accumulator, self._built
         if accumulator is None:
             return self.raw
@@ -50,7 +50,7 @@ class RunState:
         return built[2]
 
     def tells(self, name: HookName) -> bool:
-        """Whether anybody hears of an event."""
+        """Return whether anybody hears of an event."""
         return bool(self._hooks.at(name))
 
     def tell(
@@ -69,7 +69,7 @@ class RunState:
                 _warn(hook, name, error)
 
     def tell_response(self, about: Callable[[], Mapping[str, Any]], *, counted: bool) -> Steps:
-        """Tell of a whole response, and of the tokens where the provider counted them."""
+        """Call the hooks for a complete response, and for its usage if the provider reported it."""
         if self._hooks.at(HookName.COMPLETION_RESPONSE):
             yield from self.tell(HookName.COMPLETION_RESPONSE, self.completion())
         if counted and self._hooks.at(HookName.COMPLETION_USAGE):

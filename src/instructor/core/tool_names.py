@@ -51,7 +51,7 @@ class Names:
         return ""
 
     def may_become(self, written: str, *, other: str = "") -> bool:
-        """Whether a name that is written so far may be the beginning of one that is known, `other` than this one."""
+        """Return whether a partial name may be the beginning of a known name other than `other`."""
         words = _APART.split(written)
         begun = _folded(words[-1])
         return any(_folded(name).startswith(begun) for name in self._known if name != other)
@@ -215,7 +215,7 @@ def _folded(name: str) -> str:
 
 
 def _is_whole(text: str) -> bool:
-    """Whether these are all the arguments of a call, so that no piece of a name comes after them."""
+    """Return whether these are all the arguments of a call, so that no piece of a name comes after them."""
     return text.lstrip().startswith("{") and text.rstrip().endswith("}")
 
 

@@ -85,7 +85,7 @@ class Reply:
     """What a paused reply is sent back as: the wire's own parts, as JSON, each with the text that came for it."""
 
     def deltas(self) -> list[Delta]:
-        """Give the reply as a stream of it would: all text of a channel at once."""
+        """Return the reply as a stream of it would: all text of a channel at once."""
         return [
             Delta(TEXT, self.text, finish=self.finish, reason=self.reason),
             *(Delta(at, call.arguments, call.id, call.name) for at, call in enumerate(self.calls)),
@@ -155,12 +155,12 @@ class ReplyParser(Protocol):
 
     @property
     def started(self) -> bool:
-        """Whether anything of an answer came: not prose alone, not a reply without the tool that was asked for."""
+        """Return whether any part of an answer came: prose alone, or a reply without the answer's tool, is none."""
         ...
 
     @property
     def closed(self) -> bool:
-        """Whether the answer's last bracket came."""
+        """Return whether the answer's last bracket came."""
         ...
 
     @property
@@ -198,12 +198,12 @@ class Output(Protocol):
     def schema(self) -> Json: ...
     @property
     def many(self) -> bool:
-        """Whether the answer is a list, whose items stand and fall each on its own."""
+        """Return whether the answer is a list, whose items stand and fall each on its own."""
         ...
 
     @property
     def distinct(self) -> bool:
-        """Whether arguments for another tool can hardly be valid: something in the answer is required."""
+        """Return whether arguments for another tool can hardly be valid: something in the answer is required."""
         ...
 
     @property
@@ -272,13 +272,13 @@ class Resuming(Protocol):
 
 
 def reader_of(dialect: Dialect) -> Callable[[Json], Iterable[Delta]]:
-    """Give what reads the events of one stream."""
+    """Return what reads the events of one stream."""
     counting: Counting | None = fitting(dialect, "reader")
     return dialect.delta if counting is None else counting.reader()
 
 
 def fitting(thing: Any, name: str) -> Any:
-    """Give a thing if it fits the protocol whose attribute `name` is, or None; `isinstance` would take 10 µs."""
+    """Return a thing if it fits the protocol whose attribute `name` is, or None; `isinstance` would take 10 µs."""
     return thing if hasattr(thing, name) else None
 
 
@@ -300,7 +300,7 @@ class Connection(Protocol):
 
 
 class Interruptible(Protocol):
-    """A blocking connection whose `read`, in whichever thread, can be made to end at once."""
+    """A sync connection whose `read` can be made to end at once, in whichever thread."""
 
     def interrupt(self) -> None: ...
 
@@ -313,7 +313,7 @@ class AsyncConnection(Protocol):
 
 
 class Transport(Protocol):
-    """How a blocking client is called."""
+    """How a sync client is called."""
 
     @property
     def create(self) -> Callable[..., Any]:
@@ -342,7 +342,7 @@ class Choosy(Protocol):
 
 
 class AsyncTransport(Protocol):
-    """How an awaiting client is called."""
+    """How an async client is called."""
 
     @property
     def create(self) -> Callable[..., Awaitable[Any]]: ...

@@ -57,7 +57,7 @@ class Answer:
         return chunks
 
     def close(self) -> list[Json]:
-        """Give the last chunk, the one with the tokens' numbers, where it was asked for."""
+        """Return the last chunk, the one with the tokens' numbers, where it was asked for."""
         return [{**self._head, "choices": [], "usage": self._usage}] if self._plan.usage and self._head else []
 
     def _start(self, event: Json) -> list[Json]:

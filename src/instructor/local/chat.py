@@ -1,4 +1,4 @@
-"""The embedded model, spoken to in OpenAI's wire JSON: blocking or awaiting, whole or streamed."""
+"""The embedded model, called with OpenAI's wire JSON: sync or async, streamed or not."""
 
 from __future__ import annotations
 

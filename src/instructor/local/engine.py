@@ -47,7 +47,7 @@ class Run:
         self._thread.join()
 
     def leave(self) -> None:
-        """Tell who reads it in a forked child that the thread which generates is the parent's."""
+        """Fail in a forked child: the generating thread belongs to the parent."""
         self._tell(ProviderError("local", "this answer is written in the process that this one was forked from"))
         self._tell(None)
         self._stopped.set()
@@ -115,7 +115,7 @@ _after_fork = False
 
 
 def engine(path: Path) -> Engine:
-    """Give the engine of a weights file, loaded at its first use."""
+    """Return the engine of a weights file, loaded at its first use."""
     with _loading:
         if path not in _engines:
             _engines[path] = Engine(path)

@@ -64,7 +64,7 @@ class Intake:
         self._held = 0
 
     async def json(self, request: Request) -> Json:
-        """Give the JSON object that a request's body is."""
+        """Return the JSON object that a request's body is."""
         kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
         if kind != "application/json":
             raise Refused(415, f"Content-Type must be 'application/json', got {kind[:80]!r}")

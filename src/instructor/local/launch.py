@@ -23,7 +23,7 @@ _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if
 
 
 def run_script(script: Path, arguments: Sequence[str], model: LocalModel, *, grace: float = GRACE) -> int:
-    """Run a script with this Python, OpenAI's address and key pointing at a server of ours; give its exit status.
+    """Run a script with this Python, OpenAI's address and key pointing at a server of ours; return its exit status.
 
     However this ends, by the script, by Ctrl-C, by a signal to end or by a terminal that closes, neither the script nor
     the server stays: a script that does not end within `grace` seconds is killed. The status is the script's own, as
@@ -72,7 +72,7 @@ def _wait(child: subprocess.Popen[bytes], signals: queue.SimpleQueue[int | None]
 
 
 def _in_front() -> bool:
-    """Whether Ctrl-C is for this process and its child: the terminal has then sent it to both."""
+    """Return whether Ctrl-C is for this process and its child: the terminal has then sent it to both."""
     try:
         with open("/dev/tty", "rb") as terminal:
             return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()

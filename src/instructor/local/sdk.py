@@ -19,7 +19,7 @@ _finding = threading.Lock()
 
 
 def model(name: str | None = None) -> LocalModel:
-    """Give the model of a name, or of a GGUF file's path; a ConfigurationError says what is missing."""
+    """Return the model of a name, or of a GGUF file's path; a ConfigurationError says what is missing."""
     with _finding:
         key = name or ""
         if key not in _models:
@@ -31,16 +31,16 @@ class Local:
     """The embedded model's client: `create` takes a chat-completions body, and gives what OpenAI's SDK would."""
 
     def create(self, **body: Any) -> Any:
-        """Give a `chat.completion`, or with `stream` a generator of its chunks."""
+        """Return a `chat.completion`, or with `stream` a generator of its chunks."""
         chosen = model(body.get("model"))
         return _streamed(chosen.stream(body)) if body.get("stream") else _shaped(chosen.chat(body))
 
 
 class AsyncLocal:
-    """The same, awaiting."""
+    """The async counterpart."""
 
     async def create(self, **body: Any) -> Any:
-        """Give a `chat.completion`, or with `stream` an asynchronous generator of its chunks."""
+        """Return a `chat.completion`, or with `stream` an asynchronous generator of its chunks."""
         chosen = model(body.get("model"))
         return _astreamed(chosen.astream(body)) if body.get("stream") else _shaped(await chosen.achat(body))
 
@@ -70,7 +70,7 @@ async def _astreamed(chunks: AsyncGenerator[Json, None]) -> AsyncGenerator[Any, 
 
 
 def _shaped(value: Any) -> Any:
-    """Give wire JSON the attributes that users read: `response.choices[0].message.content`."""
+    """Return wire JSON the attributes that users read: `response.choices[0].message.content`."""
     if isinstance(value, dict):
         return SimpleNamespace(**{key: _shaped(part) for key, part in value.items()})
     return [_shaped(part) for part in value] if isinstance(value, list) else value

@@ -75,7 +75,7 @@ class Leaf(NamedTuple):
     value: Any
 
     def say(self, form: int) -> str:
-        """Say it: as a predicate (0), a short aside (1), a longer one (2)."""
+        """Return it as a predicate (0), a short clause (1) or a longer one (2)."""
         words = re.sub(r"[_\W]+", " ", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", self.name)).strip().lower()
         if isinstance(self.value, bool):
             return ("is " if form == 0 else "") + ("" if self.value else "not ") + words
@@ -215,7 +215,7 @@ class _Maker:
         return [self.value(items, name, row + place, above) for place in range(count)]
 
     def _again(self, node: Any, above: Path) -> bool:
-        """Whether a part is an object that it lies in: a tree would go on for ever."""
+        """Return whether a part is an object that it lies in: a tree would go on for ever."""
         return id(self.resolve(node)) in above
 
     def _number(self, node: Json, name: str, row: int) -> int | float:

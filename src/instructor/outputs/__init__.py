@@ -30,7 +30,7 @@ _KEPT = 512
 
 
 def output_for(response_model: Any) -> Output:
-    """Give the shape of `response_model`'s answer: a list for `Iterable[T]`, `list[T]` and `IterableModel(T)`."""
+    """Return the shape of `response_model`'s answer: a list for `Iterable[T]`, `list[T]` and `IterableModel(T)`."""
     item = item_of(response_model)
     if item is not None:
         return _compiled("many", item)
@@ -42,7 +42,7 @@ def output_for(response_model: Any) -> Output:
 
 
 def list_for(response_model: Any) -> Output:
-    """Give the shape of a list of `response_model`, or of its items where it is a list already."""
+    """Return the shape of a list of `response_model`, or of its items where it is a list already."""
     _check_items(response_model)
     if item_of(response_model) is not None or _is_wrapper(response_model):
         return output_for(response_model)
@@ -50,32 +50,32 @@ def list_for(response_model: Any) -> Output:
 
 
 def parallel_for(response_model: Any) -> Output:
-    """Give the shape of an answer that is a list of tool calls."""
+    """Return the shape of an answer that is a list of tool calls."""
     item = item_of(response_model)
     return _compiled("parallel", response_model if item is None else item)
 
 
 def growing_for(response_model: Any) -> Output:
-    """Give the shape of a value that is shown while it grows."""
+    """Return the shape of a value that is shown while it grows."""
     inner = get_args(response_model)[0] if get_origin(response_model) is Partial else response_model
     return _compiled("growing", inner)
 
 
 def streamed_for(response_model: Any) -> Output:
-    """Give the shape of what comes by a stream: the items of a list, or a value that grows."""
+    """Return the shape of what comes by a stream: the items of a list, or a value that grows."""
     _check_items(response_model)
     output = output_for(response_model)
     return output if output.many else growing_for(response_model)
 
 
 def item_of(response_model: Any) -> Any:
-    """Give the item type of a list type; None when it is none, or when more is said of the list than what it is."""
+    """Return the item type of a list type; None when it is none, or when more is said of the list than what it is."""
     kind, marks = bared(response_model)
     return next(iter(get_args(kind)), None) if get_origin(kind) in LISTS and not any(map(_binds, marks)) else None
 
 
 def _is_wrapper(response_model: Any) -> bool:
-    """Whether a class is what `IterableModel` makes: one with more, fields or validators, is a value like others."""
+    """Return whether `IterableModel` made this class. With more fields or validators it is a value like others."""
     if not (inspect.isclass(response_model) and issubclass(response_model, Segmentation)):
         return False
     own: Any = response_model.__pydantic_decorators__
@@ -94,7 +94,7 @@ def _check_items(response_model: Any) -> None:
 
 
 def _binds(mark: Any) -> bool:
-    """Whether what stands beside a type may be more than a description."""
+    """Return whether what stands beside a type may be more than a description."""
     if isinstance(mark, FieldInfo):
         return bool(mark.metadata)
     return not isinstance(mark, (str, Doc))

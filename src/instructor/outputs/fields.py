@@ -59,7 +59,7 @@ def of_model(name: str, info: FieldInfo, empty: Empty, by_name: bool = True, by_
 
 
 def private(attribute: Any) -> Any:
-    """Give a private attribute's default; the undefined one for what is made of the fields, which are not all there."""
+    """Return a private attribute's default, or PydanticUndefined if its factory needs the fields."""
     if attribute.default_factory is None:
         return deepcopy(attribute.default)
     takes_data = getattr(attribute, "default_factory_takes_validated_data", False)
@@ -115,7 +115,7 @@ def bare(kind: Any) -> Any:
 
 
 def is_record(kind: Any) -> bool:
-    """Whether a type has fields: a model, a dataclass, a TypedDict."""
+    """Return whether a type has fields: a model, a dataclass, a TypedDict."""
     if not isinstance(kind, type) or get_origin(kind) is not None:
         return False
     return issubclass(kind, BaseModel) or dataclasses.is_dataclass(kind) or is_typeddict(kind)

@@ -252,7 +252,7 @@ class LooseObject:
         return frozenset((*self._keys, *self._marks))
 
     def owns(self, outcome: Outcome) -> bool:
-        """Whether this is an item, right or wrong, wherever it stood."""
+        """Return whether this is an item, right or wrong, wherever it stood."""
         if isinstance(outcome, Valid) and self.certain:
             return True
         value = _parsed(outcome.text)
@@ -261,26 +261,26 @@ class LooseObject:
         return self._free and bool(value) and KEY not in value and _unwrapped(value) is None
 
     def counts(self, outcome: Outcome) -> bool:
-        """Whether this is right, and no stranger among the elements of a list under another name."""
+        """Return whether this is right, and no stranger among the elements of a list under another name."""
         return isinstance(outcome, Valid) and (
             self._free or not isinstance(value := _parsed(outcome.text), dict) or self._shares(outcome, value)
         )
 
     def line(self, outcome: Outcome) -> Outcome:
-        """Give what is known to stand in the place of an item: it is wrong if it has no key of one."""
+        """Return what is known to stand in the place of an item: it is wrong if it has no key of one."""
         if isinstance(outcome, Invalid) or self._free or self.owns(outcome):
             return outcome
         error = ResponseParsingError(f"The object has no key of {self._name}.", text=outcome.text)
         return Invalid(outcome.at, outcome.text, error)
 
     def inside(self, outcome: Outcome) -> list[str]:
-        """Give the texts of what may be items, of an object that is none but holds just one list of them."""
+        """Return the texts of what may be items, of an object that is none but holds just one list of them."""
         value = _parsed(outcome.text)
         found = _unwrapped(value) if isinstance(value, dict) else None
         return [json.dumps(each, ensure_ascii=False) for each in found or ()]
 
     def under_key(self, outcome: Outcome) -> list[str]:
-        """Give the texts of what stands under the wrapper's key, in an object that has a key of an item, too."""
+        """Return the texts of what stands under the wrapper's key, in an object that has a key of an item, too."""
         value = _parsed(outcome.text)
         found = _meant(value.get(KEY)) if isinstance(value, dict) else None
         if isinstance(found, dict):  # one item, without the brackets of the list
@@ -288,7 +288,7 @@ class LooseObject:
         return [json.dumps(each, ensure_ascii=False) for each in found] if isinstance(found, list) else []
 
     def may_be(self, outcome: Outcome) -> bool:
-        """Whether what looks like a wrapper can be an item all the same."""
+        """Return whether what looks like a wrapper can be an item all the same."""
         return self._free and isinstance(outcome, Valid) and not {KEY}.issuperset(_parsed(outcome.text) or ())
 
     def _shares(self, outcome: Outcome, value: Json) -> bool:
@@ -304,7 +304,7 @@ def _parsed(text: str) -> Any:
 
 
 def _unwrapped(value: Json) -> list[Any] | None:
-    """Give the one list that an object holds, written as JSON or as a text of it, under one key or under several."""
+    """Return the one list that an object holds, written as JSON or as a text of it, under one key or under several."""
     while True:
         inner = [_meant(each) for each in value.values()]
         lists = [each for each in inner if isinstance(each, list)]
@@ -328,14 +328,14 @@ def _meant(value: Any) -> Any:
 
 
 def _nests(schema: Json) -> bool:
-    """Whether an item's own list under the wrapper's key may hold objects; where it is not plain, it may."""
+    """Return whether an item's own list under the wrapper's key may hold objects; where it is not plain, it may."""
     target = schema.get("$defs", {}).get(str(schema.get("$ref", "")).rsplit("/", 1)[-1], schema)
     own = target.get("properties", {}).get(KEY, {})
     return "{" in starts({**own.get("items", {}), "$defs": schema.get("$defs", {})})
 
 
 def _known(schema: Json, defs: Json, seen: frozenset[str]) -> tuple[set[str], bool, bool]:
-    """Give an object's keys, whether it may have others, and whether one of them is required."""
+    """Return an object's keys, whether it may have others, and whether one of them is required."""
     reference = schema.get("$ref")
     if isinstance(reference, str):
         name = reference.rsplit("/", 1)[-1]

@@ -183,7 +183,7 @@ class SingleParser:
 
     @property
     def closed(self) -> bool:
-        """Whether the first object's last bracket came: the same rule as for a stream."""
+        """Return whether the first object's last bracket came: the same rule as for a stream."""
         text = self._text()
         begin = fuzzy.spoken(text).find("{")
         nest = Nest()
@@ -221,7 +221,7 @@ class Wrapping:
         self._quoted = tuple(f'"{key}"' for key in self._keys)
 
     def suspects(self, text: str) -> bool:
-        """Whether a valid text may be a wrapped answer all the same: where every field may be missing, say."""
+        """Return whether a valid text may be a wrapped answer all the same: where every field may be missing, say."""
         first = _FIRST.match(text)  # most texts begin with a key of the answer, and are not looked at any more
         if first is None or first[1] in self._keys:
             return first is not None
@@ -258,7 +258,7 @@ class Wrapping:
         return inner if inner[:1] in ("{", '"') else None
 
     def shares(self, text: str) -> bool:
-        """Whether an object has a key of the answer."""
+        """Return whether an object has a key of the answer."""
         whole = fuzzy.repair(text)
         return not self._own or not self._own.isdisjoint((whole and fuzzy.members(whole)) or ())
 
@@ -267,7 +267,7 @@ class Wrapping:
 
 
 def is_call(text: str) -> bool:
-    """Whether a text begins as a call does, with a name."""
+    """Return whether a text begins as a call does, with a name."""
     first = _FIRST.match(text)
     return first is not None and first[1] in _NAMES
 

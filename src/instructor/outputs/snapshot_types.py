@@ -53,13 +53,13 @@ class SnapshotTypes:
         """Whether a type that came has defaults that are made, and may be another each time."""
 
     def whole(self, kind: Any) -> Shape:
-        """Give the shape of a whole answer: of a union our own tag may tell the member."""
+        """Return the shape of a whole answer: of a union our own tag may tell the member."""
         shape = self.of(kind)
         choice = tagged_union_for(kind) if isinstance(shape, _Union) else None
         return shape.told_by(choice) if choice and isinstance(shape, _Union) else shape
 
     def of(self, kind: Any) -> Shape:
-        """Give the shape of a type."""
+        """Return the shape of a type."""
         kind = bare(kind)
         origin, args = get_origin(kind), get_args(kind)
         known = self._of_class.get(kind) if isinstance(kind, type) and not args else None
@@ -94,7 +94,7 @@ class SnapshotTypes:
         return _Each(opener, shape) if own else _Whole(kind, self, opener, shape)
 
     def kept(self, shown: Any, made: Any, text: str, under: str = "") -> Any:
-        """Give a validated value, which the text has `under` a key, with the defaults made for what was shown."""
+        """Return a validated value, which the text has `under` a key, with the defaults made for what was shown."""
         if self.makes and shown is not NOT_YET:
             try:
                 parts = jiter.from_json(text.encode())
@@ -145,7 +145,7 @@ class SnapshotTypes:
         return shape
 
     def _union(self, kind: Any) -> Shape:
-        """Tell a member by the bracket that opens it; where several begin with the same, by what is in it."""
+        """Choose a member by its opening bracket. If several open with the same one, choose by its content."""
         leaves = list(_leaves(kind))
         shapes = {leaf: self.of(leaf) for leaf in leaves if _openers(leaf)}
         by_opener: dict[str, Shape] = {}
@@ -159,7 +159,7 @@ class SnapshotTypes:
 
 
 def _leaves(kind: Any) -> Iterator[Any]:
-    """Give the members of a union and of the unions in it; a type that is none is its only member."""
+    """Yield the members of a union and of the unions in it; a type that is none is its only member."""
     kind = bare(kind)
     if get_origin(kind) is Annotated:  # a union with its discriminator
         kind = bare(get_args(kind)[0])
@@ -171,7 +171,7 @@ def _leaves(kind: Any) -> Iterator[Any]:
 
 
 def _openers(kind: Any) -> str:
-    """Give the brackets with which the JSON of a type may begin."""
+    """Return the brackets with which the JSON of a type may begin."""
     origin = get_origin(kind) or kind
     if isinstance(origin, type) and issubclass(origin, RootModel):
         root = origin.model_fields["root"].annotation
@@ -185,7 +185,7 @@ def _openers(kind: Any) -> str:
 
 
 def _marks_of(value: Any) -> str:
-    """Give the marks of what a literal or a member of an enum is in JSON."""
+    """Return the marks of what a literal or a member of an enum is in JSON."""
     value = value.value if isinstance(value, Enum) else value
     return _MARKS.get(type(value), ANY)
 
@@ -244,7 +244,7 @@ class _Union:
         self._by_opener, self.marks = by_opener, marks
 
     def told_by(self, choice: TaggedUnion) -> _Union:
-        """Give the shape of the same union in which our own tag tells the member."""
+        """Return the shape of the same union in which our own tag tells the member."""
         shapes = {
             opener: shape.told_by(choice) if isinstance(shape, _Tagged) else shape
             for opener, shape in self._by_opener.items()
@@ -399,7 +399,7 @@ class _Tagged(_Whole):
 
 
 def _reads(shape: Shape, value: Any) -> bool:
-    """Whether a value that was read as plain JSON is what a shape would have shown."""
+    """Return whether a value that was read as plain JSON is what a shape would have shown."""
     if type(value) in (dict, list):
         return shape is _PLAIN
     return _MARKS[type(value)][0] in shape.marks
@@ -467,7 +467,7 @@ class _Keyed(_Whole):
         return shape
 
     def begun(self, empty: Any) -> Shape:
-        """Give the shape of the container whose instance with nothing in it was shown: it has its defaults."""
+        """Return the shape of the container whose instance with nothing in it was shown: it has its defaults."""
         shape = copy(self)
         shape._missing = {name: getattr(empty, name, default) for name, default in self._missing.items()}
         return shape
@@ -541,7 +541,7 @@ class _Model(_Keyed):
         return made
 
     def _sorted(self, parts: dict[str, Any]) -> tuple[dict[str, Any], set[str], dict[str, Any] | None]:
-        """Give the values of fields, the names of those given, and what is extra."""
+        """Return the values of fields, the names of those given, and what is extra."""
         values, given, names = self._missing.copy(), set(), self._names
         extra: dict[str, Any] | None = {} if self._extra else None
         for key, value in parts.items():
@@ -563,7 +563,7 @@ class _Model(_Keyed):
 
 
 def _is_json(kind: Any) -> bool:
-    """Whether validation leaves every value of a type as JSON has it."""
+    """Return whether validation leaves every value of a type as JSON has it."""
     kind = bare(kind)
     origin, args = get_origin(kind), get_args(kind)
     if origin is Annotated:

@@ -44,7 +44,7 @@ class ToolCalls:
 
 
 def _named(members: Iterable[Single]) -> dict[str, Single]:
-    """Give each member a tool's name of its own: types of two modules may share one."""
+    """Return each member a tool's name of its own: types of two modules may share one."""
     named: dict[str, Single] = {}
     for one in members:
         name, count = one.name, 1

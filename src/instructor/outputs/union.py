@@ -34,7 +34,7 @@ class Member(NamedTuple):
 
 
 def tagged_union_for(kind: Any) -> TaggedUnion | None:
-    """Give the choice that a type is; None for what is no union, or one whose members tell themselves apart."""
+    """Return the choice that a type is; None for what is no union, or one whose members tell themselves apart."""
     found: dict[str, Member] = {}
     for member, marks in _members(kind, ()):
         if bared(member)[0] is bared(kind)[0]:
@@ -50,7 +50,7 @@ def tagged_union_for(kind: Any) -> TaggedUnion | None:
 
 
 def _members(kind: Any, marks: tuple[Any, ...]) -> Iterator[tuple[Any, tuple[Any, ...]]]:
-    """Give the members of a union and of the unions in it, each with what stands beside those."""
+    """Yield the members of a union and of the unions in it, each with what stands beside those."""
     inner, here = bared(kind)
     if get_origin(inner) not in UNIONS or any(map(_discriminates, here)):
         yield kind, marks
@@ -64,7 +64,7 @@ def _discriminates(mark: Any) -> bool:
 
 
 def _free(name: str, taken: Container[str]) -> str:
-    """Give the name or, where it is another's, the next one that is not: types of two modules may share one."""
+    """Return the name or, where it is another's, the next one that is not: types of two modules may share one."""
     return next(each for n in count(1) if (each := name if n == 1 else f"{name}_{n}") not in taken)
 
 
@@ -78,7 +78,7 @@ class TaggedUnion:
         self._leading = re.compile(rf'\s*\{{\s*"{self.tag}"\s*:\s*"([^"\\]*)"\s*,?')
 
     def tagged(self, schema: Json, defs: Json) -> Json:
-        """Give the union's own schema with the tag in each of its objects."""
+        """Return the union's own schema with the tag in each of its objects."""
         parts = list(_parts(schema, defs))
         objects = [at for at, part in enumerate(parts) if part.get("type") == "object" and "properties" in part]
         if len(objects) != len(self.members):
@@ -133,7 +133,7 @@ class TaggedUnion:
 
 
 def _parts(schema: Json, defs: Json) -> Iterator[Json]:
-    """Give what a union's schema is made of, each part opened up; an alias of a union is a reference to one."""
+    """Yield what a union's schema is made of, each part opened up; an alias of a union is a reference to one."""
     if "anyOf" in schema:
         for part in schema["anyOf"]:
             yield from _parts(part, defs)
@@ -148,7 +148,7 @@ def _parts(schema: Json, defs: Json) -> Iterator[Json]:
 
 
 def _told_apart(shapes: list[Json]) -> bool:
-    """Whether a field that all have takes other literals in each."""
+    """Return whether a field that all have takes other literals in each."""
     for name in set.intersection(*(set(shape["properties"]) for shape in shapes)):
         values = [_literals(shape["properties"][name]) for shape in shapes]
         if all(values) and len(set().union(*values)) == sum(map(len, values)):

@@ -74,7 +74,7 @@ def _with_integers(validate: Validate, text: str, error: ValidationError, *, str
 
 
 def _why(unclear: Unclear, error: ValidationError, text: str, call: Call) -> Exception:
-    """Say why a text is not mended, where the error of its syntax does not say it."""
+    """Return why a text is not repaired, if its syntax error does not say so."""
     if not (unclear.escape or unclear.long):
         return error
     fault = str(error.errors(include_url=False, include_context=False)[0]["msg"])
@@ -83,7 +83,7 @@ def _why(unclear: Unclear, error: ValidationError, text: str, call: Call) -> Exc
 
 
 def broken(error: ValidationError) -> bool:
-    """Whether the text was not even JSON, so that mending its syntax may help."""
+    """Return whether the text was not even JSON, so that mending its syntax may help."""
     return error.error_count() == 1 and error.errors(include_url=False, include_context=False)[0]["type"] == (
         "json_invalid"
     )

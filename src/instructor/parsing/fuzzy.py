@@ -182,7 +182,7 @@ def spoken(text: str) -> str:
 
 
 def is_json(text: str) -> bool:
-    """Tell whether a text is one JSON value and nothing else."""
+    """Return whether a text is one JSON value and nothing else."""
     try:
         jiter.from_json(text.encode())
     except ValueError:
@@ -306,7 +306,7 @@ def place_of(quote: str, text: str) -> tuple[int, int] | None:
 
 
 def _likely(quote: str, text: str, allowed: int) -> Iterator[tuple[int, str]]:
-    """Give the parts of a text in which a place with so many errors may be; of equal parts the first."""
+    """Yield the parts of a text in which a place with so many errors may be; of equal parts the first."""
     counts = (allowed + 2, len(quote) // 2)
     finer = [(_pieces(quote, count), count - allowed) for count in counts if count > allowed + 1]
     width, left = len(quote) + 2 * allowed, _CUTS * len(text)
@@ -340,7 +340,7 @@ def _pieces(quote: str, count: int) -> list[tuple[int, str]]:
 
 
 def _distances(quote: str, text: str, *, anchored: bool) -> Iterator[tuple[int, int]]:
-    """Give for each place of a text the edits between a quote and what ends there; anchored, all that ends there.
+    """Yield for each place of a text the edits between a quote and what ends there; anchored, all that ends there.
 
     Myers' algorithm: the differences between neighbouring counts of a column are bits of two numbers (G. Myers, "A fast
     bit-vector algorithm for approximate string matching", 1999), so the work is the text's length.

@@ -49,7 +49,7 @@ class BufferedReader(abc.ABC):
         self._from = -1  # where it goes on in the text being read, or -1: nothing is being kept
 
     def feed(self, text: str) -> Sequence[Slice]:
-        """Take text; give the items that it closes."""
+        """Take text; return the items that it closes."""
         if self.waits_for not in text:
             self._hold(text)
             return ()
@@ -74,7 +74,7 @@ class BufferedReader(abc.ABC):
         self._from, self._pieces = place, []
 
     def _cut(self, text: str, end: int) -> str:
-        """Give what was kept, up to `end`."""
+        """Return what was kept, up to `end`."""
         cut = text[self._from : end]
         if self._pieces:
             self._pieces.append(cut)
@@ -178,7 +178,7 @@ class ItemReader(BufferedReader):
 
     @property
     def closed(self) -> bool:
-        """Whether a list came to its `]` and none is open; where no list came, whether all loose objects are closed."""
+        """Return whether a list reached its `]` and none is open; without a list, whether all objects are closed."""
         if self._inner is not None and (self._inner.listed or self._inner._loose or self._inner.rest):
             return self._inner.closed
         if self._listed or self._broken or (self._from >= 0 and self._at_line_start):
@@ -187,7 +187,7 @@ class ItemReader(BufferedReader):
 
     @property
     def listed(self) -> bool:
-        """Whether a list came at all; what stood by itself beside one is no item that was asked for."""
+        """Return whether a list came at all; what stood by itself beside one is no item that was asked for."""
         inner = self._inner is not None and self._inner.listed
         return inner or self._ended or self._broken or (self._listed and self._sure)
 
@@ -293,7 +293,7 @@ class ItemReader(BufferedReader):
         return place
 
     def _forget(self) -> None:
-        """Give a candidate up."""
+        """Return a candidate up."""
         self._listed = False
         self._from, self._pieces, self._pending = -1, [], []
         self._phase = ItemReader._in_prose

@@ -263,7 +263,7 @@ def _meant(odd: re.Match[str]) -> str:
 
 
 def _read(token: str) -> _Said:
-    """Say what a token of JSON says."""
+    """Return the value of a JSON token."""
     if token in ("{", "["):
         return "open", token
     if token[0] == '"':

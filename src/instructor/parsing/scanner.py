@@ -147,7 +147,7 @@ class String:
         """The text so far ends inside an escape."""
 
     def follow(self, text: str, place: int) -> int:
-        """Go on at `place`, inside the string; give the place after the closing quote, or -1 if it has not come."""
+        """Go on at `place`, inside the string; return the place after the closing quote, or -1 if it has not come."""
         begin = place + self.escaped
         while (end := text.find('"', begin)) > begin and text[end - 1] == "\\":
             if slashes(text, begin, end) % 2 == 0:
@@ -176,7 +176,7 @@ class Key:
         self._escaped = False
 
     def follow(self, text: str, place: int) -> int:
-        """Go on at `place`, inside the key; give the place of its closing quote, or -1 if it has not come.
+        """Go on at `place`, inside the key; return the place of its closing quote, or -1 if it has not come.
 
         No key holds a line end, and none in single quotes a bracket: its place is given where it comes first.
         """
@@ -202,7 +202,7 @@ class SingleQuoted:
         self._escaped = False
 
     def follow(self, text: str, place: int) -> int:
-        """Go on at `place`, inside the string; give the place after its end, or -1 if it has not come."""
+        """Go on at `place`, inside the string; return the place after its end, or -1 if it has not come."""
         place += self._escaped
         size = len(text)
         while True:
@@ -227,7 +227,7 @@ class Escaped:
         """Whether the quote or line end came."""
 
     def follow(self, text: str, place: int) -> tuple[str, int]:
-        """Go on at `place`; give what the characters up to the end mean, and the place after it."""
+        """Go on at `place`; return what the characters up to the end mean, and the place after it."""
         before = len(self._half)
         inside = self._half + text[place:]
         end, size = 0, len(inside)
@@ -265,7 +265,7 @@ class Nest:
         self._open, self._braces, self._inside, self._before = [opener], int(opener == "{"), None, opener
 
     def follow(self, text: str, place: int) -> int:
-        """Go on at `place`, inside the brackets; give the place after the closing one, or -1 if it has not come."""
+        """Go on at `place`, inside the brackets; return the place after the closing one, or -1 if it has not come."""
         match, size = _BRACKET.match, len(text)
         while True:
             if self._inside is not None:
@@ -300,7 +300,7 @@ class Nest:
         self._inside = None if run["inside"] is None else self._quoted
 
     def _foreign(self, mark: str, text: str, place: int) -> SingleQuoted | Comment | None:
-        """Tell what a character that JSON has not begins: a string where one may be, a comment not after a colon."""
+        """Return what a character foreign to JSON begins: a string where one may stand, or a comment."""
         before = _last(text, place) or self._before
         if mark == "'":
             return SingleQuoted() if before in "{[,:" else None
@@ -320,7 +320,7 @@ class Nest:
 
 
 def _last(text: str, end: int) -> str:
-    """Give the last character before `end` that is no white space."""
+    """Return the last character before `end` that is no white space."""
     while end > 0 and text[end - 1].isspace():
         end -= 1
     return text[end - 1 : end]
@@ -336,7 +336,7 @@ class Comment:
         self._seen = ""  # as far as it decides where the comment ends
 
     def follow(self, text: str, place: int) -> int:
-        """Go on at `place`, after the first character; give the place after the end, or -1 if it has not come.
+        """Go on at `place`, after the first character; return the place after the end, or -1 if it has not come.
 
         What proves to be no comment ends at once.
         """
@@ -380,12 +380,12 @@ class Prose:
 
     @property
     def fresh(self) -> bool:
-        """Whether only white space, commas and values stand between the start of the line and here."""
+        """Return whether only white space, commas and values stand between the start of the line and here."""
         return not self._line
 
     @property
     def leads(self) -> bool:
-        """Whether nothing else stands there but what begins a line of a list: bullets, numbers, a name in bold."""
+        """Return whether only the beginning of a list line stands there: a bullet, a number, a name in bold."""
         line = self._line
         return not line or (len(line) < _LONGEST_LEAD and _LEAD.fullmatch(line) is not None)
 
@@ -408,7 +408,7 @@ class Prose:
             self._line = _SPOILT
 
     def find(self, text: str, place: int) -> int:
-        """Give the place of the next opening bracket, or the length of the text."""
+        """Return the place of the next opening bracket, or the length of the text."""
         if self._seen or self._closing:
             place = self._resumed(text, place)
         while True:
@@ -453,7 +453,7 @@ class Prose:
         return self._resumed(text, place)
 
     def _resumed(self, text: str, place: int) -> int:
-        """Go on inside a thought, or where a mark may have begun; give the place where prose goes on."""
+        """Go on inside a thought, or where a mark may have begun; return the place where prose goes on."""
         if self._closing is None:
             seen = self._seen + text[place : place + _LONGEST]
             met = MARK.match(seen)

@@ -44,7 +44,7 @@ class Shape(Protocol):
 
     @property
     def whole(self) -> bool:
-        """Whether the closed container is made from its own text; then nothing inside it is."""
+        """Return whether the closed container is made from its own text; then nothing inside it is."""
         ...
 
     @property
@@ -53,11 +53,11 @@ class Shape(Protocol):
         ...
 
     def of(self, opener: str, /) -> Shape:
-        """Give the shape of one container that this bracket opens here."""
+        """Return the shape of one container that this bracket opens here."""
         ...
 
     def child(self, key: str, parts: Any, /) -> Shape:
-        """Give the shape of what stands under this key, or, in a list, of any element; `parts` came before it."""
+        """Return the shape of what stands under this key, or, in a list, of any element; `parts` came before it."""
         ...
 
     def show(self, parts: Any, /) -> Any:
@@ -113,7 +113,7 @@ class _Open:
             self.parts.append(value)
 
     def copy(self) -> Any:
-        """Give many closed parts in a dict or list of their own."""
+        """Return many closed parts in a dict or list of their own."""
         if self.spine is None:
             self.spine = _Spine(self.parts)
         return self.spine.copy(self.parts)
@@ -221,7 +221,7 @@ class Snapshot:
         self._changed = False
 
     def feed(self, text: str) -> Any | None:
-        """Take text; give the value so far. What changed nothing gives the same object again."""
+        """Take text; return the value so far. What changed nothing gives the same object again."""
         self._kept.write(text)
         place, size = 0, len(text)
         while place < size:

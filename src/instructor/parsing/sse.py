@@ -40,7 +40,7 @@ class EventStream:
         self._return = False  # the last byte was a "\r": a "\n" right after it belongs to it
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Take bytes; give the data of each event that they complete. Events with empty data tell nothing: left out."""
+        """Take bytes, return the data of each event that they complete. Events with empty data are left out."""
         if b"\r" in data or self._return:
             data = self._plain(data)
         pieces, size = self._pieces, len(data)

@@ -116,7 +116,7 @@ class Anthropic(BlockDialect):
         return self.reader()(event)
 
     def reader(self) -> Callable[[Json], Iterable[Delta]]:
-        """Give what reads one stream: it knows the blocks that began before."""
+        """Return what reads one stream: it knows the blocks that began before."""
         turn = Turn()
         return lambda event: self._read(event, turn)
 
@@ -271,7 +271,7 @@ class Turn(StreamedBlocks):
         self.end(index)
 
     def ended(self, block: Block) -> None:
-        """Say how a block is sent back; its own text is in the deltas before."""
+        """Return the block as it is sent back. Its own text is in the deltas before."""
         if block.kind != "call" and block.raw.get("type"):
             pieces = {_FIELDS.get(name, name): _joined(name, found) for name, found in block.pieces.items()}
             self._send_back({**block.raw, **{name: value for name, value in pieces.items() if value is not None}})

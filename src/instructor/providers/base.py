@@ -41,9 +41,9 @@ class Provider:
     sdk: str
     """The module of its SDK."""
     clients: tuple[str, ...]
-    """Its blocking classes: names in the SDK, or `module:Class`. The first is the one that `from_provider` makes."""
+    """Its sync classes: names in the SDK, or `module:Class`. The first is the one that `from_provider` makes."""
     async_clients: tuple[str, ...]
-    """Its awaiting classes. One that is in both lists serves both colours, and `use_async=` says which is meant."""
+    """Its async classes. A class in both lists serves both, and `use_async=` says which one is meant."""
     wire: Wire
     modes: tuple[Mode, ...]
     """The first is the default."""
@@ -68,7 +68,7 @@ class Provider:
     required: Mapping[str, str] = field(default_factory=dict)
     """Arguments that its client must have, and where they come from."""
     make: Callable[[bool, dict[str, Any]], Any] | None = None
-    """Makes its client, awaiting or not, and takes what it uses out of the options: where no class can be called."""
+    """Makes its client, async or not, and removes the options that it uses: for SDKs whose class cannot be called."""
     model: str | None = None
     """The model that `from_provider(name)` means, for a provider that may be named alone."""
     client_kinds: Callable[[Any], tuple[bool, ...]] | None = None
@@ -86,13 +86,13 @@ class Provider:
             ) from error
 
     def kind(self, name: str) -> Any:
-        """Give a class of the SDK by its name, or by `module:Class`."""
+        """Return a class of the SDK by its name, or by `module:Class`."""
         module, _, attribute = name.rpartition(":")
         return getattr(self.load(module), attribute)
 
     def is_async_client(self, client: Any, use_async: bool | None = None) -> bool:
-        """Tell an awaiting client from a blocking one; a ClientError for any other object."""
-        fits = self._colours_of(client)
+        """Return whether a client is async. Raise a ClientError for any object that is not a client."""
+        fits = self._kinds_of(client)
         if not fits:
             known = dict.fromkeys((*self.clients, *self.async_clients))
             wanted = ", ".join(name.replace(":", ".") if ":" in name else f"{self.sdk}.{name}" for name in known)
@@ -100,14 +100,14 @@ class Provider:
         if use_async is None:
             return fits[0]
         if use_async not in fits:
-            has, wanted = ("a blocking", "an awaiting") if use_async else ("an awaiting", "a blocking")
+            has, wanted = ("a sync", "an async") if use_async else ("an async", "a sync")
             raise ClientError(
                 f"{client!r} is {has} client of {self.name}, and {use_async} as async_client= (or use_async=) asks for "
                 f"{wanted} one. Leave it out: the client says which it is."
             )
         return use_async
 
-    def _colours_of(self, client: Any) -> tuple[bool, ...]:
+    def _kinds_of(self, client: Any) -> tuple[bool, ...]:
         if self.client_kinds is not None:
             return self.client_kinds(client)
         self.load()
@@ -115,7 +115,7 @@ class Provider:
         return tuple(is_async for names, is_async in classes if isinstance(client, tuple(self._loaded(names))))
 
     def _loaded(self, names: Iterable[str]) -> Iterator[type]:
-        """Give the classes whose module is imported: an object of any other cannot be."""
+        """Yield the classes whose module is imported: an object of any other cannot be."""
         for name in names:
             module, _, attribute = name.rpartition(":")
             kind = getattr(sys.modules.get(module or self.sdk), attribute, None)  # None: an older SDK has it not
@@ -137,7 +137,7 @@ class Provider:
         raise ModeError(mode.name if isinstance(mode, Mode) else str(mode), self.name, [m.name for m in self.modes])
 
     def wire_for(self, mode: Mode) -> Wire:
-        """Give the wire that a mode speaks."""
+        """Return the wire that a mode speaks."""
         return self.other_wires.get(mode, self.wire)
 
     def fitted(self, schema: Json) -> Fitted:
@@ -163,6 +163,6 @@ def _warn_of(old: Mode, new: Mode) -> None:
 
 
 def is_awaitable(function: Any) -> bool:
-    """Whether a function, or an object that can be called, is to be awaited, however it is wrapped."""
+    """Return whether a function, or an object that can be called, is to be awaited, however it is wrapped."""
     inner = inspect.unwrap(function)
     return inspect.iscoroutinefunction(inner) or inspect.iscoroutinefunction(type(inner).__call__)

@@ -39,7 +39,7 @@ class BlockDialect(BaseDialect):
         """Write a tool's result."""
 
     def system(self, messages: Sequence[Message], given: Any) -> list[Json]:
-        """Give the blocks of the system's text, which stands apart: those that were given as such come first."""
+        """Return the blocks of the system's text, which stands apart: those that were given as such come first."""
         contents = [given, *(message.get("content") for message in messages if message.get("role") in SYSTEM_ROLES)]
         return [self.block(part) for content in contents for part in parts_of(content) if not _is_blank(part)]
 
@@ -79,7 +79,7 @@ class BlockDialect(BaseDialect):
 
 
 def _is_blank(part: Json) -> bool:
-    """Whether a part is a text that says nothing, and nothing else."""
+    """Return whether a part is a text that says nothing, and nothing else."""
     return part.keys() <= {"type", "text"} and "text" in part and not word(part["text"]).strip()
 
 
@@ -119,7 +119,7 @@ class StreamedBlocks:
 
     @property
     def begun(self) -> bool:
-        """Whether any block came."""
+        """Return whether any block came."""
         return bool(self._last)
 
     def take(self) -> list[Delta]:

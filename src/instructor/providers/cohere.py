@@ -146,7 +146,7 @@ def async_transport(client: Any) -> AsyncFunction:
 
 
 class CohereTransport(Bounded, Function):
-    """A blocking client."""
+    """A sync client."""
 
     def __init__(self, chat: Any) -> None:
         super().__init__(chat.chat, chat.chat_stream, _FORMS, chat)
@@ -162,7 +162,7 @@ class CohereTransport(Bounded, Function):
 
 
 class AsyncCohere(Bounded, AsyncFunction):
-    """An awaiting client."""
+    """An async client."""
 
     def __init__(self, chat: Any) -> None:
         super().__init__(chat.chat, chat.chat_stream, _FORMS, chat)
@@ -197,7 +197,7 @@ def _second(client: Any) -> Any:
 
 
 def _is_sdks_own(chat: Any) -> bool:
-    """Whether the function for streams is the one that the SDK defines, which it wraps itself to warn of an option."""
+    """Return whether the stream function is the SDK's own. The SDK wraps it itself to warn of an option."""
     import cohere
 
     functions = [

@@ -57,7 +57,7 @@ class Counts(NamedTuple):
         return said if any(said) else None
 
     def write(self, said: Counted | None) -> Json:
-        """Tell of tokens as the wire does: all its names, for the types of SDKs ask for them."""
+        """Return token counts under all the wire's names, because the SDK's types require them."""
         told: Json = {}
         if said is not None:
             names = dict.fromkeys((*self.input, *self.output, self.cached, self.reasoning), 0)
@@ -146,7 +146,7 @@ class BaseDialect(abc.ABC):
 
     @abc.abstractmethod
     def choice(self, body: Json, call: Call) -> Any:
-        """Say which tool is to be called, as the wire does."""
+        """Return the wire's value for the tool that must be called."""
 
     def ask_for_json(self, body: Json, call: Call) -> None:  # noqa: B027 - where the prompt has said all
         """Ask for text that is JSON, held to the schema where the mode says so."""
@@ -178,7 +178,7 @@ class BaseDialect(abc.ABC):
         return Request({**request.body, self.turns_key: turns}, request.stream)
 
     def answerable(self, request: Request, reply: Reply) -> bool:
-        """Whether a reply's calls may be shown as calls; otherwise they are shown as text."""
+        """Return whether a reply's calls may be shown as calls; otherwise they are shown as text."""
         del request, reply
         return True
 
@@ -204,7 +204,7 @@ class BaseDialect(abc.ABC):
         return next((reason for reason, meant in self.finishes.items() if meant == finish), None)
 
     def strict(self, answer: Tool | Output, mode: Mode) -> Json:
-        """Give the form of a schema that the decoding is held to; a ConfigurationError where it has none."""
+        """Return the form of a schema that the decoding is held to; a ConfigurationError where it has none."""
         fitted = fit(answer.schema, self.subset)
         if fitted.schema is None:
             why = "; ".join(fitted.obstacles)
@@ -212,7 +212,7 @@ class BaseDialect(abc.ABC):
         return fitted.schema
 
     def fitted(self, schema: Json) -> Json:
-        """Give the same form, or the schema as it is where it has none."""
+        """Return the same form, or the schema as it is where it has none."""
         return fit(schema, self.subset).schema or schema
 
 

@@ -65,7 +65,7 @@ def _no_headers(response: Any) -> Mapping[str, str]:
 
 
 def has_begun(error: BaseException | None) -> bool:
-    """Whether an SDK had a response with a good status in its hands, in any of the calls that an error went through."""
+    """Return whether an SDK had a response with a good status in any of the frames that an error passed through."""
     return any(map(_is_good, held(error)))
 
 
@@ -120,7 +120,7 @@ async def close_generators(outermost: Any) -> None:
 
 
 def _close(stream: Any) -> Any:
-    """Close a stream of either colour, whichever name it has for that."""
+    """Close a sync or async stream, whichever name its method has."""
     close = getattr(stream, "aclose", None) or getattr(stream, "close", None)
     return close() if close is not None else None
 
@@ -144,7 +144,7 @@ class SDKAdapter:
 
 
 class _Functions:
-    """What both colours know of their functions."""
+    """What sync and async functions have in common."""
 
     _whole: Callable[..., Any]
     _streamed: Callable[..., Any] | None
@@ -159,7 +159,7 @@ class _Functions:
 
 
 class Function(_Functions):
-    """A blocking function, or two: the other one for streams, which then takes no `stream`."""
+    """A sync function, or two: the other one for streams, which then takes no `stream`."""
 
     def __init__(
         self,
@@ -191,7 +191,7 @@ class Function(_Functions):
 
 
 class AsyncFunction(_Functions):
-    """The same, awaiting; the one for streams may also give its stream at once."""
+    """The same for async functions; the one for streams may also return its stream at once."""
 
     def __init__(
         self,
@@ -281,7 +281,7 @@ class ChunkConnection:
 
 
 class AsyncChunkConnection:
-    """The same, awaiting."""
+    """The async counterpart."""
 
     headers: Mapping[str, str] = {}
 

@@ -24,7 +24,7 @@ def async_transport(client: Any) -> AsyncFunction:
 
 
 def _close(stream: Any) -> None:
-    """Close a blocking stream: litellm's own cannot be, but the provider's SDK's inside can."""
+    """Close a sync stream: litellm's own cannot be closed, but the provider's stream inside can."""
     for each in (stream, getattr(stream, "completion_stream", None)):
         close = getattr(each, "close", None)
         if close is not None:
@@ -54,7 +54,7 @@ def _make(async_client: bool, options: dict[str, Any]) -> Any:  # noqa: ARG001 -
     return sdk.acompletion if async_client else sdk.completion
 
 
-def _colours(client: Any) -> tuple[bool, ...]:
+def _client_kinds(client: Any) -> tuple[bool, ...]:
     """Take a function, or what has both of them: the module, a router."""
     if hasattr(client, "completion") and hasattr(client, "acompletion"):
         return (False, True)
@@ -70,5 +70,5 @@ PROVIDER = Provider(
     modes=OpenAIChat.modes,
     legacy={Mode.FUNCTIONS: Mode.TOOLS, Mode.JSON_O1: Mode.JSON_SCHEMA},
     make=_make,
-    client_kinds=_colours,
+    client_kinds=_client_kinds,
 )

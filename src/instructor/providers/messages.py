@@ -57,7 +57,7 @@ def call_of(call: Mapping[str, Any]) -> ToolCall:
 
 
 def parts_of(content: Any) -> list[Json]:
-    """Give a content, which may be a text, a part or a list of parts, as parts; an SDK's objects are dumped."""
+    """Return a content, which may be a text, a part or a list of parts, as parts; an SDK's objects are dumped."""
     if content is None or content == "":
         return []
     return [_part(part) for part in (content if isinstance(content, (list, tuple)) else [content])]

@@ -88,7 +88,7 @@ class Text:
 
     @property
     def is_whole(self) -> bool:
-        """Whether what came is one JSON object; all of it is looked at only where it ends as one does."""
+        """Return whether what came is one JSON object; all of it is looked at only where it ends as one does."""
         if not self._pieces or not self._pieces[-1].rstrip().endswith("}"):
             return False
         return is_json("".join(self._pieces))
@@ -206,7 +206,7 @@ class Calls:
         return None
 
     def _is_another(self, call: _Call, index: int | None, text: str) -> bool:
-        """Whether a piece with the id of a call begins another: some servers give all calls one id."""
+        """Return whether a piece with the id of a call begins another: some servers give all calls one id."""
         if index is not None and call.index is not None and index != call.index:
             return not (text and call.text.tells(text))
         return text.lstrip().startswith("{") and call.text.is_whole and is_json(text) and not call.text.tells(text)

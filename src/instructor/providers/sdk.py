@@ -89,7 +89,7 @@ class Bounded:
 
 
 class Stainless(Bounded, Function):
-    """A blocking client."""
+    """A sync client."""
 
     def __init__(self, client: Any, path: str = "chat.completions.create") -> None:
         self._doors = self._source = SDKMethods(client, path)
@@ -112,7 +112,7 @@ class Stainless(Bounded, Function):
 
 
 class AsyncStainless(Bounded, AsyncFunction):
-    """An awaiting client."""
+    """An async client."""
 
     def __init__(self, client: Any, path: str = "chat.completions.create") -> None:
         self._doors = self._source = SDKMethods(client, path)
@@ -144,7 +144,7 @@ class ByteConnection:
         self._manager, self._doors = manager, doors
         self._response = manager.__enter__()
         doors.kind = getattr(self._response, "_cast_to", None)
-        self._reads = blocking_body(self._response)
+        self._reads = sync_body(self._response)
         self._events = Events(self._response, doors.most)
         self._lost: Exception | None = None
 
@@ -178,12 +178,12 @@ class ByteConnection:
 
 
 class AsyncByteConnection:
-    """The same, awaiting."""
+    """The async counterpart."""
 
     def __init__(self, manager: Any, response: Any, doors: Source) -> None:
         self._manager, self._response, self._doors = manager, response, doors
         doors.kind = getattr(response, "_cast_to", None)
-        self._reads = awaiting_body(response)
+        self._reads = async_body(response)
         self._events = Events(response, doors.most)
         self._lost: Exception | None = None
 
@@ -233,7 +233,7 @@ def _is_json(value: Any) -> bool:
 
 
 def _has_event_streams(client: Any) -> bool:
-    """Whether streams are what they mostly are: a client for another platform's frames has a decoder of its own."""
+    """Return whether streams are event streams. A client for another platform's frames has its own decoder."""
     decoder = getattr(type(client), "_make_sse_decoder", None)
     return decoder is None or str(decoder.__module__).endswith("._base_client")
 
@@ -250,7 +250,7 @@ def _sdk_of(thing: Any) -> Any:
 
 
 def _is_sdks_own(resource: Any, method: str) -> bool:
-    """Whether a method is the one its SDK defines: not set on the object, and its code a file of the SDK's package."""
+    """Return whether the SDK defines a method: it is not set on the object, and its code is in the SDK's package."""
     function = inspect.getattr_static(type(resource), method, None)
     if method in vars(resource) or not inspect.isfunction(function) or not hasattr(resource, "with_streaming_response"):
         return False
@@ -288,7 +288,7 @@ def _read(content: bytes, response: Any) -> Any:
 
 
 def _model_of(kind: Any) -> Any:
-    """Give the model of a whole response; some SDKs name several, the whole response first, then a chunk, an error."""
+    """Return the model class of a complete response. Some SDKs name several: response, chunk, error."""
     while not inspect.isclass(kind) and get_args(kind):
         kind = get_args(kind)[0]
     return kind if inspect.isclass(kind) and issubclass(kind, BaseModel) else None
@@ -310,7 +310,7 @@ _HEAD = 2
 """The bytes by which zlib's format names itself, as a number of two bytes that 31 divides."""
 
 
-def blocking_body(response: Any) -> Iterator[bytes]:
+def sync_body(response: Any) -> Iterator[bytes]:
     """Return the reads of a body: as they come if it is not compressed, which spares a read four generators."""
     unpack = _unpacker(response)
     if unpack is None:
@@ -318,8 +318,8 @@ def blocking_body(response: Any) -> Iterator[bytes]:
     return (piece for data in response.http_response.stream for piece in unpack(data))
 
 
-def awaiting_body(response: Any) -> AsyncIterator[bytes]:
-    """Return the same, awaiting."""
+def async_body(response: Any) -> AsyncIterator[bytes]:
+    """Return the async counterpart."""
     unpack = _unpacker(response)
     if unpack is None:
         return aiter(_plain(response))

@@ -80,7 +80,7 @@ def legal(name: str) -> str:
 
 
 def schema_of(adapter: TypeAdapter[Any]) -> Json:
-    """Give the JSON Schema with its root opened up: a recursive model's root is otherwise a bare reference."""
+    """Return the JSON Schema with its root opened up: a recursive model's root is otherwise a bare reference."""
     try:
         schema = adapter.json_schema()
     except PydanticUserError as error:
@@ -92,7 +92,7 @@ def schema_of(adapter: TypeAdapter[Any]) -> Json:
 
 
 def demands(schema: Json) -> bool:
-    """Whether a value must have something that few others have: a field, where it is an object."""
+    """Return whether a value must have something that few others have: a field, where it is an object."""
 
     def one(node: Json, seen: tuple[str, ...]) -> bool:
         root = node.get("$ref")

@@ -236,7 +236,7 @@ class _Fitting:
 
 
 def _joined(node: Json) -> Json:
-    """Say in one schema what `allOf` says in several."""
+    """Merge the parts of an `allOf` into one schema."""
     made: Json = {key: value for key, value in node.items() if key != "allOf"}
     for part in node["allOf"]:
         for key, value in part.items():

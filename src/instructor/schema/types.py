@@ -27,7 +27,7 @@ _NEW_TYPED_DICTS = sys.version_info >= (3, 12)
 
 
 def bared(kind: Any) -> tuple[Any, tuple[Any, ...]]:
-    """Take off aliases, new types and `Annotated`; give what stood beside the type, the innermost first."""
+    """Take off aliases, new types and `Annotated`; return what stood beside the type, the innermost first."""
     marks: tuple[Any, ...] = ()
     while True:
         origin = get_origin(kind)

@@ -83,7 +83,7 @@ def _whole(reply: Reply, body: bytes) -> Plan:
 
 
 def _answer(reply: Reply, asked: Asked) -> Answer | None:
-    """Give what the model says; raw events and bodies are read only where a fault needs them written anew."""
+    """Return what the model says; raw events and bodies are read only where a fault needs them written anew."""
     faults, answer = reply.faults, reply.answer
     if answer is None and not faults.keys() & {"chunk", "interleave", "corrupt_item", "finish"}:
         return None
@@ -200,7 +200,7 @@ def _split(steps: list[Step], offsets: int | Sequence[int]) -> list[Step]:
 
 
 def _half(frame: bytes) -> bytes:
-    """Give the beginning of an event, up to the first byte of a character that has more."""
+    """Return the beginning of an event, up to the first byte of a character that has more."""
     for place, byte in enumerate(frame):
         if byte >= 0xC0:
             return frame[: place + 1]

@@ -39,7 +39,7 @@ class Link:
         self._selector.register(sock, selectors.EVENT_READ)
 
     def request(self) -> Asked:
-        """Wait for a request; give it as it may be kept. `headers` are then all of its headers."""
+        """Wait for a request; return it as it may be kept. `headers` are then all of its headers."""
         first, *lines = self._until(b"\r\n\r\n").decode("latin-1").split("\r\n")
         method, target, _ = first.split(" ", 2)
         self.headers = headers = {

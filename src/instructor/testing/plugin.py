@@ -13,7 +13,7 @@ from instructor.testing import Asked, Reply, Scripted
 
 @pytest.fixture
 def scripted_server() -> Iterator[Callable[..., Scripted]]:
-    """Give a function that starts a scripted server; after the test the servers end, and their problems fail it."""
+    """Yield a function that starts a scripted server; after the test the servers end, and their problems fail it."""
     with ExitStack() as running:
 
         def start(replies: Iterable[Reply] | Callable[[Asked], Reply] = (), **options: Any) -> Scripted:

@@ -121,7 +121,7 @@ class Recorder(Loopback):
 
 
 def recorded(path: str | Path) -> list[Reply]:
-    """Give the replies of a recording, to be scripted one by one."""
+    """Return the replies of a recording, to be scripted one by one."""
     first, *lines = _lines_of(Path(path).read_bytes().decode())
     if first != _FIRST:
         raise ValueError(f"{str(path)!r} is no recording: it begins with {first[:40]!r}, not {_FIRST!r}")
@@ -168,7 +168,7 @@ def _exchange(asked: Asked, target: str, reply: Reply, data: bytes, secrets: Ite
 
 
 def _may_be_secret(name: str, value: str) -> bool:
-    """Whether a text that equals this header is not to be written: short words stand in every text."""
+    """Return whether a text that equals this header is not to be written: short words stand in every text."""
     return bool(SECRET.search(name)) or (not redaction.is_harmless_header(name) and name not in _HOP and len(value) > 7)
 
 

@@ -132,7 +132,7 @@ class Reply:
         return self.status == 200 and self.answer is None and self.events is None and self.body is None
 
     def but(self, **faults: Unpack[Faults]) -> Reply:
-        """Give the same reply with more faults. A body ends in one way: a new ending takes the place of the old one."""
+        """Return the same reply with more faults. A body has one ending: a new one replaces the old one."""
         old = self.faults
         if any(name in faults for name in ENDINGS):
             old = cast("Faults", {name: value for name, value in old.items() if name not in ENDINGS})

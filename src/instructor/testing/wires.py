@@ -117,7 +117,7 @@ class Wire(abc.ABC):
         return replace(answer, calls=calls, finish=self.finishes._asdict().get(finish, finish), usage=usage)
 
     def read(self, payloads: Iterable[Json]) -> Answer:
-        """Give the answer that these events, or this one whole reply, carry."""
+        """Return the answer that these events, or this one whole reply, carry."""
         heard = Heard()
         for payload in payloads:
             self.hear(heard, payload)
@@ -125,7 +125,7 @@ class Wire(abc.ABC):
         return Answer(heard.text, calls, heard.refusal or None, heard.finish, heard.usage)
 
     def usage(self, answer: Answer) -> Json:
-        """Give the field that tells an answer's tokens, or none."""
+        """Return the field that tells an answer's tokens, or none."""
         return {"usage": self.counts(answer.usage)} if answer.usage else {}
 
     def error(self, status: int, message: str) -> Json:
@@ -221,7 +221,7 @@ class OpenAIChat(Wire):
         return {"function": {"arguments": arguments}}
 
     def closing(self, last: Json, usage: Json) -> list[Json]:
-        """Give the last chunk, and the one that tells the tokens if they are to be told."""
+        """Return the last chunk, and the one that tells the tokens if they are to be told."""
         return [last, {**last, "choices": [], **usage}] if usage else [last]
 
     def _common(self, asked: Asked, kind: str) -> Json:

@@ -8,7 +8,7 @@ from instructor.providers.bedrock.dialect import Bedrock
 _TAKEN = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token", "endpoint_url", "config", "verify")
 
 
-def _make(async_client: bool, options: dict[str, Any]) -> Any:  # noqa: ARG001 - one class serves both colours
+def _make(async_client: bool, options: dict[str, Any]) -> Any:  # noqa: ARG001 - one class serves sync and async
     """Make a client; `region` stands before what the environment and the profile say."""
     session = PROVIDER.load().Session(profile_name=options.pop("profile_name", None))
     region = options.pop("region", None) or options.pop("region_name", None) or session.region_name or "us-east-1"

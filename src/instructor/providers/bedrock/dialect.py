@@ -128,7 +128,7 @@ class Bedrock(BlockDialect):
         return self.reader()(event)
 
     def reader(self) -> Callable[[Json], Sequence[Delta]]:
-        """Give what reads one stream: it knows the blocks that began before."""
+        """Return what reads one stream: it knows the blocks that began before."""
         blocks = StreamedBlocks()
         return lambda event: self._read(event, blocks)
 

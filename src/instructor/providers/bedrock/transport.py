@@ -1,4 +1,4 @@
-"""Calling Amazon Bedrock by boto3, which only blocks: the awaiting form does its waiting in threads of its own.
+"""Calling Amazon Bedrock by boto3, which is sync only: the async transport waits in threads of its own.
 
 What a thread waits for cannot be cancelled, but the socket it reads from can be shut down. So a stream that is left
 ends at once; a call that is left ends, unheard, when its response comes.
@@ -23,7 +23,7 @@ _THREADS = 64
 
 
 class Bedrock:
-    """A blocking client."""
+    """A sync client."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -151,7 +151,7 @@ def _submitted(threads: Executor, function: Callable[[], Any]) -> Future[Any]:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        raise ConfigurationError("Bedrock's awaiting client must run in asyncio: its SDK waits in threads.") from None
+        raise ConfigurationError("Bedrock's async client must run in asyncio: its SDK waits in threads.") from None
     return threads.submit(contextvars.copy_context().run, function)
 
 

@@ -26,7 +26,7 @@ PROVIDER = Provider(
 
 
 def _options() -> dict[str, Any]:
-    """Give what makes a client of google-genai one of Vertex AI; it finds project and credentials by itself."""
+    """Return what makes a client of google-genai one of Vertex AI; it finds project and credentials by itself."""
     return {"vertexai": True, "location": os.environ.get("GOOGLE_CLOUD_LOCATION", "us-central1")}
 
 

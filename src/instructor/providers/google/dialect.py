@@ -61,7 +61,7 @@ class Google(BlockDialect):
     )
 
     def as_messages(self, messages: Any) -> Any:
-        """Give the SDK's own forms of messages as dicts: a text, a list of texts, `Content`, `Part` and `File`."""
+        """Return the SDK's own forms of messages as dicts: a text, a list of texts, `Content`, `Part` and `File`."""
         several = [messages] if isinstance(messages, str) or not isinstance(messages, Sequence) else messages
         return [_message(message) for message in several]
 
@@ -158,7 +158,7 @@ class Google(BlockDialect):
         return self._read(event, Calls())
 
     def reader(self) -> Callable[[Json], Sequence[Delta]]:
-        """Give what reads one stream, and knows the calls that came before."""
+        """Return what reads one stream, and knows the calls that came before."""
         calls = Calls()
         return lambda event: self._read(event, calls)
 
@@ -195,12 +195,12 @@ class Google(BlockDialect):
 
 
 def _is_first(candidate: Json) -> bool:
-    """Whether it is the one that is read, where several were asked for."""
+    """Return whether it is the one that is read, where several were asked for."""
     return str(candidate.get("index") or 0) == "0"
 
 
 def _blocked(feedback: Json) -> str | None:
-    """Say why a prompt was blocked; None where it was not."""
+    """Return why a prompt was blocked, or None."""
     reason, said = feedback.get("blockReason"), word(feedback.get("blockReasonMessage"))
     if not reason or str(reason).endswith("_UNSPECIFIED"):
         return None
@@ -229,7 +229,7 @@ def _numbered(call: Delta) -> Delta:
 
 
 def _flat(content: Any) -> list[Json]:
-    """Give the parts of a content, which may be a turn, or a list of turns."""
+    """Return the parts of a content, which may be a turn, or a list of turns."""
     return [one for part in parts_of(content) for one in (parts_of(part["parts"]) if "parts" in part else [part])]
 
 

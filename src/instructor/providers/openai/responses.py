@@ -276,7 +276,7 @@ class Items:
 
     @property
     def none(self) -> bool:
-        """Whether no item came."""
+        """Return whether no item came."""
         return not self._items
 
     def piece(self, event: Json, kind: str) -> Iterator[Delta]:

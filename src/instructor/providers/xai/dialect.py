@@ -46,7 +46,7 @@ class XAI(BaseDialect):
     )
 
     def as_messages(self, messages: Any) -> Any:
-        """Give messages that the SDK's `user()`, `system()`, ... made as dicts."""
+        """Return messages that the SDK's `user()`, `system()`, ... made as dicts."""
         if not isinstance(messages, Sequence) or isinstance(messages, (str, bytes)):
             return messages
         return [_from_proto(message) if hasattr(message, "DESCRIPTOR") else message for message in messages]

@@ -15,7 +15,7 @@ from instructor.providers.functions import AsyncChunkConnection, ChunkConnection
 
 
 class XAI:
-    """A blocking client."""
+    """A sync client."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -49,7 +49,7 @@ class CallConnection(ChunkConnection):
 
 
 class AsyncXAI:
-    """An awaiting client."""
+    """An async client."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -125,7 +125,7 @@ def _received(message: Any) -> Received:
 
 
 def _wrapped(message: Any) -> Any:
-    """Give the SDK's response: of one output, or of all where the provider's own tools made several."""
+    """Return the SDK's response: of one output, or of all where the provider's own tools made several."""
     from xai_sdk.chat import Response
 
     return Response(message, None if any(output.index for output in message.outputs) else 0)
@@ -139,7 +139,7 @@ def _response(wire: Json) -> Any:
 
 
 def _begun(error: BaseException) -> bool:
-    """Whether the server had answered: it sends metadata before a stream, and none where it refuses a call.
+    """Return whether the server had answered: it sends metadata before a stream, and none where it refuses a call.
 
     A call that was lost before it was answered is made again by the SDK itself.
     """
