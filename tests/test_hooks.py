@@ -212,7 +212,7 @@ async def test_asynchronous_hooks(scripted_server: Any) -> None:
     async with Colour("blocking") as colour:
         client = colour.client(scripted_server([answer(USER)]))
         client.on("completion:response", hook)
-        with pytest.warns(UserWarning, match="a blocking client cannot await it"):
+        with pytest.warns(UserWarning, match="a sync client cannot await it"):
             await colour.create(client, User)
 
 

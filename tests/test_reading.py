@@ -61,7 +61,8 @@ def told(deltas: Sequence[Delta]) -> list[Any]:
 class Waiting:
     """A sink that waits for a brace."""
 
-    awaits = "}"
+    waits_for = "}"
+    doubted = 0
     started = closed = True
     looked = 0
 
@@ -111,6 +112,11 @@ def test_runs_without_end_are_not_held_back_for_ever() -> None:
 
 class Own:
     """A dialect in which a string may mean more than its text."""
+
+    sees_all = False
+
+    def reader(self) -> Any:
+        return self.delta
 
     def delta(self, event: Json) -> Sequence[Delta]:
         kind, text = event["kind"], event["text"]

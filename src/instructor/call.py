@@ -21,13 +21,9 @@ from instructor.core.state import RunState
 from instructor.core.types import (
     AsyncTransport,
     Call,
-    Choosy,
     Dialect,
     Output,
-    OwnMessages,
-    Renaming,
     Transport,
-    fitting,
 )
 from instructor.core.watchdog import Watchdog
 from instructor.exceptions import ConfigurationError, IncompleteOutputException, InstructorRetryException
@@ -192,8 +188,7 @@ class CallBuilder:
             for name in _NOT_YET:
                 if given.get(name) not in (None, False):
                     raise ArgumentsError(f"{name}= is no argument of a call: {_NOT_YET[name]}")
-        choosy: Choosy | None = fitting(self.transport, "arguments")
-        names = choosy.arguments if choosy is not None else None
+        names = self.transport.arguments
         if names is None or (names.taken.issuperset(body) and names.required.issubset(body)):
             return
         for name in body:
@@ -220,16 +215,12 @@ class CallBuilder:
     def _messages(self, messages: Any, given: dict[str, Any]) -> Sequence[Mapping[str, Any]]:
         if messages is None:
             messages = given.pop("messages", None)
-        renaming: Renaming | None = fitting(self.dialect, "messages_name")
-        if renaming is not None and (name := renaming.messages_name) in given:
+        if (name := self.dialect.messages_name) != "messages" and name in given:
             if messages is not None:
                 raise ConfigurationError(f"messages and {name} are one argument: give one of them.")
             messages = given.pop(name)
         messages = _read_once(messages)
-        own: OwnMessages | None = fitting(self.dialect, "as_messages")
-        if messages is not None and own is not None:
-            messages = own.as_messages(messages)
-        return _checked_messages(messages)
+        return _checked_messages(None if messages is None else self.dialect.as_messages(messages))
 
     def _given(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         return {**self.defaults, **arguments}

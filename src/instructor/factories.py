@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, overload
 from instructor import providers, redaction
 from instructor.call import CallBuilder
 from instructor.client import AsyncInstructor, Instructor
-from instructor.core.types import fitting
 from instructor.exceptions import ConfigurationError
 from instructor.hooks import Hooks
 from instructor.mode import Mode
@@ -176,7 +175,7 @@ def _bound(transport: Any, most: Any, provider: str) -> None:
     """Set how long an event of a stream may be, where the streams are read here."""
     if isinstance(most, bool) or not isinstance(most, int) or most < 1:
         raise ConfigurationError(f"max_event_bytes must be a number of bytes, 1 or more, got {most!r}.")
-    if fitting(transport, "max_event_bytes") is None:
+    if not hasattr(transport, "max_event_bytes"):
         raise ConfigurationError(
             f"max_event_bytes must be left out for {provider}, whose SDK reads its streams itself."
         )

@@ -74,8 +74,8 @@ async def test_of_the_other_kind_it_is_refused(case: Case, colour: Colour, sdk: 
     with pytest.raises(ClientError) as raised:
         instructor.from_provider(f"{case.name}/m", not colour.awaiting, client=client)
     assert type(client).__name__ in str(raised.value)
-    assert "a blocking" in str(raised.value)
-    assert "an awaiting" in str(raised.value)
+    assert "a sync" in str(raised.value)
+    assert "an async" in str(raised.value)
 
 
 def test_another_object_is_refused(case: Case) -> None:

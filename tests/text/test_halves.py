@@ -22,7 +22,8 @@ UNITS = st.text(st.sampled_from('ab"\\é\ud83d\ude00'), max_size=12)
 class Waiting:
     """A sink that waits for nothing."""
 
-    awaits = ""
+    waits_for = ""
+    doubted = 0
     started = closed = True
     looked = 0
 

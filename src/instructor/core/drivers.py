@@ -24,7 +24,7 @@ from typing import Any
 import anyio
 
 from instructor.core.effects import Close, Do, Emit, Open, Read, Send, Steps, Wait
-from instructor.core.types import AsyncConnection, AsyncTransport, Connection, Interruptible, Transport, fitting
+from instructor.core.types import AsyncConnection, AsyncTransport, Connection, Transport
 
 _BUSY = (ValueError, OSError, RuntimeError)
 """What closing raises if the connection is in use, or has ended. Its reader closes it once more."""
@@ -135,12 +135,9 @@ class StreamCloser:
                 opening.end()
             elif self._connection is not None:
                 reader = self._reader()
-                interruptible: Interruptible | None = fitting(self._connection, "interrupt")
-                if reader == threading.get_ident():  # a hook leaves
-                    self._connection.close()
-                elif interruptible is not None:
-                    interruptible.interrupt()
-                elif self.does or not shut_socket(reader, drive.__code__):
+                hook_leaves = reader == threading.get_ident()
+                interrupted = not hook_leaves and self._connection.interrupt()
+                if not interrupted and (hook_leaves or self.does or not shut_socket(reader, drive.__code__)):
                     self._connection.close()
 
     def _reader(self) -> int:
@@ -148,7 +145,7 @@ class StreamCloser:
         frame: FrameType | None
         for thread, frame in sys._current_frames().items():
             while frame is not None:
-                if frame.f_code is drive.__code__ and frame.f_locals.get("way_out") is self:
+                if frame.f_code is drive.__code__ and frame.f_locals.get("closer") is self:
                     return thread
                 frame = frame.f_back
         return 0
@@ -264,7 +261,7 @@ def drive(flow: Steps, transport: Transport, closer: StreamCloser, finalizer: St
 async def adrive(
     flow: Steps, transport: AsyncTransport, closer: StreamCloser, finalizer: Steps | None = None
 ) -> AsyncValues:
-    """Run a flow in an async program, and yield the values it emits; `finalizer` is a last flow, run even if the user left."""
+    """Run a flow in an async program; yield its values. `finalizer` is a last flow, run even if the user left."""
     connection: AsyncConnection | None = None
     outcome: Any = None
     failure: Exception | None = None

@@ -23,13 +23,10 @@ from instructor.core.types import (
     Dialect,
     Finish,
     Json,
-    Patient,
     Reply,
     ReplyParser,
     Request,
     ToolCall,
-    fitting,
-    reader_of,
 )
 from instructor.exceptions import ResponseParsingError
 from instructor.usage import Counted, Usage
@@ -49,11 +46,11 @@ class EventReader:
     """Reads the events of one stream for a sink. `joined`: texts of neighbouring events may come as one delta."""
 
     def __init__(self, dialect: Dialect, parser: ReplyParser, naming: Naming | None = None, *, joined: bool) -> None:
-        self._decode = reader_of(dialect)
+        self._decode = dialect.reader()
         self._naming = naming or Naming(Names(()), misnamed=True, named=False)
-        self._parser: Patient | None = fitting(parser, "waits_for")
+        self._parser = parser
         self._joined = joined
-        self._tries = 0 if getattr(dialect, "sees_all", False) else _TRIES
+        self._tries = 0 if dialect.sees_all else _TRIES
         self._last: tuple[bytes, Delta] | None = None  # an event that is text only
         self._channel = 0
         self._around = _NOTHING  # what is around the text, and around padding after it; where both are
@@ -70,7 +67,7 @@ class EventReader:
 
     def buffer(self, events: Sequence[Json | bytes]) -> bool:
         """Keep events back whose texts decide nothing: to pass one through the whole engine costs ten times as much."""
-        waits_for = self._parser.waits_for if self._parser is not None else ""
+        waits_for = self._parser.waits_for
         if not waits_for:
             return False
         held = self._held

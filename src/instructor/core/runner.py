@@ -46,16 +46,13 @@ from instructor.core.types import (
     Call,
     Delta,
     Dialect,
-    Doubting,
     Finish,
     Invalid,
     Outcome,
     Reply,
     ReplyParser,
     Request,
-    Resuming,
     Valid,
-    fitting,
 )
 from instructor.core.watchdog import Watch, Watchdog
 from instructor.exceptions import ConfigurationError, FailedAttempt, RefusalError, ResponseParsingError, is_lasting
@@ -192,11 +189,10 @@ class Run:
             self._doubts.update(self._overlap.doubts())
         if self._by_calls:
             yield from self._tell_of_strangers(reply)
-        doubting: Doubting | None = fitting(parser, "doubted")
-        if doubting is not None and doubting.doubted:
-            report.doubted += doubting.doubted
+        if parser.doubted:
+            report.doubted += parser.doubted
             yield from self.state.tell(
-                HookName.PARSE_ERROR, self._misread(unsure(doubting.doubted), reply.text), about=self._about()
+                HookName.PARSE_ERROR, self._misread(unsure(parser.doubted), reply.text), about=self._about()
             )
         problem = yield from self._judged(reply, parser, broke)
         if problem is None or not is_lasting(broke):
@@ -288,8 +284,7 @@ class Run:
 
     def _goes_on(self, reply: Reply) -> bool:
         """Make the request by which a reply that was paused goes on; tell whether there is one."""
-        dialect: Resuming | None = fitting(self._dialect, "resume") if reply.finish == "pause" else None
-        request = dialect.resume(self._sent, reply) if dialect is not None else None
+        request = self._dialect.resume(self._sent, reply) if reply.finish == "pause" else None
         if request is not None:
             self._cause, self._request = "continuation", request
         return request is not None

@@ -145,7 +145,7 @@ Outcome = Valid | Invalid
 
 
 class ReplyParser(Protocol):
-    """Takes a reply as it comes, gives what is known to be good or bad so far. Pure: no I/O, no provider."""
+    """Reads a reply as it comes; returns what is known to be valid or invalid so far. Pure: no I/O, no provider."""
 
     def feed(self, deltas: Sequence[Delta]) -> list[Outcome]: ...
 
@@ -164,26 +164,13 @@ class ReplyParser(Protocol):
         ...
 
     @property
-    def looked(self) -> int:
-        """How many characters were looked at so far, each time counted."""
-        ...
-
-
-class Patient(Protocol):
-    """A sink that knows when it can wait."""
-
-    @property
     def waits_for(self) -> str:
-        """The character before which no text decides anything; empty where any text may."""
+        """The character before which no text decides anything; empty if any text may."""
         ...
-
-
-class Doubting(Protocol):
-    """A sink that may learn too late that what it gave was a part of what the model thought."""
 
     @property
     def doubted(self) -> int:
-        """How many values it gave before it knew; nothing takes them back."""
+        """How many values were returned that later proved to be part of a thought; nothing takes them back."""
         ...
 
 
@@ -221,14 +208,39 @@ class Output(Protocol):
 class Dialect(Protocol):
     """One wire format, as pure functions over wire JSON."""
 
+    @property
+    def messages_name(self) -> str:
+        """The wire's name for messages. They may be passed by it, too."""
+        ...
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether later events repeat earlier text, so that the reader must see each event."""
+        ...
+
     def encode_plain(self, messages: Sequence[Message], options: Mapping[str, Any]) -> Json:
         """Write the body of a request that asks for no shape."""
+        ...
+
+    def as_messages(self, messages: Any) -> Any:
+        """Return messages in the SDK's own forms as dicts with a role and a content."""
         ...
 
     def encode(self, call: Call) -> Request: ...
     def decode(self, wire: Json) -> Reply: ...
     def delta(self, event: Json) -> Iterable[Delta]:
-        """Read an event. What raises after some deltas, of a reply that fails, has given them before."""
+        """Read an event. If it raises after some deltas, because the reply fails, these have been returned before."""
+        ...
+
+    def reader(self) -> Callable[[Json], Iterable[Delta]]:
+        """Return what reads the events of one stream: `delta`, or a reader that remembers earlier events.
+
+        It is not shown events that repeat the one before but for their text, unless `sees_all`.
+        """
+        ...
+
+    def resume(self, request: Request, reply: Reply) -> Request | None:
+        """Return the request by which a paused reply goes on; None if this wire has no paused replies."""
         ...
 
     def correct(self, request: Request, reply: Reply, notes: str) -> Request:
@@ -238,48 +250,6 @@ class Dialect(Protocol):
     def assemble(self, reply: Reply, head: Json) -> Json:
         """Write a reply as the response that would have carried it whole; `head` is the stream's first event."""
         ...
-
-
-class OwnMessages(Protocol):
-    """A dialect whose SDK has forms of its own for messages: it gives them as dicts with a role and a content."""
-
-    def as_messages(self, messages: Any) -> Any: ...
-
-
-class Renaming(Protocol):
-    """A dialect whose wire calls messages by another name, by which they may be given too."""
-
-    @property
-    def messages_name(self) -> str: ...
-
-
-class Counting(Protocol):
-    """A dialect whose events cannot be read each by itself: its reader, one for each stream, knows those before.
-
-    Text alone must change nothing that it knows: it is not shown events that repeat the one before but for their text.
-    Where it does, because later events tell that text again, the dialect says so: its `sees_all` is true.
-    """
-
-    def reader(self) -> Callable[[Json], Iterable[Delta]]: ...
-
-
-class Resuming(Protocol):
-    """A dialect of a wire whose replies may be paused."""
-
-    def resume(self, request: Request, reply: Reply) -> Request | None:
-        """Send the turn of a paused reply back as it is, so that it goes on; None where it cannot."""
-        ...
-
-
-def reader_of(dialect: Dialect) -> Callable[[Json], Iterable[Delta]]:
-    """Return what reads the events of one stream."""
-    counting: Counting | None = fitting(dialect, "reader")
-    return dialect.delta if counting is None else counting.reader()
-
-
-def fitting(thing: Any, name: str) -> Any:
-    """Return a thing if it fits the protocol whose attribute `name` is, or None; `isinstance` would take 10 µs."""
-    return thing if hasattr(thing, name) else None
 
 
 class Received(NamedTuple):
@@ -296,13 +266,11 @@ class Connection(Protocol):
     @property
     def headers(self) -> Mapping[str, str]: ...
     def read(self) -> Sequence[Json | bytes] | None: ...
+    def interrupt(self) -> bool:
+        """End the read that another thread is in. Return False if this connection cannot do that."""
+        ...
+
     def close(self) -> None: ...
-
-
-class Interruptible(Protocol):
-    """A sync connection whose `read` can be made to end at once, in whichever thread."""
-
-    def interrupt(self) -> None: ...
 
 
 class AsyncConnection(Protocol):
@@ -312,12 +280,24 @@ class AsyncConnection(Protocol):
     async def close(self) -> None: ...
 
 
+class Arguments(NamedTuple):
+    """The names of a function's arguments: all that it takes, and those that it must have."""
+
+    taken: frozenset[str]
+    required: frozenset[str]
+
+
 class Transport(Protocol):
     """How a sync client is called."""
 
     @property
     def create(self) -> Callable[..., Any]:
-        """The client's own function, for calls whose response is wanted as it is."""
+        """The client's own function, for calls without a `response_model`."""
+        ...
+
+    @property
+    def arguments(self) -> Arguments | None:
+        """The arguments that the client's function takes; None if it takes any."""
         ...
 
     def send(self, request: Request) -> Received: ...
@@ -327,25 +307,13 @@ class Transport(Protocol):
         ...
 
 
-class Arguments(NamedTuple):
-    """The names of a function's arguments: all that it takes, and those that it must have."""
-
-    taken: frozenset[str]
-    required: frozenset[str]
-
-
-class Choosy(Protocol):
-    """A transport that knows which arguments its client's function takes; None where it takes any."""
-
-    @property
-    def arguments(self) -> Arguments | None: ...
-
-
 class AsyncTransport(Protocol):
     """How an async client is called."""
 
     @property
     def create(self) -> Callable[..., Awaitable[Any]]: ...
+    @property
+    def arguments(self) -> Arguments | None: ...
     async def send(self, request: Request) -> Received: ...
     async def open(self, request: Request) -> AsyncConnection: ...
     def response(self, wire: Json) -> Any: ...

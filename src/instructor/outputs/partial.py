@@ -60,6 +60,8 @@ class PartialValue:
 class PartialValueParser:
     """Reads one answer: the text, or the first tool call that has any arguments."""
 
+    waits_for = ""
+
     def __init__(self, output: PartialValue, call: Call) -> None:
         self._output, self._one, self._call = output, output.one, call
         self._reader = Snapshot(output.shape, "{", {"strict": call.strict, "context": call.context})

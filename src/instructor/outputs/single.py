@@ -156,6 +156,9 @@ class Single:
 class SingleParser:
     """Gathers one answer, and judges it at its end."""
 
+    waits_for = ""
+    doubted = 0
+
     def __init__(self, output: Single, call: Call) -> None:
         self._output, self._call = output, call
         self._parts: dict[int, list[str]] = {}

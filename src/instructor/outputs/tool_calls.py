@@ -58,6 +58,9 @@ def _named(members: Iterable[Single]) -> dict[str, Single]:
 class ToolCallsParser:
     """Reads each call by itself, however their pieces interleave. An item waits for what follows its call."""
 
+    waits_for = ""
+    doubted = 0
+
     def __init__(self, output: ToolCalls, call: Call) -> None:
         self._members, self._call = output.members, call
         self._names: dict[int, str] = {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import abc
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from typing import Any, ClassVar, NamedTuple
@@ -84,6 +84,10 @@ class BaseDialect(abc.ABC):
     """Where a request has its turns."""
     says_stream: ClassVar[bool] = True
     """Whether a body says that a stream is wanted; otherwise another method is called."""
+    messages_name: ClassVar[str] = "messages"
+    """The wire's name for messages. They may be passed by it, too."""
+    sees_all: ClassVar[bool] = False
+    """Whether later events repeat earlier text, so that a stream's reader must see each event."""
     wrong: ClassVar[Json] = {}
     """What marks a tool's result as an error."""
 
@@ -108,6 +112,19 @@ class BaseDialect(abc.ABC):
 
     @abc.abstractmethod
     def delta(self, event: Json) -> Iterable[Delta]: ...
+
+    def reader(self) -> Callable[[Json], Iterable[Delta]]:
+        """Return what reads the events of one stream; a wire whose events depend on earlier ones has a reader."""
+        return self.delta
+
+    def resume(self, request: Request, reply: Reply) -> Request | None:
+        """Return the request by which a paused reply goes on: None, for most wires have no paused replies."""
+        del request, reply
+        return None
+
+    def as_messages(self, messages: Any) -> Any:
+        """Return messages in the SDK's own forms as dicts with a role and a content."""
+        return messages
 
     @abc.abstractmethod
     def assemble(self, reply: Reply, head: Json) -> Json: ...

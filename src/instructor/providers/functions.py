@@ -276,6 +276,9 @@ class ChunkConnection:
             self._failure = error
             return event
 
+    def interrupt(self) -> bool:
+        return False
+
     def close(self) -> None:
         self._forms.close(self._stream)
 

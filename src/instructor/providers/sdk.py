@@ -165,13 +165,14 @@ class ByteConnection:
             raise self._lost from error
         return (self._events.end() or None) if data is None else self._events.feed(data)
 
-    def interrupt(self) -> None:
-        """End a read that another thread is in: closing its socket would not wake it."""
+    def interrupt(self) -> bool:
+        """End the read that another thread is in: closing its socket would not wake it."""
         http = self._response.http_response
         network = http.extensions.get("network_stream")
         held = network.get_extra_info("socket") if network is not None else None
         if isinstance(held, socket.socket) and http.http_version != "HTTP/2":  # there other streams share it
             socket.socket.shutdown(held, socket.SHUT_RDWR)  # of the connection itself, under whatever encrypts it
+        return True
 
     def close(self) -> None:
         self._manager.__exit__(None, None, None)

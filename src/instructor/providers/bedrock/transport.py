@@ -14,7 +14,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
 
 from instructor.core.drivers import Escape
-from instructor.core.types import Json, Received, Request
+from instructor.core.types import Arguments, Json, Received, Request
 from instructor.exceptions import ConfigurationError
 from instructor.providers.functions import as_it_came, refused_body
 
@@ -24,6 +24,8 @@ _THREADS = 64
 
 class Bedrock:
     """A sync client."""
+
+    arguments: Arguments | None = None
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -46,7 +48,9 @@ class Bedrock:
 
 
 class AsyncBedrock:
-    """The same client, awaited."""
+    """The same client in an async program."""
+
+    arguments: Arguments | None = None
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -86,12 +90,13 @@ class EventConnection:
             return [event]
         return None
 
-    def interrupt(self) -> None:
-        """End a read that another thread is in: it holds the lock that closing needs."""
+    def interrupt(self) -> bool:
+        """End the read that another thread is in: it holds the lock that closing needs."""
         shutdown = getattr(getattr(self._stream, "_raw_stream", None), "shutdown", None)
         if shutdown is not None:
             with contextlib.suppress(ValueError, OSError, RuntimeError):  # it has ended already
                 shutdown()
+        return True
 
     def close(self) -> None:
         self._stream.close()

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-from instructor.core.types import Json, Received, Request
+from instructor.core.types import Arguments, Json, Received, Request
 from instructor.providers.functions import AsyncChunkConnection, ChunkConnection, SDKAdapter
 
 
 class XAI:
     """A sync client."""
+
+    arguments: Arguments | None = None
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -44,12 +46,15 @@ class CallConnection(ChunkConnection):
         self._call = call
         super().__init__(_chunks(call), _FORMS)
 
-    def interrupt(self) -> None:
+    def interrupt(self) -> bool:
         self._call.cancel()
+        return True
 
 
 class AsyncXAI:
     """An async client."""
+
+    arguments: Arguments | None = None
 
     def __init__(self, client: Any) -> None:
         self._client = client
