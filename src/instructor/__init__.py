@@ -18,7 +18,7 @@ _NAMES = {
     "CitationMixin": "instructor.dsl",
     "HookName": "instructor.hooks",
     "Hooks": "instructor.hooks",
-    "Instructor": "instructor.client",
+    "Instructor": "instructor.sync_client",
     "IterableModel": "instructor.dsl",
     "ListResponse": "instructor.results",
     "Maybe": "instructor.dsl",
@@ -48,7 +48,6 @@ if TYPE_CHECKING:  # the same names again, for editors; a test compares the two
     from instructor import exceptions as exceptions
     from instructor import hooks as hooks
     from instructor.client import AsyncInstructor as AsyncInstructor
-    from instructor.client import Instructor as Instructor
     from instructor.core.watchdog import Watchdog as Watchdog
     from instructor.dsl import CitationMixin as CitationMixin
     from instructor.dsl import IterableModel as IterableModel
@@ -74,6 +73,7 @@ if TYPE_CHECKING:  # the same names again, for editors; a test compares the two
     from instructor.results import AsyncStream as AsyncStream
     from instructor.results import ListResponse as ListResponse
     from instructor.results import Stream as Stream
+    from instructor.sync_client import Instructor as Instructor
     from instructor.usage import Usage as Usage
 
     from_anthropic: FromClient

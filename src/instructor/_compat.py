@@ -24,8 +24,14 @@ else:  # that module costs more than all of `import instructor`, and the import 
 ALIASES: dict[str, tuple[str, ...]] = {
     "instructor.auto_client": ("instructor.factories",),
     "instructor.cli.cli": ("instructor.cli.app",),
-    "instructor.core": ("instructor.client", "instructor.exceptions", "instructor.factories", "instructor.hooks"),
-    "instructor.core.client": ("instructor.client", "instructor.factories"),
+    "instructor.core": (
+        "instructor.sync_client",
+        "instructor.client",
+        "instructor.exceptions",
+        "instructor.factories",
+        "instructor.hooks",
+    ),
+    "instructor.core.client": ("instructor.sync_client", "instructor.client", "instructor.factories"),
     "instructor.core.exceptions": ("instructor.exceptions",),
     "instructor.core.hooks": ("instructor.hooks",),
     "instructor.core.patch": ("instructor.factories",),
@@ -49,7 +55,7 @@ RENAMED = {
     "MaybeBase": "instructor.dsl:Possible",
     "AsyncResponse": "instructor.client:AsyncResponses",
     "RegistryError": "instructor.exceptions:ConfigurationError",
-    "Response": "instructor.client:Responses",
+    "Response": "instructor.sync_client:Responses",
     "ValidationError": "pydantic:ValidationError",
 }
 """Old name: what it is called now."""

@@ -1,0 +1,307 @@
+"""The sync client. Generated from client.py by scripts/generate_sync_client.py: change that file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+
+from typing_extensions import TypeForm
+
+from instructor.client_base import ClientBase
+from instructor.mode import Mode
+
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Set as AbstractSet
+    from ipaddress import IPv4Network, IPv6Network
+
+    from pydantic import BaseModel
+    from tenacity import Retrying
+
+    from instructor.core.retry_policy import OnInvalid
+    from instructor.core.watchdog import Watchdog
+    from instructor.dsl import Partial
+    from instructor.hooks import Hooks
+    from instructor.results import ListResponse, Stream
+
+    _Whole = (
+        BaseModel | str | bytes | Mapping[Any, Any] | tuple[Any, ...] | AbstractSet[Any] | deque[Any]
+        | IPv4Network | IPv6Network
+    )  # fmt: skip
+    Context = Mapping[str, Any] | None
+    Retries = int | Retrying
+
+T = TypeVar("T")
+WholeT = TypeVar("WholeT", bound="_Whole")
+
+
+# fmt: off
+class Instructor(ClientBase):
+    """The sync client: its calls return validated objects. Made by `from_provider`, `from_openai` and the like.
+
+    `create_iterable` and `create_partial` return a stream: `for user in stream`.
+    """
+
+    @overload
+    def create(self, response_model: None, messages: Any = ..., **options: Any) -> Any: ...
+    @overload
+    def create(self, *, input: Any, response_model: None = None, **options: Any) -> Any: ...
+    @overload
+    def create(
+        self, response_model: type[Partial[T]], messages: Any = ..., *, stream: Literal[True],
+        max_retries: Retries = ..., context: Context = ..., strict: bool | None = ..., on_invalid: OnInvalid = ...,
+        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ..., **options: Any,
+    ) -> Stream[T]: ...
+    @overload
+    def create(
+        self, response_model: TypeForm[WholeT], messages: Any = ..., *, stream: Literal[True],
+        max_retries: Retries = ..., context: Context = ..., strict: bool | None = ..., on_invalid: OnInvalid = ...,
+        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ..., **options: Any,
+    ) -> Stream[WholeT]: ...
+    @overload
+    def create(
+        self, response_model: TypeForm[Iterable[T]], messages: Any = ..., *, stream: Literal[True],
+        max_retries: Retries = ..., context: Context = ..., strict: bool | None = ..., on_invalid: OnInvalid = ...,
+        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ..., **options: Any,
+    ) -> Stream[T]: ...
+    @overload
+    def create(
+        self, response_model: TypeForm[T], messages: Any = ..., *, stream: Literal[True],
+        max_retries: Retries = ..., context: Context = ..., strict: bool | None = ..., on_invalid: OnInvalid = ...,
+        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ..., **options: Any,
+    ) -> Stream[T]: ...
+    @overload
+    def create(
+        self, response_model: type[Partial[T]], messages: Any = ..., *, stream: Literal[False] = ...,
+        max_retries: Retries = ..., context: Context = ..., strict: bool | None = ..., on_invalid: OnInvalid = ...,
+        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ..., **options: Any,
+    ) -> T: ...
+    @overload
+    def create(  # pyright: ignore[reportOverlappingOverload] - a model is iterable, and meant to come first
+        self, response_model: TypeForm[WholeT], messages: Any = ..., *, stream: Literal[False] = ...,
+        max_retries: Retries = ..., context: Context = ..., strict: bool | None = ..., on_invalid: OnInvalid = ...,
+        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ..., **options: Any,
+    ) -> WholeT: ...
+    @overload
+    def create(
+        self, response_model: TypeForm[Iterable[T]], messages: Any = ..., *, stream: Literal[False] = ...,
+        max_retries: Retries = ..., context: Context = ..., strict: bool | None = ..., on_invalid: OnInvalid = ...,
+        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ..., **options: Any,
+    ) -> ListResponse[T]: ...
+    @overload
+    def create(
+        self, response_model: TypeForm[T], messages: Any = ..., *, stream: Literal[False] = ...,
+        max_retries: Retries = ..., context: Context = ..., strict: bool | None = ..., on_invalid: OnInvalid = ...,
+        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ..., **options: Any,
+    ) -> T: ...
+    @overload
+    def create(
+        self, response_model: Any, messages: Any = None, *, stream: bool = False,
+        max_retries: Retries = 3, context: Context = None, strict: bool | None = True,
+        on_invalid: OnInvalid = "reask", hooks: Hooks | None = None, max_continuations: int | None = None,
+        watchdog: Watchdog | None = ..., **options: Any,
+    ) -> Any: ...
+    def create(self, response_model: Any, messages: Any = None, **arguments: Any) -> Any:  # type: ignore[misc]  # pyright: ignore
+        """Ask the model, and return an answer of the type `response_model`.
+
+        Args:
+            response_model: The type of the answer: a pydantic model, `Iterable[User]`, `Partial[User]`, a union, a
+                dataclass, `int` ... With None the SDK's own response is returned.
+            messages: The conversation, as the SDK takes it.
+            stream: Whether to return a stream: of the items of a list, or of snapshots of one value.
+            max_retries: How often to ask again after an invalid or incomplete answer, or a tenacity object.
+            context: Values for templates in messages, and for pydantic validators (`info.context`).
+            strict: Whether values must have the type's own JSON type. None leaves it to the model's configuration.
+            on_invalid: For lists: "reask" asks for invalid items again, "skip" reports them, "raise" raises at once.
+            hooks: Functions that are called for this call's events, beside those of the client.
+            max_continuations: For lists: how often a list that was cut off goes on. None: `max_retries` decides.
+            watchdog: When to stop a stream that repeats itself. None switches this off.
+            options: All other arguments go to the SDK: model, temperature, max_tokens ...
+
+        Raises:
+            ConfigurationError: An argument is wrong. No request was sent.
+            InstructorRetryException: No valid answer came; it has the attempts, the usage and the valid items.
+            IncompleteOutputException: The answer was cut off, and could not be completed.
+            RefusalError: The model declined to answer.
+
+        Example:
+            >>> user = client.create(User, [{"role": "user", "content": "Jason is 10"}])
+            >>> user.age
+            10
+        """
+        return self._caller.create(response_model, messages, arguments)
+
+    @overload
+    def create_partial(
+        self, response_model: type[Partial[T]], messages: Any = ..., *,
+        max_retries: Retries = ..., context: Context = ..., strict: bool | None = ..., on_invalid: OnInvalid = ...,
+        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ..., **options: Any,
+    ) -> Stream[T]: ...
+    @overload
+    def create_partial(
+        self, response_model: TypeForm[T], messages: Any = ..., *,
+        max_retries: Retries = ..., context: Context = ..., strict: bool | None = ..., on_invalid: OnInvalid = ...,
+        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ..., **options: Any,
+    ) -> Stream[T]: ...
+    @overload
+    def create_partial(
+        self, response_model: Any, messages: Any = None, *,
+        max_retries: Retries = 3, context: Context = None, strict: bool | None = True,
+        on_invalid: OnInvalid = "reask", hooks: Hooks | None = None, max_continuations: int | None = None,
+        watchdog: Watchdog | None = ..., **options: Any,
+    ) -> Stream[Any]: ...
+    def create_partial(self, response_model: Any, messages: Any = None, **arguments: Any) -> Any:
+        """Return a stream of snapshots of one value while it grows. The last one is complete and validated.
+
+        Args:
+            response_model: The type of the answer: a pydantic model, `Iterable[User]`, `Partial[User]`, a union, a
+                dataclass, `int` ... With None the SDK's own response is returned.
+            messages: The conversation, as the SDK takes it.
+            max_retries: How often to ask again after an invalid or incomplete answer, or a tenacity object.
+            context: Values for templates in messages, and for pydantic validators (`info.context`).
+            strict: Whether values must have the type's own JSON type. None leaves it to the model's configuration.
+            on_invalid: For lists: "reask" asks for invalid items again, "skip" reports them, "raise" raises at once.
+            hooks: Functions that are called for this call's events, beside those of the client.
+            max_continuations: For lists: how often a list that was cut off goes on. None: `max_retries` decides.
+            watchdog: When to stop a stream that repeats itself. None switches this off.
+            options: All other arguments go to the SDK: model, temperature, max_tokens ...
+
+        Raises:
+            ConfigurationError: An argument is wrong. No request was sent.
+            InstructorRetryException: No valid answer came; it has the attempts, the usage and the valid items.
+            IncompleteOutputException: The answer was cut off, and could not be completed.
+            RefusalError: The model declined to answer.
+
+        Example:
+            >>> for user in client.create_partial(User, messages):
+            ...     print(user.name)  # None until the name has come
+        """
+        return self._caller.partial(response_model, messages, arguments)
+
+    @overload
+    def create_iterable(
+        self, messages: Any = ..., response_model: TypeForm[WholeT] = ..., *,
+        max_retries: Retries = ..., context: Context = ..., strict: bool | None = ..., on_invalid: OnInvalid = ...,
+        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ..., **options: Any,
+    ) -> Stream[WholeT]: ...
+    @overload
+    def create_iterable(
+        self, messages: Any = ..., response_model: TypeForm[Iterable[T]] = ..., *,
+        max_retries: Retries = ..., context: Context = ..., strict: bool | None = ..., on_invalid: OnInvalid = ...,
+        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ..., **options: Any,
+    ) -> Stream[T]: ...
+    @overload
+    def create_iterable(
+        self, messages: Any = ..., response_model: TypeForm[T] = ..., *,
+        max_retries: Retries = ..., context: Context = ..., strict: bool | None = ..., on_invalid: OnInvalid = ...,
+        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ..., **options: Any,
+    ) -> Stream[T]: ...
+    @overload
+    def create_iterable(
+        self, messages: Any = None, response_model: Any = ..., *,
+        max_retries: Retries = 3, context: Context = None, strict: bool | None = True,
+        on_invalid: OnInvalid = "reask", hooks: Hooks | None = None, max_continuations: int | None = None,
+        watchdog: Watchdog | None = ..., **options: Any,
+    ) -> Stream[Any]: ...
+    def create_iterable(self, messages: Any = None, response_model: Any = None, **arguments: Any) -> Any:
+        """Return a stream of the items of a list. Each is validated and returned when its last bracket has come.
+
+        Args:
+            response_model: The type of the answer: a pydantic model, `Iterable[User]`, `Partial[User]`, a union, a
+                dataclass, `int` ... With None the SDK's own response is returned.
+            messages: The conversation, as the SDK takes it.
+            max_retries: How often to ask again after an invalid or incomplete answer, or a tenacity object.
+            context: Values for templates in messages, and for pydantic validators (`info.context`).
+            strict: Whether values must have the type's own JSON type. None leaves it to the model's configuration.
+            on_invalid: For lists: "reask" asks for invalid items again, "skip" reports them, "raise" raises at once.
+            hooks: Functions that are called for this call's events, beside those of the client.
+            max_continuations: For lists: how often a list that was cut off goes on. None: `max_retries` decides.
+            watchdog: When to stop a stream that repeats itself. None switches this off.
+            options: All other arguments go to the SDK: model, temperature, max_tokens ...
+
+        Raises:
+            ConfigurationError: An argument is wrong. No request was sent.
+            InstructorRetryException: No valid answer came; it has the attempts, the usage and the valid items.
+            IncompleteOutputException: The answer was cut off, and could not be completed.
+            RefusalError: The model declined to answer.
+
+        Example:
+            >>> for user in client.create_iterable(messages, User):
+            ...     print(user)
+        """
+        return self._caller.iterable(response_model, messages, arguments)
+
+    @overload
+    def create_with_completion(
+        self, messages: Any = ..., response_model: None = ..., **options: Any,
+    ) -> tuple[Any, Any]: ...
+    @overload
+    def create_with_completion(
+        self, messages: Any = ..., response_model: type[Partial[T]] = ..., *,
+        max_retries: Retries = ..., context: Context = ..., strict: bool | None = ..., on_invalid: OnInvalid = ...,
+        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ..., **options: Any,
+    ) -> tuple[T, Any]: ...
+    @overload
+    def create_with_completion(  # pyright: ignore[reportOverlappingOverload] - as in `create`
+        self, messages: Any = ..., response_model: TypeForm[WholeT] = ..., *,
+        max_retries: Retries = ..., context: Context = ..., strict: bool | None = ..., on_invalid: OnInvalid = ...,
+        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ..., **options: Any,
+    ) -> tuple[WholeT, Any]: ...
+    @overload
+    def create_with_completion(
+        self, messages: Any = ..., response_model: TypeForm[Iterable[T]] = ..., *,
+        max_retries: Retries = ..., context: Context = ..., strict: bool | None = ..., on_invalid: OnInvalid = ...,
+        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ..., **options: Any,
+    ) -> tuple[ListResponse[T], Any]: ...
+    @overload
+    def create_with_completion(
+        self, messages: Any = ..., response_model: TypeForm[T] = ..., *,
+        max_retries: Retries = ..., context: Context = ..., strict: bool | None = ..., on_invalid: OnInvalid = ...,
+        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ..., **options: Any,
+    ) -> tuple[T, Any]: ...
+    @overload
+    def create_with_completion(
+        self, messages: Any = None, response_model: Any = ..., *,
+        max_retries: Retries = 3, context: Context = None, strict: bool | None = True,
+        on_invalid: OnInvalid = "reask", hooks: Hooks | None = None, max_continuations: int | None = None,
+        watchdog: Watchdog | None = ..., **options: Any,
+    ) -> tuple[Any, Any]: ...
+    def create_with_completion(self, messages: Any = None, response_model: Any = None, **arguments: Any) -> Any:
+        """Return what `create` returns, and the SDK's own response beside it.
+
+        Args:
+            response_model: The type of the answer: a pydantic model, `Iterable[User]`, `Partial[User]`, a union, a
+                dataclass, `int` ... With None the SDK's own response is returned.
+            messages: The conversation, as the SDK takes it.
+            max_retries: How often to ask again after an invalid or incomplete answer, or a tenacity object.
+            context: Values for templates in messages, and for pydantic validators (`info.context`).
+            strict: Whether values must have the type's own JSON type. None leaves it to the model's configuration.
+            on_invalid: For lists: "reask" asks for invalid items again, "skip" reports them, "raise" raises at once.
+            hooks: Functions that are called for this call's events, beside those of the client.
+            max_continuations: For lists: how often a list that was cut off goes on. None: `max_retries` decides.
+            watchdog: When to stop a stream that repeats itself. None switches this off.
+            options: All other arguments go to the SDK: model, temperature, max_tokens ...
+
+        Raises:
+            ConfigurationError: An argument is wrong. No request was sent.
+            InstructorRetryException: No valid answer came; it has the attempts, the usage and the valid items.
+            IncompleteOutputException: The answer was cut off, and could not be completed.
+            RefusalError: The model declined to answer.
+
+        Example:
+            >>> user, response = client.create_with_completion(messages, User)
+            >>> response.usage
+        """
+        return self._caller.with_completion(response_model, messages, arguments)
+
+    @property
+    def responses(self) -> Instructor:
+        """This client in `Mode.RESPONSES_TOOLS`, with `input=` for messages; otherwise the SDK's own resource."""
+        return Responses(self._caller) if self.mode is Mode.RESPONSES_TOOLS else self.client.responses
+
+
+class Responses(Instructor):
+    """`client.responses`: without `response_model` it returns the SDK's own response."""
+
+    def create(self, response_model: Any = None, messages: Any = None, **arguments: Any) -> Any:
+        return self._caller.create(response_model, messages, arguments)
