@@ -23,6 +23,7 @@ check: .venv/dev  ## format, lint and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pyright
+	$(BIN)/python scripts/write_api.py --check
 
 test-litellm: .venv-litellm/dev  ## the tests of litellm, which asks for an older openai, in an environment of their own
 	LITELLM_LOCAL_MODEL_COST_MAP=True .venv-litellm/bin/python -m pytest -W default tests/providers/test_litellm.py

@@ -78,10 +78,25 @@ def from_provider(
     mode: Mode | None = None,
     **options: Any,
 ) -> Instructor | AsyncInstructor:
-    """Make a client for `"provider/model"`, or wrap `client`, an existing client of the provider's SDK.
+    """Return a client for `"provider/model"`.
 
-    Of `options`, what the SDK's client takes (api_key, base_url, timeout, ...) goes to it; the rest are defaults of
-    each call (temperature, max_tokens, ...). With `client` all are defaults, and `async_client` need not be given.
+    Args:
+        model: The provider and its model, for example "openai/gpt-4o-mini" or "anthropic/claude-sonnet-4-5".
+        async_client: Whether to return an `AsyncInstructor`. With `client` it may be left out.
+        client: An existing client of the provider's SDK. Without it one is made.
+        mode: How the answer is requested. None is the provider's default.
+        options: Arguments of the SDK's client (api_key, base_url, timeout ...) go to it. All others are defaults of
+            each call (temperature, max_tokens ...). With `client` all of them are defaults.
+
+    Raises:
+        ConfigurationError: The provider is unknown, its SDK is not installed, a key is missing, or the mode does not
+            exist for it.
+        ClientError: `client` is not a client of this provider.
+
+    Example:
+        >>> client = instructor.from_provider("openai/gpt-4o-mini")
+        >>> client.create(User, [{"role": "user", "content": "Jason is 10"}])
+        User(name='Jason', age=10)
     """
     name, chosen = _split(model)
     provider = providers.load(name)
@@ -201,7 +216,22 @@ def from_openai(client: OpenAI, mode: Mode = ..., model: str | None = ..., **def
 @overload
 def from_openai(client: AsyncOpenAI, mode: Mode = ..., model: str | None = ..., **defaults: Any) -> AsyncInstructor: ...
 def from_openai(client: Any, mode: Mode = Mode.TOOLS, model: str | None = None, **defaults: Any) -> Any:
-    """Wrap a client of the openai SDK, Azure's too; a call has `model` and `defaults` unless it gives its own."""
+    """Return a client around an existing client of the openai SDK (also Azure's).
+
+    Args:
+        client: The SDK's client: `OpenAI`, `AsyncOpenAI`, `AzureOpenAI` or `AsyncAzureOpenAI`.
+        mode: How the answer is requested.
+        model: The model of each call that does not name one.
+        defaults: Other arguments of each call, unless the call has its own.
+
+    Raises:
+        ClientError: `client` is not a client of the openai SDK.
+        ConfigurationError: The mode does not exist for it.
+
+    Example:
+        >>> client = instructor.from_openai(OpenAI(), model="gpt-4o-mini")
+        >>> users = client.create(Iterable[User], messages)
+    """
     return connect("openai", client, mode, **(defaults if model is None else {"model": model, **defaults}))
 
 
@@ -290,15 +320,29 @@ def patch(
 def patch(
     client: Any = None, create: Callable[..., Any] | None = None, mode: Mode = Mode.TOOLS, provider: str = "openai"
 ) -> Any:
-    """Put a `create` that takes `response_model` in the place of `client.chat.completions.create`; return the client.
+    """Add `response_model` to an existing client in place: to `client.chat.completions.create`. Return the client.
 
-    Given a function `create` instead of a client, give the function that takes `response_model`. Unlike the clients'
-    `create`, it re-asks once where `max_retries` is not given.
+    Without `response_model` the client works as before. Unlike `Instructor.create`, the patched function asks again
+    only once if `max_retries` is not passed.
+
+    Args:
+        client: The SDK's client, sync or async.
+        create: A function to patch instead of a client. The patched function is returned.
+        mode: How the answer is requested.
+        provider: The name of the provider whose wire format the function speaks.
+
+    Raises:
+        ConfigurationError: Neither a client nor a function was passed, or the mode does not exist for the provider.
+        ClientError: `client` is not a client of the provider.
+
+    Example:
+        >>> client = instructor.patch(OpenAI(), mode=instructor.Mode.JSON)
+        >>> client.chat.completions.create(model="gpt-4o-mini", messages=messages, response_model=User)
     """
     if client is None and create is None:
-        raise NothingToPatchError("patch() needs a client, or a function as create=.")
+        raise NothingToPatchError("patch() must have a client, or a function as create=.")
     if create is not None and not callable(create):
-        raise ConfigurationError(f"create={create!r} is no function that makes a request.")
+        raise ConfigurationError(f"create must be a function that makes a request, got {create!r}.")
     row = providers.load(getattr(provider, "value", provider))
     chosen = row.mode_for(mode)
     if create is None:
@@ -315,7 +359,7 @@ def patch(
 
 
 def apatch(client: ClientT, create: Callable[..., Any] | None = None, mode: Mode = Mode.TOOLS) -> ClientT:
-    """Do what `patch` does, which tells blocking from async clients by itself."""
+    """Do what `patch` does. `patch` knows sync from async clients by itself."""
     warnings.warn("apatch is patch: use instructor.patch.", DeprecationWarning, stacklevel=2)
     return patch(client, create, mode)
 

@@ -17,8 +17,8 @@ from instructor.usage import Usage
 T = TypeVar("T")
 
 
-class _Told:
-    """What both kinds of stream tell of themselves."""
+class _StreamBase:
+    """What both kinds of stream have in common."""
 
     def __init__(self, state: RunState, closer: StreamCloser) -> None:
         self._state, self._closer = state, closer
@@ -47,7 +47,7 @@ class _Told:
         return self._state.headers
 
 
-class Stream(_Told, Generic[T]):
+class Stream(_StreamBase, Generic[T]):
     """An iterator over items or snapshots, and a context manager that closes the connection when left.
 
     A `for` loop that is left closes it too. To take some values and go on later, take them with `next(stream)`.
@@ -92,7 +92,7 @@ class Stream(_Told, Generic[T]):
         self.close()
 
 
-class AsyncStream(_Told, Generic[T]):
+class AsyncStream(_StreamBase, Generic[T]):
     """The same, for `async for`, `async with` and `await anext(stream)`."""
 
     def __init__(self, values: AsyncGenerator[T, None], state: RunState, closer: StreamCloser) -> None:
