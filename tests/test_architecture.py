@@ -19,7 +19,7 @@ PACKAGE = ROOT / "src" / "instructor"
 ROOMS = {
     "values": {"_compat", "_version", "exceptions", "hooks", "mode", "redaction", "report", "usage"},
     "features": {"templating"},
-    "face": {"call", "client", "client_base", "sync_client", "factories", "function_calls", "results"},
+    "face": {"binding", "call", "client", "client_base", "sync_client", "factories", "function_calls", "results"},
     "door": {"__init__"},
 }
 """The rooms that modules at the top belong to. A folder is a room of its own."""

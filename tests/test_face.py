@@ -21,7 +21,7 @@ class Sdk:
 
 
 class Echo:
-    """A caller that gives back what it was asked."""
+    """A binding and its call builder, which returns the arguments that it was called with."""
 
     provider, mode, defaults = "echo", Mode.JSON, {"temperature": 0.5}
 
@@ -53,14 +53,19 @@ class Echo:
         return "awith_completion", *asked
 
 
+def echoing(kind: Any, client: Any) -> Any:
+    echo = Echo(client)
+    made = kind(echo)
+    vars(made)["_caller"] = echo
+    return made
+
+
 def instructor(client: Any = None) -> Any:
-    caller: Any = Echo(client)
-    return Instructor(caller)
+    return echoing(Instructor, client)
 
 
 def async_instructor(client: Any = None) -> Any:
-    caller: Any = Echo(client)
-    return AsyncInstructor(caller)
+    return echoing(AsyncInstructor, client)
 
 
 def test_only_what_was_given_is_handed_over() -> None:

@@ -181,16 +181,16 @@ async def test_a_function_and_a_client(colour: Colour, scripted_server: Any) -> 
 
 
 def test_nothing_to_patch() -> None:
-    with pytest.raises(ConfigurationError, match=r"patch\(\) needs a client, or a function"):
+    with pytest.raises(ConfigurationError, match=r"patch\(\) must have a client, or a function"):
         instructor.patch()  # type: ignore[call-overload]  # pyright: ignore
-    with pytest.raises(ValueError, match="needs a client"):
+    with pytest.raises(ValueError, match="must have a client"):
         instructor.patch(None)
 
 
 def test_what_cannot_be_patched() -> None:
     with pytest.raises(ConfigurationError, match="is no client of openai"):
         instructor.patch("client")
-    with pytest.raises(ConfigurationError, match="create=3 is no function"):
+    with pytest.raises(ConfigurationError, match="create must be a function that makes a request, got 3"):
         instructor.patch(create=3)  # type: ignore[call-overload]  # pyright: ignore
     with pytest.raises(ModeError):
         instructor.patch(mock.Mock(), create=lambda: None, mode="json")  # type: ignore[call-overload]  # pyright: ignore

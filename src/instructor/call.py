@@ -6,7 +6,6 @@ Everything that can be wrong with the arguments is found here, before any reques
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, NamedTuple, get_args
 
@@ -14,6 +13,7 @@ from pydantic import BaseModel
 from tenacity import AsyncRetrying, BaseRetrying
 
 from instructor._compat import GONE, GONE_PATHS, warn_of_old
+from instructor.binding import Binding
 from instructor.core.drivers import AsyncValues, StreamCloser, Values, adrive, drive
 from instructor.core.retry_policy import OnInvalid, Policy, counted
 from instructor.core.runner import Run
@@ -21,7 +21,6 @@ from instructor.core.state import RunState
 from instructor.core.types import (
     AsyncTransport,
     Call,
-    Dialect,
     Output,
     Transport,
 )
@@ -71,18 +70,13 @@ class PreparedCall(NamedTuple):
         return with_total_usage(self.state.raw, [attempt.completion for attempt in self.state.failed])
 
 
-@dataclass(frozen=True, slots=True)
 class CallBuilder:
-    """What makes a client's calls. `defaults` are arguments of every call that does not give its own."""
+    """Makes the calls of a client."""
 
-    client: Any
-    provider: str
-    mode: Mode
-    dialect: Dialect
-    transport: Any
-    is_async: bool
-    defaults: Mapping[str, Any] = field(repr=False)  # a header may hold a key
-    hooks: Hooks
+    def __init__(self, binding: Binding) -> None:
+        self.provider, self.mode, self.is_async = binding.provider, binding.mode, binding.is_async
+        self.dialect, self.transport = binding.dialect, binding.transport
+        self.defaults, self.hooks = binding.defaults, binding.hooks
 
     def create(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> Any:
         if response_model is None:

@@ -315,7 +315,7 @@ class AsyncInstructor(ClientBase):
     @property
     def responses(self) -> AsyncInstructor:
         """This client in `Mode.RESPONSES_TOOLS`, with `input=` for messages; otherwise the SDK's own resource."""
-        return AsyncResponses(self._caller) if self.mode is Mode.RESPONSES_TOOLS else self.client.responses
+        return AsyncResponses(self._binding) if self.mode is Mode.RESPONSES_TOOLS else self.client.responses
 
 
 class AsyncResponses(AsyncInstructor):

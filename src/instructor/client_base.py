@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import Self
@@ -10,45 +11,53 @@ from typing_extensions import Self
 from instructor.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
+    from instructor.binding import Binding
     from instructor.call import CallBuilder
     from instructor.hooks import HookName, Hooks
     from instructor.mode import Mode
 
 
 class ClientBase:
-    """What both clients show of their caller. An attribute that is not here is the SDK client's."""
+    """What both clients show of themselves. An attribute that is not here is the SDK client's."""
 
-    _caller: CallBuilder
+    _binding: Binding
 
-    def __init__(self, caller: CallBuilder | None = None, /, **older: Any) -> None:
-        if caller is None or older:
+    def __init__(self, binding: Binding | None = None, /, **older: Any) -> None:
+        if binding is None or older:
             raise ConfigurationError(
                 f"{type(self).__name__}(...) makes no client: instructor.from_provider does, or its siblings do, which "
                 "wrap an SDK's client. instructor.patch(create=function) teaches a function."
             )
-        self._caller = caller
+        self._binding = binding
+
+    @cached_property
+    def _caller(self) -> CallBuilder:
+        """What makes the calls. It is imported with the first call, so that a client is made quickly."""
+        from instructor.call import CallBuilder
+
+        return CallBuilder(self._binding)
 
     @property
     def client(self) -> Any:
         """The SDK's client, or None where a function is called instead."""
-        return self._caller.client
+        return self._binding.client
 
     @property
     def mode(self) -> Mode:
-        return self._caller.mode
+        return self._binding.mode
 
     @property
     def provider(self) -> str:
-        return self._caller.provider
+        return self._binding.provider
 
     @property
     def hooks(self) -> Hooks:
-        return self._caller.hooks
+        return self._binding.hooks
 
     @property
     def kwargs(self) -> Mapping[str, Any]:
         """The arguments that every call has unless it gives its own."""
-        return self._caller.defaults
+        return self._binding.defaults
 
     @property
     def default_model(self) -> str | None:
@@ -87,8 +96,8 @@ class ClientBase:
         self.hooks.clear(name)
 
     def __getattr__(self, name: str) -> Any:
-        # `copy` and `pickle` ask a client that has no caller yet; special methods are not the SDK's to give.
-        client = None if name == "_caller" or name.startswith("__") else self._caller.client
+        # `copy` and `pickle` ask a client that has no binding yet; special methods are not the SDK's to give.
+        client = None if name == "_binding" or name.startswith("__") else self._binding.client
         if client is None:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return getattr(client, name)

@@ -7,10 +7,11 @@ import inspect
 import logging
 import warnings
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, overload
 
 from instructor import providers, redaction
-from instructor.call import CallBuilder
+from instructor.binding import Binding
 from instructor.client import AsyncInstructor, Instructor
 from instructor.exceptions import ConfigurationError
 from instructor.hooks import Hooks
@@ -21,6 +22,8 @@ from instructor.providers.functions import AsyncFunction, Function
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, OpenAI
+
+    from instructor.call import CallBuilder
 
 
 _NO_DEFAULTS = {
@@ -158,13 +161,13 @@ def connect(
         raise ConfigurationError(f"hooks={hooks!r} is no instructor.Hooks.")
     other_name = defaults.pop("async_client", None)  # some providers' clients knew `use_async` by it
     use_async = other_name if use_async is None else use_async
-    caller = caller_for(
+    binding = binding_for(
         provider, client, provider.mode_for(mode, defaults.get("model")), defaults, hooks, use_async=use_async
     )
-    return AsyncInstructor(caller) if caller.is_async else Instructor(caller)
+    return AsyncInstructor(binding) if binding.is_async else Instructor(binding)
 
 
-def caller_for(
+def binding_for(
     provider: Provider,
     client: Any,
     mode: Mode,
@@ -172,7 +175,7 @@ def caller_for(
     hooks: Hooks | None = None,
     *,
     use_async: bool | None = None,
-) -> CallBuilder:
+) -> Binding:
     """Return what makes the calls of a client, sync or async as the client is."""
     is_async = provider.is_async_client(client, use_async)
     kept = dict(defaults)
@@ -183,7 +186,7 @@ def caller_for(
     if most is not None:
         _bound(transport, most, provider.name)
     shown = None if inspect.isroutine(client) else client  # a function is no client, and has nothing to show
-    return CallBuilder(shown, provider.name, mode, wire.dialect, transport, is_async, kept, hooks or Hooks())
+    return Binding(shown, provider.name, mode, wire.dialect, transport, is_async, kept, hooks or Hooks())
 
 
 def _bound(transport: Any, most: Any, provider: str) -> None:
@@ -346,15 +349,15 @@ def patch(
     row = providers.load(getattr(provider, "value", provider))
     chosen = row.mode_for(mode)
     if create is None:
-        caller = caller_for(row, client, chosen, {})
+        binding = binding_for(row, client, chosen, {})
     else:
         is_async = is_awaitable(create)
         transport = AsyncFunction(create) if is_async else Function(create)
-        caller = CallBuilder(client, row.name, chosen, row.wire_for(chosen).dialect, transport, is_async, {}, Hooks())
-    taught = _taught(caller)
+        binding = Binding(client, row.name, chosen, row.wire_for(chosen).dialect, transport, is_async, {}, Hooks())
+    patched = _patched(binding)
     if client is None:
-        return taught
-    client.chat.completions.create = taught
+        return patched
+    client.chat.completions.create = patched
     return client
 
 
@@ -364,14 +367,20 @@ def apatch(client: ClientT, create: Callable[..., Any] | None = None, mode: Mode
     return patch(client, create, mode)
 
 
-def _taught(caller: CallBuilder) -> Callable[..., Any]:
+def _patched(binding: Binding) -> Callable[..., Any]:
     """Make the `create` that takes `response_model`; without one it is the client's own."""
-    original = caller.transport.create
+    original = binding.transport.create
+
+    @cache
+    def calls() -> CallBuilder:  # imported with the first call, as for a client
+        from instructor.call import CallBuilder
+
+        return CallBuilder(binding)
 
     def arguments(context: Any, max_retries: Any, strict: Any, hooks: Any, rest: dict[str, Any]) -> dict[str, Any]:
         return {"context": context, "max_retries": max_retries, "strict": strict, "hooks": hooks, **rest}
 
-    if caller.is_async:
+    if binding.is_async:
 
         @functools.wraps(original)
         async def acreate(
@@ -379,7 +388,7 @@ def _taught(caller: CallBuilder) -> Callable[..., Any]:
             hooks: Any = None, **rest: Any,
         ) -> Any:  # fmt: skip
             given = arguments(context, max_retries, strict, hooks, rest)
-            return await caller.acreate(response_model, given.pop("messages", None), given)
+            return await calls().acreate(response_model, given.pop("messages", None), given)
 
         return acreate
 
@@ -389,6 +398,6 @@ def _taught(caller: CallBuilder) -> Callable[..., Any]:
         hooks: Any = None, **rest: Any,
     ) -> Any:  # fmt: skip
         given = arguments(context, max_retries, strict, hooks, rest)
-        return caller.create(response_model, given.pop("messages", None), given)
+        return calls().create(response_model, given.pop("messages", None), given)
 
     return create

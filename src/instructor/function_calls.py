@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError, create_model
 from typing_extensions import Self
 
 from instructor import providers
+from instructor.binding import Binding
 from instructor.call import CallBuilder
 from instructor.core.types import Json
 from instructor.exceptions import InstructorRetryException
@@ -78,7 +79,7 @@ class ResponseSchema(BaseModel):
         row = providers.load(getattr(provider, "value", provider))
         chosen = row.mode_for(mode)
         given = Function(lambda **_: completion)
-        caller = CallBuilder(None, row.name, chosen, row.wire_for(chosen).dialect, given, False, {}, Hooks())
+        caller = CallBuilder(Binding(None, row.name, chosen, row.wire_for(chosen).dialect, given, False, {}, Hooks()))
         arguments = {"max_retries": 0, "context": validation_context, "strict": strict}
         try:
             made: Self = caller.create(cls, [{"role": "user", "content": ""}], arguments)

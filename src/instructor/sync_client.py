@@ -297,7 +297,7 @@ class Instructor(ClientBase):
     @property
     def responses(self) -> Instructor:
         """This client in `Mode.RESPONSES_TOOLS`, with `input=` for messages; otherwise the SDK's own resource."""
-        return Responses(self._caller) if self.mode is Mode.RESPONSES_TOOLS else self.client.responses
+        return Responses(self._binding) if self.mode is Mode.RESPONSES_TOOLS else self.client.responses
 
 
 class Responses(Instructor):

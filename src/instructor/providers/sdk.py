@@ -26,7 +26,7 @@ from instructor.core.events import without_halves
 from instructor.core.types import Arguments, AsyncConnection, Connection, Json, Received, Request
 from instructor.exceptions import ResponseParsingError
 from instructor.parsing.sse import BOM, MOST, EventStream
-from instructor.providers.functions import AsyncFunction, Function, arguments_of, close_generators
+from instructor.providers.functions import AsyncFunction, Function, SDKAdapter, arguments_of, close_generators
 
 _PLAIN = ("messages", "tools", "tool_choice", "response_format")
 _SCALARS = (str, int, float, bool, type(None))
@@ -88,53 +88,65 @@ class Bounded:
         self._source.most = most
 
 
-class Stainless(Bounded, Function):
+class _SDKTransport(Bounded):
+    """What `Stainless` and `AsyncStainless` have in common.
+
+    The SDK's methods are looked up with the first call: an SDK imports its resources when they are first touched.
+    """
+
+    _streamed: Callable[..., Any] | None = None
+
+    def __init__(self, client: Any, path: str = "chat.completions.create") -> None:
+        self.client, self._path, self._forms = client, path, SDKAdapter()
+
+    @cached_property
+    def _methods(self) -> SDKMethods:
+        return SDKMethods(self.client, self._path)
+
+    @property
+    def _source(self) -> Source:  # type: ignore[override]  # read only here
+        return self._methods
+
+    @cached_property
+    def create(self) -> Callable[..., Any]:
+        create: Callable[..., Any] = self._methods.create
+        return create
+
+    @cached_property
+    def arguments(self) -> Arguments | None:
+        return arguments_of(self.create, its_own=self._methods.is_own)
+
+    def response(self, wire: Json) -> Any:
+        return self._methods.response(wire)
+
+
+class Stainless(_SDKTransport, Function):
     """A sync client."""
 
-    def __init__(self, client: Any, path: str = "chat.completions.create") -> None:
-        self._doors = self._source = SDKMethods(client, path)
-        super().__init__(self._doors.create)
-
     def send(self, request: Request) -> Received:
-        return _received(self._doors.raw(**_keywords(request.body))) if self._doors.is_own else super().send(request)
+        if not self._methods.is_own:
+            return super().send(request)
+        return _received(self._methods.raw(**_keywords(request.body)))
 
     def open(self, request: Request) -> Connection:
-        if not self._doors.by_bytes:
+        if not self._methods.by_bytes:
             return super().open(request)
-        return ByteConnection(self._doors.streaming(**_keywords(request.body)), self._doors)
-
-    @cached_property
-    def arguments(self) -> Arguments | None:
-        return arguments_of(self.create, its_own=self._doors.is_own)
-
-    def response(self, wire: Json) -> Any:
-        return self._doors.response(wire)
+        return ByteConnection(self._methods.streaming(**_keywords(request.body)), self._methods)
 
 
-class AsyncStainless(Bounded, AsyncFunction):
+class AsyncStainless(_SDKTransport, AsyncFunction):
     """An async client."""
 
-    def __init__(self, client: Any, path: str = "chat.completions.create") -> None:
-        self._doors = self._source = SDKMethods(client, path)
-        super().__init__(self._doors.create)
-
     async def send(self, request: Request) -> Received:
-        if not self._doors.is_own:
+        if not self._methods.is_own:
             return await super().send(request)
-        return _received(await self._doors.raw(**_keywords(request.body)))
+        return _received(await self._methods.raw(**_keywords(request.body)))
 
     async def open(self, request: Request) -> AsyncConnection:
-        if not self._doors.by_bytes:
+        if not self._methods.by_bytes:
             return await super().open(request)
-        manager = self._doors.streaming(**_keywords(request.body))
-        return AsyncByteConnection(manager, await manager.__aenter__(), self._doors)
-
-    @cached_property
-    def arguments(self) -> Arguments | None:
-        return arguments_of(self.create, its_own=self._doors.is_own)
-
-    def response(self, wire: Json) -> Any:
-        return self._doors.response(wire)
+        manager = self._methods.streaming(**_keywords(request.body))
+        return AsyncByteConnection(manager, await manager.__aenter__(), self._methods)
 
 
 class ByteConnection:
