@@ -17,6 +17,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "instructor"
 
 ROOMS = {
+    "cli": {"__main__"},
     "values": {"_compat", "_version", "exceptions", "hooks", "mode", "redaction", "report", "usage"},
     "features": {"templating"},
     "face": {"binding", "call", "client", "client_base", "sync_client", "factories", "function_calls", "results"},
