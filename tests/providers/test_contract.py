@@ -1,4 +1,4 @@
-"""What is promised of every provider, through its real SDK: each test runs for all `cases`, their modes, sync and async.
+"""What is promised of every provider, through its real SDK: each test runs for all `cases`, modes, sync and async.
 
 A test asks for a feature; where a wire cannot have it, its case says why, and `docs/providers.md` repeats it.
 """
