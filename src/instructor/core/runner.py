@@ -36,7 +36,16 @@ from instructor.core.overlap import (
     Unsure,
     match_corrections,
 )
-from instructor.core.reask import declined, format_errors, incomplete, missing_answer, unsure
+from instructor.core.reask import (
+    Action,
+    Progress,
+    decide,
+    declined,
+    format_errors,
+    incomplete,
+    missing_answer,
+    unsure,
+)
 from instructor.core.retry_policy import RETRYABLE, Policy
 from instructor.core.state import RunState, failed_items
 from instructor.core.tool_names import Names, Naming, user_tool_names
@@ -194,7 +203,7 @@ class Run:
             yield from self.state.tell(
                 HookName.PARSE_ERROR, self._misread(unsure(parser.doubted), reply.text), about=self._about()
             )
-        problem = yield from self._judged(reply, parser, broke)
+        problem = yield from self._follow(reply, parser, broke)
         if problem is None or not is_lasting(broke):
             return problem
         self._hopeless = True
@@ -443,40 +452,55 @@ class Run:
         if self._skips:
             self._report.failed_items += failed_items({place: bad})
 
-    def _judged(self, reply: Reply, parser: ReplyParser, broke: Exception | None) -> Steps:
-        """Return the problem with the reply, if any, and build the request that follows."""
-        if reply.refusal:
-            self._hopeless = True
+    def _follow(self, reply: Reply, parser: ReplyParser, broke: Exception | None) -> Steps:
+        """Carry out what `reask.decide` says: return the problem, if any, and build the request that follows."""
+        progress = self._progress(reply, parser)
+        if progress.asked and progress.has_answer:
+            yield from self._take_answers(ended=progress.ended)
+            progress = progress._replace(invalid=len(self._pending))
+        action, missing = decide(progress)
+        self._hopeless = self._hopeless or action is Action.GIVE_UP
+        if missing == "consent":
             said, mode = declined(reply), self._call.mode.value
-            return RefusalError(said, text=reply.refusal, mode=mode, raw_response=self.state.completion())
-        ended = reply.finish in PROVEN  # whatever broke after that
-        # A list of calls has no other way to say that nothing is left of it.
-        is_later = self._cause == "continuation" and self._history.count > 0
-        over = ended and self._by_calls and is_later and not reply.calls
-        if ended and not parser.started and not over:
+            return RefusalError(said, text=reply.refusal or "", mode=mode, raw_response=self.state.completion())
+        if missing == "answer":
             return (yield from self._nothing_came(reply))
-        if not self._output.many:
-            return self._judged_one(reply, broke, whole=self._is_whole(parser, reply.finish))
-        if self._asked:
-            yield from self._take_answers(ended=ended)
-            if self._broke_off is not None:
-                problem, self._broke_off, self._asked = self._broke_off, None, False
-                self._plan_the_rest()
-                return problem
-        elif not (over or (ended and parser.closed)):
-            self._hopeless = reply.finish == "filter"
+        problem: Exception
+        if missing == "validity":
+            problem, self._asked = self._pending[min(self._pending)].error, self._output.many
+        elif missing == "end" and self._broke_off is not None:
+            problem, self._broke_off, self._asked = self._broke_off, None, False
+        elif missing == "end":
             problem = incomplete(reply, broke)
-            if self._asks_first:
+            if action is Action.REASK:
                 self._asked, self._broke_off = True, problem
-            self._plan_the_rest()
-            if not self._history.count:
-                self._request = self._all_again(reply)
-            return problem
-        if self._skips or not self._pending:
+        else:
             return None
-        self._asked = True
-        self._plan_the_rest()
-        return self._pending[min(self._pending)].error
+        self._cause = "reask"
+        if self._output.many:
+            self._plan_the_rest()
+        if missing == "end" and not self._history.count:
+            self._request = self._all_again(reply)
+        elif not self._output.many:
+            self._request = self._dialect.correct(self._sent, reply, prompts.wrong(format_errors(problem)))
+        return problem
+
+    def _progress(self, reply: Reply, parser: ReplyParser) -> Progress:
+        is_later = self._cause == "continuation" and self._history.count > 0
+        return Progress(
+            many=self._output.many,
+            finish=reply.finish,
+            refused=bool(reply.refusal),
+            started=parser.started,
+            closed=parser.closed,
+            items=self._history.count,
+            invalid=len(self._pending),
+            asked=self._asked,
+            list_waits=self._broke_off is not None,
+            asks_first=self._asks_first,
+            no_more=reply.finish in PROVEN and self._by_calls and is_later and not reply.calls,
+            skips=self._skips,
+        )
 
     def _take_answers(self, *, ended: bool) -> Steps:
         """Deliver the corrections; what was answered with an item of the list stays asked for, as it first came."""
@@ -539,19 +563,6 @@ class Run:
         self._cause = "reask"
         yield from self.state.tell(HookName.PARSE_ERROR, problem, about=self._about())
         return problem
-
-    def _judged_one(self, reply: Reply, broke: Exception | None, *, whole: bool) -> Exception | None:
-        self._cause = "reask"
-        if not whole:
-            # A length limit cuts the same answer again; a lost connection may not.
-            self._hopeless = reply.finish in ("length", "filter")
-            self._request = self._all_again(reply)
-            return incomplete(reply, broke)
-        if not self._pending:
-            return None
-        error = self._pending[0].error
-        self._request = self._dialect.correct(self._sent, reply, prompts.wrong(format_errors(error)))
-        return error
 
     def _give_up(self, error: Exception) -> Steps:
         self._hopeless = True
