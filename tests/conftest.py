@@ -1,4 +1,4 @@
-"""Fixtures for all tests: servers that follow a script, and both colours of client."""
+"""Fixtures for all tests: servers that follow a script, and sync and async clients."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 import fuzzing
-from colours import COLOURS, Colour
+from harness import KINDS, Harness
 
 pytest_plugins = ["instructor.testing.plugin"]
 
@@ -23,8 +23,8 @@ def pytest_configure(config: pytest.Config) -> None:
     fuzzing.chosen.update(cases=config.getoption("--cases"), seed=config.getoption("--seed"))
 
 
-@pytest.fixture(params=COLOURS)
-async def colour(request: pytest.FixtureRequest) -> AsyncIterator[Colour]:
-    """Run the test twice: with blocking clients, and with awaiting ones."""
-    async with Colour(request.param) as given:
+@pytest.fixture(params=KINDS)
+async def harness(request: pytest.FixtureRequest) -> AsyncIterator[Harness]:
+    """Run the test twice: with sync clients, and with async ones."""
+    async with Harness(request.param) as given:
         yield given

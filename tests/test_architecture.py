@@ -77,6 +77,14 @@ PROVIDER = re.compile(
 EMPTY_WORDS = {"manager", "handler", "helper", "helpers", "util", "utils", "common", "misc", "v2"}
 
 
+PRIVATE_WORDS = re.compile(
+    r"\b(colours?|Face|Caller|Extraction|Ledger|Bystanders?|Seam|lacks|WayOut|way_out|let_go|farewell|Assembly|Lone|Shapes"
+    r"|Growing|Sink|ManySink|OneSink|judged|Forms|_?Doors|riders?|LastList|aside|alike|Remark|Quoted|Patient|Choosy"
+    r"|OwnMessages|Renaming|Counting|Interruptible|fitting|told|taught|awaiting|blocking)\b"
+)
+"""Words of our own that stood for the field's: sync, async, request, response, parser, validate ..."""
+
+
 @dataclass(frozen=True)
 class Source:
     """One file: its path from the package (or the repository, outside of it), its text and its tree."""
@@ -142,6 +150,12 @@ def empty_names(source: Source) -> Found:
         words = re.findall(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*", name)
         if EMPTY_WORDS & {word.lower() for word in words}:
             yield line, name
+
+
+def private_words(source: Source) -> Found:
+    """Words that only we would understand."""
+    for number, line in enumerate(source.text.splitlines(), 1):
+        yield from ((number, word.group()) for word in PRIVATE_WORDS.finditer(line))
 
 
 def providers_named(source: Source) -> Found:
@@ -241,6 +255,7 @@ RULES: dict[Callable[[Source], Found], tuple[list[Source], str]] = {
     ),
     too_long: (ALL, "def f():\n" + "    pass\n" * 60),
     empty_names: (ALL, "class HTTPUtils: ..."),
+    private_words: (LIBRARY, "class Ledger: ..."),
     providers_named: (
         [s for s in LIBRARY if not s.path.startswith(MAY_NAME_A_PROVIDER)],
         "if name == 'AsyncOpenAI': ...",

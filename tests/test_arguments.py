@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from tenacity import Retrying, wait_fixed
 
 import instructor
-from colours import Colour, asking
+from harness import Harness, asking
 from instructor.exceptions import ConfigurationError
 from instructor.testing import answer, content
 
@@ -22,27 +22,27 @@ class User(BaseModel):
 ANN = {"name": "Ann"}
 
 
-async def test_an_unknown_argument(colour: Colour, scripted_server: Any) -> None:
-    client = colour.client(server := scripted_server([], strict=False))
+async def test_an_unknown_argument(harness: Harness, scripted_server: Any) -> None:
+    client = harness.client(server := scripted_server([], strict=False))
     client.on("completion:error", lambda _: pytest.fail("nothing was tried"))
     policy = Retrying(wait=wait_fixed(600))
     for method, kind in (("create", User), ("create", None), ("create_iterable", User), ("create_partial", User)):
         with pytest.raises(
             ConfigurationError, match=r"openai takes no max_tokenz=; it takes max_tokens= and extra_body=\."
         ) as failed:
-            await colour.result(
+            await harness.result(
                 getattr(client, method)(response_model=kind, **asking(max_retries=policy, max_tokenz=3))
             )
         assert isinstance(failed.value, TypeError)
     with pytest.raises(ConfigurationError, match="openai takes no xyz=; it takes extra_body="):
-        await colour.create(client, User, xyz=None)
+        await harness.create(client, User, xyz=None)
     assert server.requests == []
 
 
-async def test_what_a_request_must_have(colour: Colour, scripted_server: Any) -> None:
-    client = colour.client(scripted_server([], strict=False))
+async def test_what_a_request_must_have(harness: Harness, scripted_server: Any) -> None:
+    client = harness.client(scripted_server([], strict=False))
     with pytest.raises(ConfigurationError, match="openai must have model=: give it to the call, or to the client"):
-        await colour.result(client.create(User, [{"role": "user", "content": "x"}]))
+        await harness.result(client.create(User, [{"role": "user", "content": "x"}]))
 
 
 @pytest.mark.parametrize(
@@ -56,19 +56,19 @@ async def test_what_a_request_must_have(colour: Colour, scripted_server: Any) ->
     ],
 )
 async def test_arguments_of_older_versions(
-    colour: Colour, scripted_server: Any, name: str, value: Any, why: str
+    harness: Harness, scripted_server: Any, name: str, value: Any, why: str
 ) -> None:
-    client = colour.client(server := scripted_server([answer(ANN), content("Hi")]))
+    client = harness.client(server := scripted_server([answer(ANN), content("Hi")]))
     for kind in (User, None):
         with pytest.raises(ConfigurationError, match=f"{name}= is no argument of a call: .*{why}"):
-            await colour.create(client, kind, **{name: value})
-        await colour.create(client, kind, **{name: None})
+            await harness.create(client, kind, **{name: value})
+        await harness.create(client, kind, **{name: None})
     assert len(server.requests) == 2
 
 
-async def test_what_others_put_around_a_function_may_take_more(colour: Colour, scripted_server: Any) -> None:
+async def test_what_others_put_around_a_function_may_take_more(harness: Harness, scripted_server: Any) -> None:
     """Tracing tools do so, and `functools.wraps` hides it."""
-    sdk = colour.sdk(scripted_server([answer(ANN)]))
+    sdk = harness.sdk(scripted_server([answer(ANN)]))
     plain, seen = sdk.chat.completions.create, []
 
     @functools.wraps(plain)
@@ -77,7 +77,7 @@ async def test_what_others_put_around_a_function_may_take_more(colour: Colour, s
         return plain(*arguments, **keywords)
 
     sdk.chat.completions.create = traced
-    assert await colour.create(instructor.from_openai(sdk), User, trace="t") == User(**ANN)
+    assert await harness.create(instructor.from_openai(sdk), User, trace="t") == User(**ANN)
     assert seen == ["t"]
 
 

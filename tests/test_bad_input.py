@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from tenacity import AsyncRetrying, stop_after_attempt
 
 import instructor
-from colours import Colour, asking
+from harness import Harness, asking
 from instructor import Mode
 from instructor.exceptions import (
     ClientError,
@@ -55,9 +55,9 @@ USER = {"name": "a", "age": 1}
         (lambda: None, "cannot be a response model: It is a function"),
     ],
 )
-async def test_response_models_that_are_none(colour: Colour, scripted_server: Any, kind: Any, told: str) -> None:
+async def test_response_models_that_are_none(harness: Harness, scripted_server: Any, kind: Any, told: str) -> None:
     server = scripted_server()
-    client = colour.client(server)
+    client = harness.client(server)
     messages = asking()["messages"]
     for ask, options in (
         (client.create, {}),
@@ -67,7 +67,7 @@ async def test_response_models_that_are_none(colour: Colour, scripted_server: An
         (client.create_partial, {}),
     ):
         with pytest.raises(ConfigurationError, match=told):
-            await colour.result(ask(response_model=kind, messages=messages, **options))
+            await harness.result(ask(response_model=kind, messages=messages, **options))
     assert server.requests == []
 
 
@@ -90,57 +90,57 @@ async def test_response_models_that_are_none(colour: Colour, scripted_server: An
         ({"strict": "yes"}, "strict='yes'"),
     ],
 )
-async def test_arguments_that_cannot_work(colour: Colour, scripted_server: Any, options: Any, told: str) -> None:
+async def test_arguments_that_cannot_work(harness: Harness, scripted_server: Any, options: Any, told: str) -> None:
     server = scripted_server()
-    client = colour.client(server)
+    client = harness.client(server)
     with pytest.raises(ConfigurationError, match=told):
-        await colour.create(client, User, **options)
+        await harness.create(client, User, **options)
     with pytest.raises(ConfigurationError, match=told):
-        await colour.items(client.create_iterable(response_model=User, **asking(**options)))
+        await harness.items(client.create_iterable(response_model=User, **asking(**options)))
     assert server.requests == []
 
 
 @pytest.mark.parametrize("given", [{"on_invalid": "skip"}, {"max_continuations": 2}])
-async def test_what_only_a_list_can_obey(colour: Colour, scripted_server: Any, given: Any) -> None:
+async def test_what_only_a_list_can_obey(harness: Harness, scripted_server: Any, given: Any) -> None:
     server = scripted_server([answer(USER)] * 2 + [tools({"tasks": [USER]})])
-    client = colour.client(server)
+    client = harness.client(server)
     for ask in (client.create, client.create_partial, client.create_with_completion):
         with pytest.raises(ConfigurationError, match=f"{next(iter(given))}=.* list"):
-            await colour.result(ask(response_model=User, **asking(**given)))
+            await harness.result(ask(response_model=User, **asking(**given)))
     assert server.requests == []
     client = instructor.from_openai(client.client, **given)  # a default serves those calls that can obey it
-    assert await colour.create(client, User) == User(**USER)
-    assert (await colour.items(client.create_partial(User, **asking())))[-1] == User(**USER)
-    assert await colour.items(client.create_iterable(response_model=User, **asking())) == [User(**USER)]
+    assert await harness.create(client, User) == User(**USER)
+    assert (await harness.items(client.create_partial(User, **asking())))[-1] == User(**USER)
+    assert await harness.items(client.create_iterable(response_model=User, **asking())) == [User(**USER)]
 
 
 async def test_an_awaiting_policy_for_a_blocking_client(scripted_server: Any) -> None:
     server = scripted_server()
-    async with Colour("blocking") as colour:
+    async with Harness("sync") as harness:
         with pytest.raises(ConfigurationError, match=r"AsyncRetrying.* awaits: .*tenacity\.Retrying"):
-            await colour.create(colour.client(server), User, max_retries=AsyncRetrying(stop=stop_after_attempt(2)))
+            await harness.create(harness.client(server), User, max_retries=AsyncRetrying(stop=stop_after_attempt(2)))
     assert server.requests == []
 
 
-async def test_a_streamed_call_with_completion(colour: Colour, scripted_server: Any) -> None:
-    client = colour.client(scripted_server())
+async def test_a_streamed_call_with_completion(harness: Harness, scripted_server: Any) -> None:
+    client = harness.client(scripted_server())
     with pytest.raises(ConfigurationError, match="create_with_completion gives a whole response"):
-        await colour.result(client.create_with_completion(response_model=User, **asking(stream=True)))
+        await harness.result(client.create_with_completion(response_model=User, **asking(stream=True)))
 
 
-async def test_what_has_no_parts(colour: Colour, scripted_server: Any) -> None:
-    client = colour.client(scripted_server())
+async def test_what_has_no_parts(harness: Harness, scripted_server: Any) -> None:
+    client = harness.client(scripted_server())
     for ask in (client.create_partial, client.create_iterable):
         with pytest.raises(ConfigurationError, match=r"response_model=None.*create\(None, stream=True\)"):
             ask(response_model=None, **asking())
 
 
-async def test_parallel_tools_want_a_list_of_models(colour: Colour, scripted_server: Any) -> None:
-    client = colour.client(scripted_server(), Mode.PARALLEL_TOOLS)
+async def test_parallel_tools_want_a_list_of_models(harness: Harness, scripted_server: Any) -> None:
+    client = harness.client(scripted_server(), Mode.PARALLEL_TOOLS)
     with pytest.raises(ConfigurationError, match=r"PARALLEL_TOOLS gives a list.*not <class"):
-        await colour.create(client, User)
+        await harness.create(client, User)
     with pytest.raises(ConfigurationError, match=r"takes models.*int"):
-        await colour.create(client, Iterable[User | int])
+        await harness.create(client, Iterable[User | int])
 
 
 @pytest.mark.parametrize(
@@ -201,51 +201,51 @@ KEY = "sk-secret-0123456789"
 
 
 async def test_keys_are_in_no_error_and_no_repr(
-    colour: Colour, scripted_server: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    harness: Harness, scripted_server: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG", logger="instructor")
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     server = scripted_server([content("no")])
-    client = instructor.from_provider("openai/m", colour.awaiting, base_url=server.base_url, max_retries=0)
+    client = instructor.from_provider("openai/m", harness.is_async, base_url=server.base_url, max_retries=0)
     with pytest.raises(InstructorRetryException) as failed:
-        await colour.create(client, User, max_retries=0)
+        await harness.create(client, User, max_retries=0)
     error = failed.value
     for shown in (client, error, error.report, error.create_kwargs, error.failed_attempts, client.kwargs, caplog.text):
         assert KEY not in repr(shown)
     with pytest.raises(ConfigurationError) as refused:
         instructor.from_provider("openai/m", api_key=KEY, timeout=object(), http_client=3)
     assert KEY not in repr(refused.value)
-    await colour.close(client.client)
+    await harness.close(client.client)
 
 
 # What a model may do.
 
 
-async def test_a_refusal_is_told_at_once(colour: Colour, scripted_server: Any) -> None:
+async def test_a_refusal_is_told_at_once(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([refusal("I would rather not.")])
     with pytest.raises(RefusalError, match="I would rather not") as failed:
-        await colour.create(colour.client(server), User, max_retries=3)
+        await harness.create(harness.client(server), User, max_retries=3)
     assert isinstance(failed.value, InstructorRetryException)
     assert (failed.value.text, failed.value.mode) == ("I would rather not.", Mode.TOOLS.value)
     assert failed.value.last_completion.choices[0].message.refusal == "I would rather not."
     assert failed.value.n_attempts == len(server.requests) == 1
 
 
-async def test_a_streamed_refusal_too(colour: Colour, scripted_server: Any) -> None:
+async def test_a_streamed_refusal_too(harness: Harness, scripted_server: Any) -> None:
     for kind in (User, Iterable[User]):
         server = scripted_server([refusal("No.")])
         with pytest.raises(RefusalError, match=r"No\.") as failed:
-            await colour.items(colour.client(server).create(kind, **asking(stream=True)))
+            await harness.items(harness.client(server).create(kind, **asking(stream=True)))
         whole: Any = getattr(failed.value, "last_completion", None)
         assert whole.choices[0].message.refusal == "No."
         assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("kind", [User, Iterable[User]])
-async def test_a_missing_tool_call(colour: Colour, scripted_server: Any, kind: Any) -> None:
+async def test_a_missing_tool_call(harness: Harness, scripted_server: Any, kind: Any) -> None:
     server = scripted_server([content("I think it is Jason.")] * 2)
     with pytest.raises(InstructorRetryException, match="The reply holds no tool call: 'I think it is Jason") as failed:
-        await colour.create(colour.client(server), kind, max_retries=1)
+        await harness.create(harness.client(server), kind, max_retries=1)
     cause = failed.value.__cause__
     assert isinstance(cause, ResponseParsingError)
     assert cause.text == "I think it is Jason."
@@ -259,10 +259,10 @@ async def test_a_missing_tool_call(colour: Colour, scripted_server: Any, kind: A
 
 @pytest.mark.parametrize("kind", [User, Iterable[User]])
 @pytest.mark.parametrize("mode", [Mode.JSON, Mode.MD_JSON, Mode.JSON_SCHEMA])
-async def test_prose_instead_of_json(colour: Colour, scripted_server: Any, kind: Any, mode: Mode) -> None:
+async def test_prose_instead_of_json(harness: Harness, scripted_server: Any, kind: Any, mode: Mode) -> None:
     server = scripted_server([content("It is Jason.")])
     with pytest.raises(InstructorRetryException, match="JSON") as failed:
-        await colour.create(colour.client(server, mode), kind, max_retries=0)
+        await harness.create(harness.client(server, mode), kind, max_retries=0)
     cause = failed.value.__cause__
     assert isinstance(cause, ResponseParsingError)
     assert cause.text == "It is Jason."
@@ -271,27 +271,27 @@ async def test_prose_instead_of_json(colour: Colour, scripted_server: Any, kind:
 
 
 @pytest.mark.parametrize("empty", ["", "  ", "{}"])
-async def test_empty_arguments(colour: Colour, scripted_server: Any, empty: str) -> None:
+async def test_empty_arguments(harness: Harness, scripted_server: Any, empty: str) -> None:
     server = scripted_server([tools(empty), tools(USER)])
-    assert await colour.create(colour.client(server), User, max_retries=1) == User(name="a", age=1)
+    assert await harness.create(harness.client(server), User, max_retries=1) == User(name="a", age=1)
 
 
-async def test_a_length_limit_is_told_at_once(colour: Colour, scripted_server: Any) -> None:
+async def test_a_length_limit_is_told_at_once(harness: Harness, scripted_server: Any) -> None:
     for stream in (False, True):
         server = scripted_server([tools('{"name": "a", "a', finish="length")])
-        client = colour.client(server)
+        client = harness.client(server)
         asks = client.create_partial if stream else client.create
         with pytest.raises(IncompleteOutputException, match="length limit") as failed:
-            await (colour.items if stream else colour.result)(asks(User, **asking()))
+            await (harness.items if stream else harness.result)(asks(User, **asking()))
         assert len(server.requests) == 1
         assert failed.value.last_completion.choices[0].finish_reason == "length"
         assert not isinstance(failed.value, InstructorRetryException)
 
 
-async def test_a_content_filter_is_told_at_once(colour: Colour, scripted_server: Any) -> None:
+async def test_a_content_filter_is_told_at_once(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([tools('{"na', finish="content_filter")])
     with pytest.raises(IncompleteOutputException, match="content filter"):
-        await colour.create(colour.client(server), User)
+        await harness.create(harness.client(server), User)
     assert len(server.requests) == 1
 
 
@@ -304,26 +304,26 @@ async def test_a_content_filter_is_told_at_once(colour: Colour, scripted_server:
         ({"drop_after": 3}, "cut by APIConnectionError"),
     ],
 )
-async def test_a_stream_that_breaks(colour: Colour, scripted_server: Any, fault: Any, told: str) -> None:
+async def test_a_stream_that_breaks(harness: Harness, scripted_server: Any, fault: Any, told: str) -> None:
     server = scripted_server([tools(USER, **fault)])
     with pytest.raises(IncompleteOutputException, match=told) as failed:
-        await colour.items(colour.client(server).create_partial(User, **asking(max_retries=0)))
+        await harness.items(harness.client(server).create_partial(User, **asking(max_retries=0)))
     assert failed.value.text or failed.value.last_completion is not None
     if "error_after" in fault:
         assert isinstance(failed.value.__cause__, ProviderError)
         assert failed.value.__cause__.provider == "openai"
 
 
-async def test_all_errors_have_one_root(colour: Colour, scripted_server: Any) -> None:
+async def test_all_errors_have_one_root(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([answer({"name": 1})])
     with pytest.raises(InstructorError):
-        await colour.create(colour.client(server), User, max_retries=0)
+        await harness.create(harness.client(server), User, max_retries=0)
 
 
-async def test_a_response_that_is_no_json(colour: Colour, scripted_server: Any) -> None:
+async def test_a_response_that_is_no_json(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([body(b"<html>proxy</html>"), answer(USER)])
-    assert await colour.create(colour.client(server), User) == User(name="a", age=1)
+    assert await harness.create(harness.client(server), User) == User(name="a", age=1)
     server = scripted_server([body(b"<html>proxy</html>")])
     with pytest.raises(InstructorRetryException, match="proxy") as failed:
-        await colour.create(colour.client(server), User, max_retries=0)
+        await harness.create(harness.client(server), User, max_retries=0)
     assert isinstance(failed.value.__cause__, ResponseParsingError)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError, field_validator
 from tenacity import Retrying, stop_after_attempt, stop_after_delay
 
 import instructor
-from colours import Colour, asking
+from harness import Harness, asking
 from instructor import HookName, Hooks, Usage
 from instructor.exceptions import ConfigurationError, InstructorRetryException
 from instructor.testing import answer, content, error, tools
@@ -47,10 +47,10 @@ class Heard:
         return [told for heard, told in zip(self.names, self.told, strict=True) if heard == name]
 
 
-async def test_the_order_of_a_call_that_is_asked_again(colour: Colour, scripted_server: Any) -> None:
-    client = colour.client(scripted_server([answer(WRONG, usage=Usage(3, 2)), answer(USER, usage=Usage(3, 2))]))
+async def test_the_order_of_a_call_that_is_asked_again(harness: Harness, scripted_server: Any) -> None:
+    client = harness.client(scripted_server([answer(WRONG, usage=Usage(3, 2)), answer(USER, usage=Usage(3, 2))]))
     heard = Heard(client)
-    await colour.create(client, User, max_retries=1)
+    await harness.create(client, User, max_retries=1)
     attempt = ["completion:kwargs", "completion:response", "completion:usage", "item:bad", "parse:error"]
     assert heard.names[:5] == attempt
     assert heard.names[5:] == [
@@ -79,11 +79,11 @@ async def test_the_order_of_a_call_that_is_asked_again(colour: Colour, scripted_
     assert report.attempts == 2
 
 
-async def test_the_end_of_all_attempts(colour: Colour, scripted_server: Any) -> None:
-    client = colour.client(scripted_server([answer(WRONG)] * 2))
+async def test_the_end_of_all_attempts(harness: Harness, scripted_server: Any) -> None:
+    client = harness.client(scripted_server([answer(WRONG)] * 2))
     heard = Heard(client)
     with pytest.raises(InstructorRetryException) as failed:
-        await colour.create(client, User, max_retries=1)
+        await harness.create(client, User, max_retries=1)
     assert [about["is_last_attempt"] for _, about in heard.at("parse:error")] == [False, True]
     ((last,), about) = heard.at("completion:last_attempt")[0]
     assert last is failed.value.__cause__
@@ -92,15 +92,15 @@ async def test_the_end_of_all_attempts(colour: Colour, scripted_server: Any) -> 
     assert heard.at("completion:error") == []
 
 
-async def test_a_request_that_fails(colour: Colour, scripted_server: Any) -> None:
+async def test_a_request_that_fails(harness: Harness, scripted_server: Any) -> None:
     for stream in (False, True):
-        client = colour.client(scripted_server([error(500)]))
+        client = harness.client(scripted_server([error(500)]))
         heard = Heard(client)
         with pytest.raises(openai.InternalServerError):
             await (
-                colour.items(client.create_iterable(response_model=User, **asking()))
+                harness.items(client.create_iterable(response_model=User, **asking()))
                 if stream
-                else colour.create(client, User)
+                else harness.create(client, User)
             )
         assert heard.names == ["completion:kwargs", "completion:error", "completion:last_attempt", "stream:end"]
         ((failed,), about) = heard.at("completion:error")[0]
@@ -108,11 +108,11 @@ async def test_a_request_that_fails(colour: Colour, scripted_server: Any) -> Non
         assert about == {"attempt_number": 1, "max_attempts": 4, "is_last_attempt": True}
 
 
-async def test_the_last_error_of_a_policy(colour: Colour, scripted_server: Any) -> None:
-    client = colour.client(scripted_server([error(429)] * 2))
+async def test_the_last_error_of_a_policy(harness: Harness, scripted_server: Any) -> None:
+    client = harness.client(scripted_server([error(429)] * 2))
     heard = Heard(client)
     with pytest.raises(openai.RateLimitError) as failed:
-        await colour.create(client, User, max_retries=Retrying(stop=stop_after_attempt(2) | stop_after_delay(99)))
+        await harness.create(client, User, max_retries=Retrying(stop=stop_after_attempt(2) | stop_after_delay(99)))
     assert isinstance(failed.value, InstructorRetryException)
     assert [about["is_last_attempt"] for _, about in heard.at("completion:error")] == [False, True]
     ((last,), about) = heard.at("completion:last_attempt")[0]
@@ -120,7 +120,7 @@ async def test_the_last_error_of_a_policy(colour: Colour, scripted_server: Any) 
     assert about == {"attempt_number": 2, "max_attempts": 2, "is_last_attempt": True}
 
 
-async def test_an_error_after_which_nothing_is_tried_again(colour: Colour, scripted_server: Any) -> None:
+async def test_an_error_after_which_nothing_is_tried_again(harness: Harness, scripted_server: Any) -> None:
     class Own(BaseModel):
         name: str
 
@@ -129,17 +129,17 @@ async def test_an_error_after_which_nothing_is_tried_again(colour: Colour, scrip
         def fail(cls, name: str) -> str:
             raise KeyError(name)
 
-    client = colour.client(scripted_server([answer({"tasks": [USER]})]))
+    client = harness.client(scripted_server([answer({"tasks": [USER]})]))
     heard = Heard(client)
     with pytest.raises(InstructorRetryException):
-        await colour.create(client, list[Own])
+        await harness.create(client, list[Own])
     assert [about["is_last_attempt"] for _, about in heard.at("parse:error")] == [True]
 
 
-async def test_a_stream_tells_its_response_before_what_its_end_decides(colour: Colour, scripted_server: Any) -> None:
-    client = colour.client(scripted_server([tools(WRONG), tools(USER)]))
+async def test_a_stream_tells_its_response_before_what_its_end_decides(harness: Harness, scripted_server: Any) -> None:
+    client = harness.client(scripted_server([tools(WRONG), tools(USER)]))
     heard = Heard(client)
-    await colour.items(client.create_partial(response_model=User, **asking()))
+    await harness.items(client.create_partial(response_model=User, **asking()))
     assert [name for name in heard.names if name != "completion:usage"] == [
         "completion:kwargs",
         "completion:response",
@@ -152,14 +152,14 @@ async def test_a_stream_tells_its_response_before_what_its_end_decides(colour: C
     ]
 
 
-async def test_the_hooks_of_a_stream(colour: Colour, scripted_server: Any) -> None:
+async def test_the_hooks_of_a_stream(harness: Harness, scripted_server: Any) -> None:
     script = [
         tools({"tasks": [USER, WRONG]}, finish="length", cut_after=11),
         tools({"tasks": [{"name": "b", "age": 2}]}),
     ]
-    client = colour.client(scripted_server(script))
+    client = harness.client(scripted_server(script))
     heard = Heard(client)
-    got = await colour.items(client.create_iterable(response_model=User, **asking()))
+    got = await harness.items(client.create_iterable(response_model=User, **asking()))
     assert [user.name for user in got] == ["a", "b"]
     assert heard.names.count("stream:continue") == heard.names.count("stream:end") == 1
     assert [told[0] for told, _ in heard.at("item:good")] == [0, 1]
@@ -169,32 +169,32 @@ async def test_the_hooks_of_a_stream(colour: Colour, scripted_server: Any) -> No
     assert all(type(told[0]) is openai.types.chat.ChatCompletion for told, _ in heard.at("completion:response"))
 
 
-async def test_a_hook_takes_as_much_as_it_wants(colour: Colour, scripted_server: Any) -> None:
+async def test_a_hook_takes_as_much_as_it_wants(harness: Harness, scripted_server: Any) -> None:
     seen: list[Any] = []
-    client = colour.client(scripted_server([answer(WRONG), answer(USER)]))
+    client = harness.client(scripted_server([answer(WRONG), answer(USER)]))
     client.on("parse:error", lambda wrong: seen.append(type(wrong)))
     client.on("parse:error", lambda wrong, *, attempt_number, **_: seen.append(attempt_number))
     client.on("completion:usage", seen.append)
-    await colour.create(client, User)
+    await harness.create(client, User)
     assert seen[1:3] == [ValidationError, 1]
     assert [type(each) for each in (seen[0], *seen[3:])] == [Usage, Usage]
 
 
-async def test_a_hook_that_fails_is_warned_of(colour: Colour, scripted_server: Any) -> None:
+async def test_a_hook_that_fails_is_warned_of(harness: Harness, scripted_server: Any) -> None:
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("the hook's own")
 
-    client = colour.client(scripted_server([answer(USER)]))
+    client = harness.client(scripted_server([answer(USER)]))
     client.on("completion:response", broken)
     with pytest.warns(UserWarning, match=r"broken.*completion:response failed: RuntimeError\(\"the hook's own\"\)"):
-        assert await colour.create(client, User) == User(**USER)
+        assert await harness.create(client, User) == User(**USER)
 
 
-async def test_a_hook_cannot_change_the_request(colour: Colour, scripted_server: Any) -> None:
+async def test_a_hook_cannot_change_the_request(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([answer(WRONG), answer(USER)])
-    client = colour.client(server)
+    client = harness.client(server)
     client.on("completion:kwargs", lambda **body: body.clear())
-    await colour.create(client, User)
+    await harness.create(client, User)
     assert server.requests[1].body["model"] == "scripted"
 
 
@@ -204,66 +204,66 @@ async def test_asynchronous_hooks(scripted_server: Any) -> None:
     async def hook(response: Any) -> None:
         seen.append(response.id)
 
-    async with Colour("awaiting") as colour:
-        client = colour.client(scripted_server([answer(USER)]))
+    async with Harness("async") as harness:
+        client = harness.client(scripted_server([answer(USER)]))
         client.on("completion:response", hook)
-        await colour.create(client, User)
+        await harness.create(client, User)
         assert seen == ["chatcmpl-1"]
-    async with Colour("blocking") as colour:
-        client = colour.client(scripted_server([answer(USER)]))
+    async with Harness("sync") as harness:
+        client = harness.client(scripted_server([answer(USER)]))
         client.on("completion:response", hook)
         with pytest.warns(UserWarning, match="a sync client cannot await it"):
-            await colour.create(client, User)
+            await harness.create(client, User)
 
 
-async def test_hooks_of_one_call_come_after_the_clients(colour: Colour, scripted_server: Any) -> None:
+async def test_hooks_of_one_call_come_after_the_clients(harness: Harness, scripted_server: Any) -> None:
     order: list[str] = []
     mine, calls = Hooks(), Hooks()
     mine.on("completion:response", lambda _: order.append("client"))
     calls.on(HookName.COMPLETION_RESPONSE, lambda _: order.append("call"))
-    client = instructor.from_openai(colour.sdk(scripted_server([answer(USER)] * 2)), hooks=mine)
-    await colour.create(client, User, hooks=calls)
-    await colour.create(client, User)
+    client = instructor.from_openai(harness.sdk(scripted_server([answer(USER)] * 2)), hooks=mine)
+    await harness.create(client, User, hooks=calls)
+    await harness.create(client, User)
     assert order == ["client", "call", "client"]
 
 
-async def test_off_and_clear(colour: Colour, scripted_server: Any) -> None:
+async def test_off_and_clear(harness: Harness, scripted_server: Any) -> None:
     seen: list[Any] = []
-    client = colour.client(scripted_server([answer(USER)] * 3))
+    client = harness.client(scripted_server([answer(USER)] * 3))
     client.on("completion:response", seen.append)
     client.on("completion:usage", seen.append)
     client.off("completion:response", seen.append)
-    await colour.create(client, User)
+    await harness.create(client, User)
     assert [type(each) for each in seen] == [Usage]
     client.clear("completion:usage")
-    await colour.create(client, User)
+    await harness.create(client, User)
     client.on("completion:usage", seen.append)
     client.clear()
-    await colour.create(client, User)
+    await harness.create(client, User)
     assert len(seen) == 1
 
 
-async def test_no_usage_no_hook(colour: Colour, scripted_server: Any) -> None:
-    client = colour.client(scripted_server([answer(USER, usage=False)]))
+async def test_no_usage_no_hook(harness: Harness, scripted_server: Any) -> None:
+    client = harness.client(scripted_server([answer(USER, usage=False)]))
     heard = Heard(client)
-    got = await colour.create(client, User)
+    got = await harness.create(client, User)
     assert heard.at("completion:usage") == []
     assert not got.report.usage.exact
 
 
-async def test_the_sdks_own_response_fires_no_hook(colour: Colour, scripted_server: Any) -> None:
-    client = colour.client(scripted_server([content("Hi")]))
+async def test_the_sdks_own_response_fires_no_hook(harness: Harness, scripted_server: Any) -> None:
+    client = harness.client(scripted_server([content("Hi")]))
     heard = Heard(client)
-    await colour.create(client, None)
+    await harness.create(client, None)
     assert heard.names == []
 
 
-async def test_stream_end_is_told_when_the_user_leaves(colour: Colour, scripted_server: Any) -> None:
-    client = colour.client(scripted_server([tools({"tasks": [USER] * 9})]))
+async def test_stream_end_is_told_when_the_user_leaves(harness: Harness, scripted_server: Any) -> None:
+    client = harness.client(scripted_server([tools({"tasks": [USER] * 9})]))
     heard = Heard(client)
     stream = client.create_iterable(response_model=User, **asking())
-    await colour.next(stream)
-    await colour.close(stream)
+    await harness.next(stream)
+    await harness.close(stream)
     assert heard.names[-1] == "stream:end"
     assert not heard.at("stream:end")[0][0][0].complete
 
@@ -286,10 +286,10 @@ def test_a_hook_that_does_not_exist() -> None:
         Hooks().clear("on:fire")
 
 
-async def test_many_items(colour: Colour, scripted_server: Any) -> None:
-    client = colour.client(scripted_server([answer({"tasks": [USER, WRONG, USER]})]))
+async def test_many_items(harness: Harness, scripted_server: Any) -> None:
+    client = harness.client(scripted_server([answer({"tasks": [USER, WRONG, USER]})]))
     heard = Heard(client)
-    got = await colour.create(client, Iterable[User], on_invalid="skip")
+    got = await harness.create(client, Iterable[User], on_invalid="skip")
     assert len(got) == 2
     assert [told[0] for told, _ in heard.at("item:good")] == [0, 2]
     assert [told[:2] for told, _ in heard.at("item:bad")] == [(1, '{"name": "a"}')]

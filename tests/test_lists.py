@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field, model_validator
 from typing_extensions import TypedDict
 
 import instructor
-from colours import Colour, asking
+from harness import Harness, asking
 from instructor import IterableModel, Mode
 from instructor.exceptions import ConfigurationError, IncompleteOutputException, InstructorRetryException
 from instructor.testing import Gate, answer, content, count_events, tools
@@ -60,29 +60,29 @@ MODES = [Mode.TOOLS, Mode.TOOLS_STRICT, Mode.JSON, Mode.JSON_SCHEMA, Mode.MD_JSO
         IterableModel(User, name="People", description="All of them."),
     ],
 )
-async def test_every_spelling_of_a_list(colour: Colour, scripted_server: Any, mode: Mode, kind: Any) -> None:
+async def test_every_spelling_of_a_list(harness: Harness, scripted_server: Any, mode: Mode, kind: Any) -> None:
     server = scripted_server([answer({"tasks": [A, B]})] * 3)
-    client = colour.client(server, mode)
-    at_once = await colour.create(client, kind)
+    client = harness.client(server, mode)
+    at_once = await harness.create(client, kind)
     assert at_once == USERS
     assert isinstance(at_once, list)
-    assert await colour.items(client.create(kind, **asking(stream=True))) == USERS
-    assert await colour.items(client.create_iterable(response_model=kind, **asking())) == USERS
+    assert await harness.items(client.create(kind, **asking(stream=True))) == USERS
+    assert await harness.items(client.create_iterable(response_model=kind, **asking())) == USERS
 
 
-async def test_a_container_of_a_class_of_its_own_is_one_value(colour: Colour, scripted_server: Any) -> None:
+async def test_a_container_of_a_class_of_its_own_is_one_value(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([answer({"content": [A, B]}), answer({"tasks": [[A], [B]]})])
-    client = colour.client(server)
-    assert await colour.create(client, deque[User]) == deque(USERS)
-    got = await colour.items(client.create_iterable(response_model=deque[User], **asking()))
+    client = harness.client(server)
+    assert await harness.create(client, deque[User]) == deque(USERS)
+    got = await harness.items(client.create_iterable(response_model=deque[User], **asking()))
     assert got == [deque([user]) for user in USERS]
 
 
-async def test_create_iterable_takes_an_items_type(colour: Colour, scripted_server: Any) -> None:
+async def test_create_iterable_takes_an_items_type(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([answer({"tasks": [A, B]})] * 2)
-    client = colour.client(server)
-    assert await colour.items(client.create_iterable(response_model=User, **asking())) == USERS
-    assert await colour.items(client.chat.completions.create_iterable(asking()["messages"], User, model="m")) == USERS
+    client = harness.client(server)
+    assert await harness.items(client.create_iterable(response_model=User, **asking())) == USERS
+    assert await harness.items(client.chat.completions.create_iterable(asking()["messages"], User, model="m")) == USERS
     assert server.requests[0].body["tools"][0]["function"]["name"] == "IterableUser"
 
 
@@ -102,34 +102,34 @@ async def test_create_iterable_takes_an_items_type(colour: Colour, scripted_serv
         (Movie, [{"title": "Up"}]),
     ],
 )
-async def test_lists_of_other_things(colour: Colour, scripted_server: Any, kind: Any, given: Any) -> None:
+async def test_lists_of_other_things(harness: Harness, scripted_server: Any, kind: Any, given: Any) -> None:
     server = scripted_server([answer({"tasks": given}), answer({"tasks": given}, chunk=1)])
-    client = colour.client(server)
-    assert await colour.create(client, list[kind]) == given
-    assert await colour.items(client.create(Iterable[kind], **asking(stream=True))) == given
+    client = harness.client(server)
+    assert await harness.create(client, list[kind]) == given
+    assert await harness.items(client.create(Iterable[kind], **asking(stream=True))) == given
 
 
-async def test_enums_become_themselves(colour: Colour, scripted_server: Any) -> None:
+async def test_enums_become_themselves(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([answer({"tasks": ["big"]})])
-    assert await colour.create(colour.client(server), list[Size]) == [Size.BIG]
+    assert await harness.create(harness.client(server), list[Size]) == [Size.BIG]
 
 
-async def test_an_empty_list_is_an_answer(colour: Colour, scripted_server: Any) -> None:
+async def test_an_empty_list_is_an_answer(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([answer({"tasks": []})] * 2)
-    client = colour.client(server)
-    got = await colour.create(client, list[User])
+    client = harness.client(server)
+    got = await harness.create(client, list[User])
     assert got == []
     assert got.report.complete
-    assert await colour.items(client.create(list[User], **asking(stream=True))) == []
+    assert await harness.items(client.create(list[User], **asking(stream=True))) == []
 
 
-async def test_unions_are_told_apart_by_their_tag(colour: Colour, scripted_server: Any) -> None:
+async def test_unions_are_told_apart_by_their_tag(harness: Harness, scripted_server: Any) -> None:
     given = [{"kind": "Pet", "name": "rex", "legs": 4}, {"kind": "User", **A}, {"legs": 3, "name": "untagged"}]
     server = scripted_server([answer({"tasks": given})] * 2)
-    client = colour.client(server)
+    client = harness.client(server)
     expected = [Pet(name="rex", legs=4), User(**A), Pet(name="untagged", legs=3)]
-    assert await colour.create(client, Iterable[User | Pet]) == expected
-    assert await colour.items(client.create_iterable(response_model=User | Pet, **asking())) == expected
+    assert await harness.create(client, Iterable[User | Pet]) == expected
+    assert await harness.items(client.create_iterable(response_model=User | Pet, **asking())) == expected
     assert '"kind"' in json.dumps(server.requests[0].body["tools"])
 
 
@@ -144,123 +144,123 @@ async def test_unions_are_told_apart_by_their_tag(colour: Colour, scripted_serve
         json.dumps({"note": [1, 2], "tasks": [A, B]}),
     ],
 )
-async def test_wherever_the_list_sits(colour: Colour, scripted_server: Any, mode: Mode, text: str) -> None:
+async def test_wherever_the_list_sits(harness: Harness, scripted_server: Any, mode: Mode, text: str) -> None:
     server = scripted_server([content(text), content(text, chunk=1)])
-    client = colour.client(server, mode)
-    assert await colour.create(client, list[User], max_retries=0) == USERS
-    assert await colour.items(client.create_iterable(response_model=User, **asking(max_retries=0))) == USERS
+    client = harness.client(server, mode)
+    assert await harness.create(client, list[User], max_retries=0) == USERS
+    assert await harness.items(client.create_iterable(response_model=User, **asking(max_retries=0))) == USERS
 
 
-async def test_a_list_spread_over_tool_calls(colour: Colour, scripted_server: Any) -> None:
+async def test_a_list_spread_over_tool_calls(harness: Harness, scripted_server: Any) -> None:
     reply = tools({"tasks": [A]}, {"tasks": [B]})
     server = scripted_server([reply, reply.but(interleave=True)])
-    client = colour.client(server)
-    assert await colour.create(client, list[User]) == USERS
-    assert await colour.items(client.create_iterable(response_model=User, **asking())) == USERS
+    client = harness.client(server)
+    assert await harness.create(client, list[User]) == USERS
+    assert await harness.items(client.create_iterable(response_model=User, **asking())) == USERS
 
 
 @pytest.mark.parametrize("mode", [Mode.TOOLS, Mode.JSON, Mode.MD_JSON])
 async def test_the_first_item_comes_before_a_tenth_of_the_answer(
-    colour: Colour, scripted_server: Any, mode: Mode
+    harness: Harness, scripted_server: Any, mode: Mode
 ) -> None:
     gate = Gate()
     reply = answer({"tasks": [{"name": f"n{age}", "age": age} for age in range(100)]}, gate=gate)
     with_tools = tools if mode is Mode.TOOLS else content
     held = count_events(with_tools(reply.answer.calls[0].arguments)) // 10  # type: ignore[union-attr]
-    client = colour.client(scripted_server([reply.but(wait_after=held)]), mode)
+    client = harness.client(scripted_server([reply.but(wait_after=held)]), mode)
     stream = client.create_iterable(response_model=User, **asking())
-    assert await colour.next(stream) == User(name="n0", age=0)
-    await colour.off_loop(gate.reached)
+    assert await harness.next(stream) == User(name="n0", age=0)
+    await harness.off_loop(gate.reached)
     gate.open()
-    assert len(await colour.items(stream)) == 99
+    assert len(await harness.items(stream)) == 99
 
 
 async def test_awaited_create_gives_something_to_iterate(scripted_server: Any) -> None:
-    async with Colour("awaiting") as colour:
-        client = colour.client(scripted_server([answer({"tasks": [A, B]})] * 2))
+    async with Harness("async") as harness:
+        client = harness.client(scripted_server([answer({"tasks": [A, B]})] * 2))
         stream = await client.create(Iterable[User], **asking(stream=True))
         assert [user async for user in stream] == USERS
         assert await client.create(Iterable[User], **asking()) == USERS
 
 
-async def test_a_truncated_list_goes_on(colour: Colour, scripted_server: Any) -> None:
+async def test_a_truncated_list_goes_on(harness: Harness, scripted_server: Any) -> None:
     for stream in (False, True):
         server = scripted_server([
             tools(json.dumps({"tasks": [A, B]})[:45], finish="length"), tools({"tasks": [B]}),
         ])  # fmt: skip
-        client = colour.client(server)
+        client = harness.client(server)
         if stream:
-            assert await colour.items(client.create_iterable(response_model=User, **asking())) == USERS
+            assert await harness.items(client.create_iterable(response_model=User, **asking())) == USERS
         else:
-            assert await colour.create(client, list[User]) == USERS
+            assert await harness.create(client, list[User]) == USERS
         assert len(server.requests) == 2
 
 
-async def test_a_truncated_list_without_a_budget(colour: Colour, scripted_server: Any) -> None:
+async def test_a_truncated_list_without_a_budget(harness: Harness, scripted_server: Any) -> None:
     got: list[Any] = []
-    client = colour.client(scripted_server([tools(json.dumps({"tasks": [A, B]})[:45], finish="length")]))
+    client = harness.client(scripted_server([tools(json.dumps({"tasks": [A, B]})[:45], finish="length")]))
     with pytest.raises(IncompleteOutputException, match="length limit") as failed:
-        await colour.collect(client.create_iterable(response_model=User, **asking(max_retries=0)), got)
+        await harness.collect(client.create_iterable(response_model=User, **asking(max_retries=0)), got)
     assert got == USERS[:1]
     assert failed.value.report is not None
     assert failed.value.report.good == 1
 
 
-async def test_bad_items_left_out_or_raised(colour: Colour, scripted_server: Any) -> None:
+async def test_bad_items_left_out_or_raised(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([answer({"tasks": [A, {"name": 1}, B]})] * 2)
-    client = colour.client(server)
-    got = await colour.create(client, list[User], on_invalid="skip")
+    client = harness.client(server)
+    got = await harness.create(client, list[User], on_invalid="skip")
     assert got == USERS
     assert [item.index for item in got.report.failed_items] == [1]
     with pytest.raises(InstructorRetryException) as failed:
-        await colour.create(client, list[User], on_invalid="raise")
+        await harness.create(client, list[User], on_invalid="raise")
     assert [item.index for item in failed.value.failed_items] == [1]
     assert len(server.requests) == 2
 
 
-async def test_partial_items_are_no_items(colour: Colour, scripted_server: Any) -> None:
-    client = colour.client(scripted_server())
+async def test_partial_items_are_no_items(harness: Harness, scripted_server: Any) -> None:
+    client = harness.client(scripted_server())
     with pytest.raises(ConfigurationError, match="a list gives whole items"):
         client.create_iterable(response_model=instructor.Partial[User], **asking())
     with pytest.raises(ConfigurationError, match="a list gives whole items"):
-        await colour.create(client, Iterable[instructor.Partial[User]])
+        await harness.create(client, Iterable[instructor.Partial[User]])
 
 
-async def test_leaving_early_closes_the_connection(colour: Colour, scripted_server: Any) -> None:
+async def test_leaving_early_closes_the_connection(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([tools({"tasks": [A, B]}, wait_after=14, gate=Gate())])
-    stream = colour.client(server).create_iterable(response_model=User, **asking())
-    assert await colour.next(stream) == USERS[0]
-    await colour.close(stream)
-    await colour.off_loop(server.wait_closed)
+    stream = harness.client(server).create_iterable(response_model=User, **asking())
+    assert await harness.next(stream) == USERS[0]
+    await harness.close(stream)
+    await harness.off_loop(server.wait_closed)
     assert server.served[0].client_left
     assert (stream.report.good, stream.report.complete) == (1, False)
 
 
-async def test_as_a_context_manager(colour: Colour, scripted_server: Any) -> None:
+async def test_as_a_context_manager(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([tools({"tasks": [A, B]}, wait_after=14, gate=Gate())])
-    stream = colour.client(server).create_iterable(response_model=User, **asking())
-    if colour.awaiting:
+    stream = harness.client(server).create_iterable(response_model=User, **asking())
+    if harness.is_async:
         async with stream:
             await anext(stream)
     else:
         with stream:
             next(stream)
-    await colour.off_loop(server.wait_closed)
+    await harness.off_loop(server.wait_closed)
     assert server.served[0].client_left
 
 
 async def test_a_cancelled_stream_closes_the_connection(scripted_server: Any) -> None:
     server = scripted_server([tools({"tasks": [A, B]}, wait_after=14, gate=(gate := Gate()))])
-    async with Colour("awaiting") as colour:
+    async with Harness("async") as harness:
         got: list[Any] = []
         task = asyncio.create_task(
-            colour.collect(colour.client(server).create_iterable(response_model=User, **asking()), got)
+            harness.collect(harness.client(server).create_iterable(response_model=User, **asking()), got)
         )
-        await colour.off_loop(gate.reached)
+        await harness.off_loop(gate.reached)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        await colour.off_loop(server.wait_closed)
+        await harness.off_loop(server.wait_closed)
     assert server.served[0].client_left
 
 
@@ -272,7 +272,7 @@ def test_an_iterable_model_says_what_it_is() -> None:
     assert "Correct segmentation" in (IterableModel(User).__doc__ or "")
 
 
-async def test_a_wrapper_with_more_than_a_list_is_a_value(colour: Colour, scripted_server: Any) -> None:
+async def test_a_wrapper_with_more_than_a_list_is_a_value(harness: Harness, scripted_server: Any) -> None:
     class Crowd(instructor.IterableModel(User)):  # type: ignore[misc]  # pyright: ignore
         place: str
 
@@ -288,34 +288,34 @@ async def test_a_wrapper_with_more_than_a_list_is_a_value(colour: Colour, script
     one = {"name": "a", "age": 1}
     two = {"tasks": [one, one], "place": "Bath"}
     server = scripted_server([answer({**two, "tasks": [one]}), answer(two), answer({"tasks": [one]})])
-    crowd = await colour.create(colour.client(server), Crowd)
+    crowd = await harness.create(harness.client(server), Crowd)
     assert (type(crowd), crowd.place, len(crowd.tasks), len(server.requests)) == (Crowd, "Bath", 2, 2)
-    assert await colour.create(colour.client(server), Named) == [User(name="a", age=1)]
+    assert await harness.create(harness.client(server), Named) == [User(name="a", age=1)]
 
 
-async def test_a_list_that_fails_leaves_its_good_items(colour: Colour, scripted_server: Any) -> None:
+async def test_a_list_that_fails_leaves_its_good_items(harness: Harness, scripted_server: Any) -> None:
     wrong = {"name": "c", "age": "x"}
     for mode in (Mode.TOOLS, Mode.PARALLEL_TOOLS):
         whole = [A, wrong, B] if mode is Mode.PARALLEL_TOOLS else [{"tasks": [A, wrong, B]}]
         again = [wrong] if mode is Mode.PARALLEL_TOOLS else [{"tasks": [wrong]}]
         script = [tools(*whole, name="User"), tools(*again, name="User")]
         with pytest.raises(InstructorRetryException) as failed:
-            await colour.create(colour.client(scripted_server(script), mode), Iterable[User], max_retries=1)
+            await harness.create(harness.client(scripted_server(script), mode), Iterable[User], max_retries=1)
         assert failed.value.items == USERS
         assert [item.index for item in failed.value.failed_items] == [1]
         assert pickle.loads(pickle.dumps(failed.value)).items == USERS
-    client = colour.client(scripted_server([answer(json.dumps({"tasks": [A, B]})[:-3], finish="length")] * 2))
+    client = harness.client(scripted_server([answer(json.dumps({"tasks": [A, B]})[:-3], finish="length")] * 2))
     with pytest.raises(IncompleteOutputException) as cut:
-        await colour.create(client, list[User], max_retries=0)
+        await harness.create(client, list[User], max_retries=0)
     assert cut.value.items == USERS[:1]
     handed_out: list[User] = []
     with pytest.raises(IncompleteOutputException) as cut:
-        await colour.collect(client.create_iterable(response_model=User, **asking(max_retries=0)), handed_out)
+        await harness.collect(client.create_iterable(response_model=User, **asking(max_retries=0)), handed_out)
     assert (handed_out, cut.value.items) == (USERS[:1], [])
 
 
-async def test_one_value_that_fails_is_no_item(colour: Colour, scripted_server: Any) -> None:
-    client = colour.client(scripted_server([answer({"name": "a"})]))
+async def test_one_value_that_fails_is_no_item(harness: Harness, scripted_server: Any) -> None:
+    client = harness.client(scripted_server([answer({"name": "a"})]))
     with pytest.raises(InstructorRetryException) as failed:
-        await colour.create(client, User, max_retries=0)
+        await harness.create(client, User, max_retries=0)
     assert failed.value.items == []

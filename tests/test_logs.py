@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 import instructor
-from colours import Colour, asking
+from harness import Harness, asking
 from instructor.exceptions import InstructorRetryException
 from instructor.testing import answer, error, tools
 
@@ -27,10 +27,10 @@ KEY = "sk-secret-0123456789"
 
 
 async def test_a_call_that_is_asked_again(
-    colour: Colour, scripted_server: Any, caplog: pytest.LogCaptureFixture
+    harness: Harness, scripted_server: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG", logger="instructor")
-    await colour.create(colour.client(scripted_server([answer(WRONG), answer(USER)])), User)
+    await harness.create(harness.client(scripted_server([answer(WRONG), answer(USER)])), User)
     said = [record.getMessage() for record in caplog.records if record.name == "instructor"]
     assert {record.levelname for record in caplog.records if record.name == "instructor"} == {"DEBUG"}
     number = said[0].split(",")[0]
@@ -45,23 +45,25 @@ async def test_a_call_that_is_asked_again(
     assert end.startswith(f"{number}, request 2 was the last: Report(good=1, repaired=1")
 
 
-async def test_a_stream_that_breaks_off(colour: Colour, scripted_server: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_stream_that_breaks_off(
+    harness: Harness, scripted_server: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level("DEBUG", logger="instructor")
     first = tools({"tasks": [USER, USER]}, finish="length", cut_after=14)
-    client = colour.client(scripted_server([first, error(500)]))
+    client = harness.client(scripted_server([first, error(500)]))
     policy = instructor.Hooks()
     with pytest.raises(openai.InternalServerError):
-        await colour.items(client.create_iterable(response_model=User, **asking(hooks=policy)))
+        await harness.items(client.create_iterable(response_model=User, **asking(hooks=policy)))
     assert "broke off: Report(" in caplog.text
     assert "failed: InternalServerError: " in caplog.text
 
 
 async def test_a_call_that_fails_is_one_line_without_anybodys_words(
-    colour: Colour, scripted_server: Any, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    harness: Harness, scripted_server: Any, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level("INFO", logger="instructor")
     with pytest.raises(InstructorRetryException):
-        await colour.create(colour.client(scripted_server([answer(WRONG)] * 2)), User, max_retries=1)
+        await harness.create(harness.client(scripted_server([answer(WRONG)] * 2)), User, max_retries=1)
     ours = [(record.levelname, record.getMessage()) for record in caplog.records if record.name == "instructor"]
     assert ours == [("ERROR", "No valid User after 2 attempts: ValidationError")]
     assert capfd.readouterr() == ("", "")
@@ -72,11 +74,11 @@ def test_nobody_who_set_up_no_logging_sees_anything() -> None:
 
 
 async def test_what_nobody_reads_is_not_listened_for(
-    colour: Colour, scripted_server: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    harness: Harness, scripted_server: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", logger="instructor")
     monkeypatch.setattr("instructor.core.logs._listeners", None)  # to call it would fail
-    assert await colour.create(colour.client(scripted_server([answer(USER)])), User) == User(**USER)
+    assert await harness.create(harness.client(scripted_server([answer(USER)])), User) == User(**USER)
 
 
 def test_a_client_by_name_is_logged(caplog: pytest.LogCaptureFixture) -> None:
@@ -86,15 +88,15 @@ def test_a_client_by_name_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     assert told == [("instructor.auto_client", "INFO", "A client of openai for the model gpt-4o-mini")]
 
 
-async def test_keys_are_not_logged(colour: Colour, scripted_server: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_keys_are_not_logged(harness: Harness, scripted_server: Any, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG", logger="instructor")
     server = scripted_server([answer(USER), error(401, "Who are you?")])
-    client = instructor.from_openai(colour.sdk(server, api_key=KEY))
+    client = instructor.from_openai(harness.sdk(server, api_key=KEY))
     headers = {"Authorization": f"Bearer {KEY}", "X-Api-Key": KEY, "x-trace": "seen"}
     body = {"nested": [{"access_token": KEY, "client_secret": KEY}], "max_tokens": 77}
-    await colour.create(client, User, extra_headers=headers, extra_body=body)
+    await harness.create(client, User, extra_headers=headers, extra_body=body)
     with pytest.raises(openai.AuthenticationError):
-        await colour.create(client, User)
+        await harness.create(client, User)
     ours = "".join(record.getMessage() for record in caplog.records if record.name == "instructor")
     assert KEY not in ours
     assert "seen" in ours

@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 import instructor
-from colours import Colour, asking
+from harness import Harness, asking
 from instructor import AsyncInstructor, Instructor, Mode
 from instructor.exceptions import ClientError, ConfigurationError
 from instructor.factories import from_named
@@ -26,13 +26,13 @@ class User(BaseModel):
 USER = {"name": "a"}
 
 
-async def test_no_cache_is_what_a_client_has_anyway(colour: Colour, scripted_server: Any) -> None:
+async def test_no_cache_is_what_a_client_has_anyway(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([answer(USER)] * 2)
-    sdk = colour.sdk(server)
-    made = instructor.from_provider("openai/m", colour.awaiting, cache=None, base_url=server.base_url, api_key="none")
+    sdk = harness.sdk(server)
+    made = instructor.from_provider("openai/m", harness.is_async, cache=None, base_url=server.base_url, api_key="none")
     for client in (made, instructor.from_openai(sdk, cache=None)):
-        assert await colour.create(client, User) == User(**USER)
-    await colour.close(made.client)
+        assert await harness.create(client, User) == User(**USER)
+    await harness.close(made.client)
 
 
 @pytest.mark.parametrize(("argument", "why"), [("response_model", "to each call"), ("cache", "not there yet")])
@@ -51,15 +51,15 @@ def test_what_names_no_model(name: Any) -> None:
 
 
 @pytest.mark.parametrize("provider", ["together", "deepseek", "anyscale", "databricks"])
-async def test_a_models_name_instead_of_a_client(provider: str, colour: Colour, scripted_server: Any) -> None:
+async def test_a_models_name_instead_of_a_client(provider: str, harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([answer(USER)])
     wrap = getattr(instructor, f"from_{provider}")
-    client = wrap("a/m", api_key="theirs", base_url=server.base_url, async_client=colour.awaiting, temperature=0.5)
-    assert isinstance(client, AsyncInstructor if colour.awaiting else Instructor)
-    assert await colour.result(client.create(User, asking()["messages"])) == User(**USER)
+    client = wrap("a/m", api_key="theirs", base_url=server.base_url, async_client=harness.is_async, temperature=0.5)
+    assert isinstance(client, AsyncInstructor if harness.is_async else Instructor)
+    assert await harness.result(client.create(User, asking()["messages"])) == User(**USER)
     (asked,) = server.requests
     assert (asked.body["model"], asked.body["temperature"]) == ("a/m", 0.5)
-    await colour.close(client.client)
+    await harness.close(client.client)
 
 
 def test_a_models_name_by_its_keyword() -> None:
@@ -74,13 +74,13 @@ def test_a_models_name_by_its_keyword() -> None:
         from_named("deepseek")()
 
 
-def test_a_function_is_no_client(colour: Colour) -> None:
+def test_a_function_is_no_client(harness: Harness) -> None:
     def complete(**request: Any) -> Any: ...
 
     async def acomplete(**request: Any) -> Any: ...
 
-    client = instructor.from_litellm(acomplete if colour.awaiting else complete)
-    assert isinstance(client, AsyncInstructor if colour.awaiting else Instructor)
+    client = instructor.from_litellm(acomplete if harness.is_async else complete)
+    assert isinstance(client, AsyncInstructor if harness.is_async else Instructor)
     assert client.client is None
     with pytest.raises(AttributeError, match="has no attribute 'embeddings'"):
         _ = client.embeddings

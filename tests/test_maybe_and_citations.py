@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
-from colours import Colour, asking
+from harness import Harness, asking
 from instructor import CitationMixin, Maybe, Mode
 from instructor.parsing import fuzzy
 from instructor.testing import answer
@@ -32,17 +32,17 @@ TEXT = "Jason is ten years old, and lives in Toronto. Jason\u2019s dog is two."
 
 
 @pytest.mark.parametrize("mode", [Mode.TOOLS, Mode.TOOLS_STRICT, Mode.JSON_SCHEMA, Mode.MD_JSON])
-async def test_there_is_one(colour: Colour, scripted_server: Any, mode: Mode) -> None:
+async def test_there_is_one(harness: Harness, scripted_server: Any, mode: Mode) -> None:
     reply = {"result": {"name": "Jason"}, "error": False, "message": None}
-    got = await colour.create(colour.client(scripted_server([answer(reply)]), mode), Maybe(User))
+    got = await harness.create(harness.client(scripted_server([answer(reply)]), mode), Maybe(User))
     assert got
     assert (got.result, got.error, got.message) == (User(name="Jason"), False, None)
     assert isinstance(got, Maybe(User))
 
 
-async def test_there_is_none(colour: Colour, scripted_server: Any) -> None:
+async def test_there_is_none(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([answer({"error": True, "message": "Nobody is named."})])
-    got = await colour.create(colour.client(server), Maybe(User))
+    got = await harness.create(harness.client(server), Maybe(User))
     assert not got
     assert (got.result, got.error, got.message) == (None, True, "Nobody is named.")
     function = server.requests[0].body["tools"][0]["function"]
@@ -50,9 +50,9 @@ async def test_there_is_none(colour: Colour, scripted_server: Any) -> None:
     assert all(field["description"] for field in function["parameters"]["properties"].values())
 
 
-async def test_it_grows(colour: Colour, scripted_server: Any) -> None:
-    client = colour.client(scripted_server([answer({"result": {"name": "Jason"}}, chunk=1)]))
-    shown = await colour.items(client.create_partial(response_model=Maybe(User), **asking()))
+async def test_it_grows(harness: Harness, scripted_server: Any) -> None:
+    client = harness.client(scripted_server([answer({"result": {"name": "Jason"}}, chunk=1)]))
+    shown = await harness.items(client.create_partial(response_model=Maybe(User), **asking()))
     assert not shown[0]
     assert shown[-1] == Maybe(User)(result=User(name="Jason"))
 
@@ -62,14 +62,14 @@ def test_of_anything() -> None:
     assert Maybe(int).__name__ == "Maybeint"
 
 
-async def test_quotes_become_the_places_they_are_from(colour: Colour, scripted_server: Any) -> None:
+async def test_quotes_become_the_places_they_are_from(harness: Harness, scripted_server: Any) -> None:
     quotes = ["ten years old", "lives in Torronto", "Jason's dog is  two", "he is eleven years of age"]
     server = scripted_server([answer({"fact": "?", "substring_quotes": quotes})] * 2)
-    client = colour.client(server)
-    told = await colour.create(client, Fact, context={"context": TEXT})
+    client = harness.client(server)
+    told = await harness.create(client, Fact, context={"context": TEXT})
     assert told.substring_quotes == ["ten years old", "lives in Toronto", "Jason\u2019s dog is two"]
     assert [TEXT[start:end] for start, end in told.get_spans(TEXT)] == told.substring_quotes
-    assert (await colour.create(client, Fact)).substring_quotes == quotes
+    assert (await harness.create(client, Fact)).substring_quotes == quotes
 
 
 @pytest.mark.parametrize("quote", ["", "xyz", "dog dog dog dog", "J" * 1000])

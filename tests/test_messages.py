@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 import instructor
-from colours import Colour
+from harness import Harness
 from instructor import Mode
 from instructor.exceptions import ConfigurationError
 from instructor.testing import answer, content, tools
@@ -45,77 +45,77 @@ KINDS: dict[str, Callable[[], Any]] = {
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("mode", [Mode.TOOLS, Mode.MD_JSON])
-async def test_any_iterable(colour: Colour, scripted_server: Any, kind: str, mode: Mode) -> None:
+async def test_any_iterable(harness: Harness, scripted_server: Any, kind: str, mode: Mode) -> None:
     made = KINDS[kind]
     answers = [answer(ANN), answer({"tasks": [ANN]}), answer({"tasks": [ANN]}), answer(ANN), answer(ANN), content("Hi")]
     server = scripted_server(answers)
-    client = colour.client(server, mode)
-    assert (await colour.create(client, User, messages=made())).name == "Ann"
-    assert len(await colour.create(client, list[User], messages=made())) == 1
-    assert len(await colour.items(client.create_iterable(messages=made(), response_model=User, model="m"))) == 1
-    assert (await colour.items(client.create_partial(User, made(), model="m")))[-1].name == "Ann"
-    user, _ = await colour.result(client.create_with_completion(made(), User, model="m"))
+    client = harness.client(server, mode)
+    assert (await harness.create(client, User, messages=made())).name == "Ann"
+    assert len(await harness.create(client, list[User], messages=made())) == 1
+    assert len(await harness.items(client.create_iterable(messages=made(), response_model=User, model="m"))) == 1
+    assert (await harness.items(client.create_partial(User, made(), model="m")))[-1].name == "Ann"
+    user, _ = await harness.result(client.create_with_completion(made(), User, model="m"))
     assert user.name == "Ann"
-    await colour.create(client, None, messages=made())
+    await harness.create(client, None, messages=made())
     for request in server.requests:
         assert request.messages[-1]["content"].startswith("Extract.")
         assert request.messages[0]["content"].startswith("Be brief.")
     assert server.requests[-1].body["messages"] == SAID
 
 
-async def test_a_re_ask_sends_them_again(colour: Colour, scripted_server: Any) -> None:
+async def test_a_re_ask_sends_them_again(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([answer({"name": "Ann"}), answer(ANN)])
     parts = ({"type": "text", "text": text} for text in ("one", "two"))
     messages = (message for message in [*SAID[:1], {"role": "user", "content": parts}])
-    await colour.create(colour.client(server, Mode.JSON), User, messages=messages, stop=iter(["END"]))
+    await harness.create(harness.client(server, Mode.JSON), User, messages=messages, stop=iter(["END"]))
     first, second = server.requests
     assert [part["text"] for part in first.messages[1]["content"]] == ["one", "two"]
     assert second.messages[: len(first.messages)] == first.messages
     assert first.body["stop"] == second.body["stop"] == ["END"]
 
 
-async def test_a_continuation_sends_them_again(colour: Colour, scripted_server: Any) -> None:
+async def test_a_continuation_sends_them_again(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([tools({"tasks": [ANN, ANN]}, finish="length", cut_after=9), tools({"tasks": [ANN]})])
-    stream = colour.client(server).create_iterable(messages=iter(SAID), response_model=User, model="m")
-    assert len(await colour.items(stream)) >= 1
+    stream = harness.client(server).create_iterable(messages=iter(SAID), response_model=User, model="m")
+    assert len(await harness.items(stream)) >= 1
     first, second = server.requests
     assert second.messages[:2] == first.messages == SAID
 
 
-async def test_a_template_in_a_generator(colour: Colour, scripted_server: Any) -> None:
+async def test_a_template_in_a_generator(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([answer(ANN)])
     messages = ({"role": "user", "content": text} for text in ["{{ who }}"])
-    await colour.create(colour.client(server), User, messages=messages, context={"who": "Ann"})
+    await harness.create(harness.client(server), User, messages=messages, context={"who": "Ann"})
     assert server.requests[0].messages[-1]["content"] == "Ann"
 
 
-async def test_patched_clients_too(colour: Colour, scripted_server: Any) -> None:
+async def test_patched_clients_too(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([answer({"name": "Ann"}), answer(ANN)])
-    sdk = instructor.patch(colour.sdk(server))
-    user = await colour.result(
+    sdk = instructor.patch(harness.sdk(server))
+    user = await harness.result(
         sdk.chat.completions.create(response_model=User, messages=(each for each in SAID), model="m")
     )
     assert user == User(**ANN)
     assert server.requests[1].messages[:2] == server.requests[0].messages[:2] == SAID
 
 
-async def test_responses_too(colour: Colour, scripted_server: Any) -> None:
+async def test_responses_too(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([answer({"name": "Ann"}), answer(ANN)] * 2)
-    client = colour.client(server, Mode.RESPONSES_TOOLS)
+    client = harness.client(server, Mode.RESPONSES_TOOLS)
     givens: list[dict[str, Any]] = [{"messages": iter(SAID)}, {"input": iter(SAID)}]
     for given in givens:
-        await colour.result(client.create(User, model="m", **given))
+        await harness.result(client.create(User, model="m", **given))
         first, second = (request.body["input"] for request in server.requests[-2:])
         assert second[: len(first)] == first
         assert "Extract." in str(first)
 
 
-async def test_texts_for_google_too(colour: Colour, scripted_server: Any) -> None:
+async def test_texts_for_google_too(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([answer(ANN)])
     options: Any = {"api_key": "none", "http_options": {"base_url": server.root}}
-    client = instructor.from_provider("google/m", colour.awaiting, **options)
+    client = instructor.from_provider("google/m", harness.is_async, **options)
     contents = (text for text in ("one", "two"))
-    await colour.result(client.create(User, contents))
+    await harness.result(client.create(User, contents))
     assert [turn["parts"][0]["text"] for turn in server.requests[0].body["contents"]][:2] == ["one", "two"]
 
 
@@ -140,11 +140,11 @@ async def _later() -> Any:
         (map, "None is no dict"),
     ],
 )
-async def test_what_is_no_list_of_messages(colour: Colour, scripted_server: Any, wrong: Any, hint: str) -> None:
+async def test_what_is_no_list_of_messages(harness: Harness, scripted_server: Any, wrong: Any, hint: str) -> None:
     server = scripted_server([])
     fresh: dict[Any, Any] = {iter: (text for text in "ab"), map: iter([None])}
     wrong = fresh[wrong] if wrong in (iter, map) else wrong
     with pytest.raises(ConfigurationError) as raised:
-        await colour.create(colour.client(server), User, messages=wrong)
+        await harness.create(harness.client(server), User, messages=wrong)
     assert hint in str(raised.value)
     assert server.requests == []

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
 import instructor
-from colours import Colour, asking
+from harness import Harness, asking
 from instructor import Mode
 from instructor.exceptions import ConfigurationError, ModeError
 from instructor.testing import ToolCall, answer, tools
@@ -39,16 +39,16 @@ OWN = {"type": "function", "function": {"name": "search", "parameters": {"type":
 SEARCH = ToolCall('{"tasks": [{"q": 1}]}', "search")
 
 
-async def asked(colour: Colour, scripted_server: Any, mode: Mode, kind: Any, given: Any, **options: Any) -> Any:
+async def asked(harness: Harness, scripted_server: Any, mode: Mode, kind: Any, given: Any, **options: Any) -> Any:
     """Make a call, and give the body of its one request."""
     server = scripted_server([answer(given)])
-    await colour.create(colour.client(server, mode), kind, **options)
+    await harness.create(harness.client(server, mode), kind, **options)
     (request,) = server.requests
     return request.body
 
 
-async def test_tools(colour: Colour, scripted_server: Any) -> None:
-    body = await asked(colour, scripted_server, Mode.TOOLS, User, USER)
+async def test_tools(harness: Harness, scripted_server: Any) -> None:
+    body = await asked(harness, scripted_server, Mode.TOOLS, User, USER)
     assert body == {
         **asking(),
         "tools": [
@@ -65,8 +65,8 @@ async def test_tools(colour: Colour, scripted_server: Any) -> None:
     }
 
 
-async def test_tools_strict(colour: Colour, scripted_server: Any) -> None:
-    body = await asked(colour, scripted_server, Mode.TOOLS_STRICT, User, USER)
+async def test_tools_strict(harness: Harness, scripted_server: Any) -> None:
+    body = await asked(harness, scripted_server, Mode.TOOLS_STRICT, User, USER)
     function = body["tools"][0]["function"]
     assert function["strict"] is True
     assert function["parameters"] == {
@@ -77,8 +77,8 @@ async def test_tools_strict(colour: Colour, scripted_server: Any) -> None:
     }
 
 
-async def test_json(colour: Colour, scripted_server: Any) -> None:
-    body = await asked(colour, scripted_server, Mode.JSON, User, USER)
+async def test_json(harness: Harness, scripted_server: Any) -> None:
+    body = await asked(harness, scripted_server, Mode.JSON, User, USER)
     assert set(body) == {"model", "messages", "response_format"}
     assert body["response_format"] == {"type": "json_object"}
     system, user = body["messages"]
@@ -87,8 +87,8 @@ async def test_json(colour: Colour, scripted_server: Any) -> None:
     assert user == asking()["messages"][0]
 
 
-async def test_md_json(colour: Colour, scripted_server: Any) -> None:
-    body = await asked(colour, scripted_server, Mode.MD_JSON, User, USER)
+async def test_md_json(harness: Harness, scripted_server: Any) -> None:
+    body = await asked(harness, scripted_server, Mode.MD_JSON, User, USER)
     assert set(body) == {"model", "messages"}
     system, user = body["messages"]
     assert json.loads(system["content"].split("\n\n")[1]) == {**TOLD, **PARAMETERS}
@@ -97,8 +97,8 @@ async def test_md_json(colour: Colour, scripted_server: Any) -> None:
     assert "```json" in user["content"]
 
 
-async def test_json_schema(colour: Colour, scripted_server: Any) -> None:
-    body = await asked(colour, scripted_server, Mode.JSON_SCHEMA, User, USER)
+async def test_json_schema(harness: Harness, scripted_server: Any) -> None:
+    body = await asked(harness, scripted_server, Mode.JSON_SCHEMA, User, USER)
     assert set(body) == {"model", "messages", "response_format"}
     told = body["response_format"]["json_schema"]
     assert body["response_format"]["type"] == "json_schema"
@@ -109,11 +109,11 @@ async def test_json_schema(colour: Colour, scripted_server: Any) -> None:
 @pytest.mark.parametrize("role", ["system", "developer"])
 @pytest.mark.parametrize("parts", [False, True])
 async def test_the_schema_joins_the_systems_message(
-    colour: Colour, scripted_server: Any, role: str, parts: bool
+    harness: Harness, scripted_server: Any, role: str, parts: bool
 ) -> None:
     text = [{"type": "text", "text": "Be brief."}] if parts else "Be brief."
     messages = [{"role": role, "content": text}, {"role": "user", "content": "Extract."}]
-    body = await asked(colour, scripted_server, Mode.JSON, User, USER, messages=messages)
+    body = await asked(harness, scripted_server, Mode.JSON, User, USER, messages=messages)
     first, second = body["messages"]
     assert first["role"] == role
     whole = "".join(part["text"] for part in first["content"]) if parts else first["content"]
@@ -122,9 +122,9 @@ async def test_the_schema_joins_the_systems_message(
     assert second == messages[1]
 
 
-async def test_the_users_own_tools_are_kept(colour: Colour, scripted_server: Any) -> None:
+async def test_the_users_own_tools_are_kept(harness: Harness, scripted_server: Any) -> None:
     server, own = scripted_server([tools(USER, name="User")]), [OWN]
-    await colour.create(colour.client(server), User, tools=own, tool_choice="required")
+    await harness.create(harness.client(server), User, tools=own, tool_choice="required")
     body = server.requests[0].body
     assert [tool["function"]["name"] for tool in body["tools"]] == ["search", "User"]
     assert body["tool_choice"] == "required"
@@ -132,9 +132,9 @@ async def test_the_users_own_tools_are_kept(colour: Colour, scripted_server: Any
 
 
 @pytest.mark.parametrize("mode", [Mode.JSON, Mode.JSON_SCHEMA])
-async def test_a_response_format_of_the_users_own(colour: Colour, scripted_server: Any, mode: Mode) -> None:
+async def test_a_response_format_of_the_users_own(harness: Harness, scripted_server: Any, mode: Mode) -> None:
     with pytest.raises(ConfigurationError, match="response_format="):
-        await colour.create(colour.client(scripted_server(), mode), User, response_format={"type": "text"})
+        await harness.create(harness.client(scripted_server(), mode), User, response_format={"type": "text"})
 
 
 class Inner(BaseModel):
@@ -174,9 +174,9 @@ def objects(schema: Any) -> list[dict[str, Any]]:
     ],
 )
 async def test_strict_schemas_are_closed_and_all_their_keys_required(
-    colour: Colour, scripted_server: Any, mode: Mode, kind: Any, given: Any
+    harness: Harness, scripted_server: Any, mode: Mode, kind: Any, given: Any
 ) -> None:
-    sent = await asked(colour, scripted_server, mode, kind, given)
+    sent = await asked(harness, scripted_server, mode, kind, given)
     if mode is Mode.TOOLS_STRICT:
         function = sent["tools"][0]["function"]
         assert function["strict"] is True
@@ -192,14 +192,14 @@ async def test_strict_schemas_are_closed_and_all_their_keys_required(
     assert '"default"' not in json.dumps(schema)
 
 
-async def test_what_strict_schemas_cannot_express(colour: Colour, scripted_server: Any) -> None:
+async def test_what_strict_schemas_cannot_express(harness: Harness, scripted_server: Any) -> None:
     class Free(BaseModel):
         counts: dict[str, int]
 
-    body = await asked(colour, scripted_server, Mode.JSON_SCHEMA, Free, {"counts": {"a": 1}})
+    body = await asked(harness, scripted_server, Mode.JSON_SCHEMA, Free, {"counts": {"a": 1}})
     assert "strict" not in body["response_format"]["json_schema"]
     with pytest.raises(ConfigurationError, match=r"TOOLS_STRICT cannot express Free.*Mode\.TOOLS can"):
-        await colour.create(colour.client(scripted_server(), Mode.TOOLS_STRICT), Free)
+        await harness.create(harness.client(scripted_server(), Mode.TOOLS_STRICT), Free)
 
 
 class Box(BaseModel, Generic[T]):
@@ -235,15 +235,15 @@ LongNamed.model_rebuild(force=True)
     ],
 )
 async def test_names_that_every_provider_takes(
-    colour: Colour, scripted_server: Any, kind: Any, given: Any, name: str
+    harness: Harness, scripted_server: Any, kind: Any, given: Any, name: str
 ) -> None:
-    body = await asked(colour, scripted_server, Mode.TOOLS, kind, given)
+    body = await asked(harness, scripted_server, Mode.TOOLS, kind, given)
     function = body["tools"][0]["function"]
     assert function["name"] == body["tool_choice"]["function"]["name"] == name
     assert function["description"]
 
 
-async def test_docstrings_are_told(colour: Colour, scripted_server: Any) -> None:
+async def test_docstrings_are_told(harness: Harness, scripted_server: Any) -> None:
     class Documented(BaseModel):
         """A person.
 
@@ -255,7 +255,7 @@ async def test_docstrings_are_told(colour: Colour, scripted_server: Any) -> None
         name: str
         age: int = Field(description="In years.")
 
-    body = await asked(colour, scripted_server, Mode.TOOLS, Documented, USER)
+    body = await asked(harness, scripted_server, Mode.TOOLS, Documented, USER)
     function = body["tools"][0]["function"]
     assert function["description"].startswith("A person.")
     properties = function["parameters"]["properties"]
@@ -264,19 +264,19 @@ async def test_docstrings_are_told(colour: Colour, scripted_server: Any) -> None
     assert "title" not in function["parameters"]
 
 
-async def test_without_a_docstring_the_model_is_told_what_it_is_for(colour: Colour, scripted_server: Any) -> None:
-    body = await asked(colour, scripted_server, Mode.TOOLS, Titled, {"name": "a"})
+async def test_without_a_docstring_the_model_is_told_what_it_is_for(harness: Harness, scripted_server: Any) -> None:
+    body = await asked(harness, scripted_server, Mode.TOOLS, Titled, {"name": "a"})
     assert "My_Title" in body["tools"][0]["function"]["description"]
 
 
-async def test_pydantics_own_means_reach_the_schema(colour: Colour, scripted_server: Any) -> None:
+async def test_pydantics_own_means_reach_the_schema(harness: Harness, scripted_server: Any) -> None:
     class Rich(BaseModel):
         full: str = Field(alias="fullName", examples=["Ada"], max_length=9)
         hidden: SkipJsonSchema[int] = 3
         inner: Inner
         node: Node | None = None
 
-    body = await asked(colour, scripted_server, Mode.TOOLS, Rich, {"fullName": "a", "inner": {"tag": "a"}})
+    body = await asked(harness, scripted_server, Mode.TOOLS, Rich, {"fullName": "a", "inner": {"tag": "a"}})
     schema = body["tools"][0]["function"]["parameters"]
     assert schema["properties"]["fullName"]["examples"] == ["Ada"]
     assert schema["properties"]["fullName"]["maxLength"] == 9
@@ -285,8 +285,8 @@ async def test_pydantics_own_means_reach_the_schema(colour: Colour, scripted_ser
     assert set(schema["$defs"]) == {"Inner", "Node"}
 
 
-async def test_a_wrapper_of_a_list(colour: Colour, scripted_server: Any) -> None:
-    body = await asked(colour, scripted_server, Mode.TOOLS, Iterable[User], {"tasks": [USER]})
+async def test_a_wrapper_of_a_list(harness: Harness, scripted_server: Any) -> None:
+    body = await asked(harness, scripted_server, Mode.TOOLS, Iterable[User], {"tasks": [USER]})
     function = body["tools"][0]["function"]
     assert "Correct segmentation" in function["description"]
     tasks = function["parameters"]["properties"]["tasks"]
@@ -295,23 +295,23 @@ async def test_a_wrapper_of_a_list(colour: Colour, scripted_server: Any) -> None
     assert function["parameters"]["required"] == ["tasks"]
 
 
-async def test_a_list_class_of_the_users_own(colour: Colour, scripted_server: Any) -> None:
+async def test_a_list_class_of_the_users_own(harness: Harness, scripted_server: Any) -> None:
     class Users(BaseModel):
         users: list[User]
 
-    body = await asked(colour, scripted_server, Mode.TOOLS, Users, {"users": [USER]})
+    body = await asked(harness, scripted_server, Mode.TOOLS, Users, {"users": [USER]})
     schema = body["tools"][0]["function"]["parameters"]
     assert schema["properties"]["users"]["items"] == {"$ref": "#/$defs/User"}
     assert "User" in schema["$defs"]
 
 
-async def test_a_union_carries_a_tag_that_the_answer_loses(colour: Colour, scripted_server: Any) -> None:
+async def test_a_union_carries_a_tag_that_the_answer_loses(harness: Harness, scripted_server: Any) -> None:
     class Same(BaseModel):
         name: str
         age: int
 
     server = scripted_server([answer({"content": {"kind": "Same", **USER}})])
-    got = await colour.create(colour.client(server), User | Same)
+    got = await harness.create(harness.client(server), User | Same)
     assert got == Same(**USER)
     assert type(got) is Same
     told = json.dumps(server.requests[0].body["tools"][0]["function"]["parameters"])
@@ -327,6 +327,6 @@ def test_modes_that_a_provider_has_not() -> None:
 
 
 @pytest.mark.parametrize("none", [None, openai.NOT_GIVEN, openai.omit])
-async def test_no_tools_of_the_users_own(colour: Colour, scripted_server: Any, none: Any) -> None:
-    body = await asked(colour, scripted_server, Mode.TOOLS, User, USER, tools=none)
+async def test_no_tools_of_the_users_own(harness: Harness, scripted_server: Any, none: Any) -> None:
+    body = await asked(harness, scripted_server, Mode.TOOLS, User, USER, tools=none)
     assert len(body["tools"]) == 1

@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 import instructor
-from colours import Colour, asking
+from harness import Harness, asking
 from instructor.exceptions import (
     ConfigurationError,
     FailedAttempt,
@@ -62,8 +62,8 @@ def test_members_of_a_client() -> None:
     assert client.kwargs["temperature"] == 0
 
 
-async def test_a_model_without_fields_is_refused(colour: Colour, scripted_server: Any) -> None:
-    client = colour.client(scripted_server([]))
+async def test_a_model_without_fields_is_refused(harness: Harness, scripted_server: Any) -> None:
+    client = harness.client(scripted_server([]))
     for kind in (BaseModel, list[BaseModel]):
         with pytest.raises(ConfigurationError, match="has no fields"):
-            await colour.result(client.create(kind, **asking()))
+            await harness.result(client.create(kind, **asking()))

@@ -10,7 +10,7 @@ from typing import Any, Union
 import pytest
 from pydantic import AliasChoices, BaseModel, Field, ValidationError
 
-from colours import Colour, asking
+from harness import Harness, asking
 from instructor import Mode
 from instructor.exceptions import InstructorRetryException, ResponseParsingError
 from instructor.parsing import repair
@@ -40,31 +40,31 @@ class Shop(BaseModel):
 ANN = User(name="Ann")
 
 
-async def every_way(colour: Colour, scripted_server: Any, kind: Any, texts: list[Any], mode: Mode) -> list[Any]:
+async def every_way(harness: Harness, scripted_server: Any, kind: Any, texts: list[Any], mode: Mode) -> list[Any]:
     """Ask for a value, whole and streamed in several cuttings; return the values and the servers."""
     found: list[Any] = []
     for chunk in (None, 1, 7, 10_000):
         server = scripted_server([answer(text, chunk=chunk or 10_000) for text in texts])
-        client = colour.client(server, mode)
+        client = harness.client(server, mode)
         options = asking(max_retries=len(texts) - 1)
         if chunk is None:
-            value = await colour.create(client, kind, **options)
+            value = await harness.create(client, kind, **options)
         else:
-            *_, value = await colour.items(client.create_partial(response_model=kind, **options))
+            *_, value = await harness.items(client.create_partial(response_model=kind, **options))
         found.append((value, server))
     return found
 
 
-async def is_read(colour: Colour, scripted_server: Any, kind: Any, text: str, value: Any, mode: Mode) -> None:
-    for got, server in await every_way(colour, scripted_server, kind, [text], mode):
+async def is_read(harness: Harness, scripted_server: Any, kind: Any, text: str, value: Any, mode: Mode) -> None:
+    for got, server in await every_way(harness, scripted_server, kind, [text], mode):
         assert got == value
         assert len(server.requests) == 1
 
 
 async def is_asked_again(
-    colour: Colour, scripted_server: Any, kind: Any, text: str, right: Any, mode: Mode, *words: str
+    harness: Harness, scripted_server: Any, kind: Any, text: str, right: Any, mode: Mode, *words: str
 ) -> None:
-    for got, server in await every_way(colour, scripted_server, kind, [text, right], mode):
+    for got, server in await every_way(harness, scripted_server, kind, [text, right], mode):
         assert got == (kind(**right) if isinstance(right, dict) and isinstance(kind, type) else got)
         assert len(server.requests) == 2
         told = server.requests[1].messages[-1]["content"]
@@ -94,8 +94,8 @@ async def is_asked_again(
         '\'{"name": "Ann"}\'',
     ],
 )
-async def test_what_may_follow_a_value(colour: Colour, scripted_server: Any, mode: Mode, text: str) -> None:
-    await is_read(colour, scripted_server, User, text, ANN, mode)
+async def test_what_may_follow_a_value(harness: Harness, scripted_server: Any, mode: Mode, text: str) -> None:
+    await is_read(harness, scripted_server, User, text, ANN, mode)
 
 
 @pytest.mark.parametrize("mode", ALL)
@@ -116,15 +116,15 @@ async def test_what_may_follow_a_value(colour: Colour, scripted_server: Any, mod
     ],
 )
 async def test_two_readings_are_asked_about(
-    colour: Colour, scripted_server: Any, mode: Mode, text: str, word: str
+    harness: Harness, scripted_server: Any, mode: Mode, text: str, word: str
 ) -> None:
     right = {"name": "Ann", "age": 30}
-    await is_asked_again(colour, scripted_server, User, text, right, mode, word, "one JSON value")
+    await is_asked_again(harness, scripted_server, User, text, right, mode, word, "one JSON value")
 
 
-async def test_arguments_hold_no_prose_after_the_value(colour: Colour, scripted_server: Any) -> None:
+async def test_arguments_hold_no_prose_after_the_value(harness: Harness, scripted_server: Any) -> None:
     text = '{"name": "Ann"} That was Ann.'
-    await is_asked_again(colour, scripted_server, User, text, {"name": "Bob"}, Mode.TOOLS, "That was Ann.")
+    await is_asked_again(harness, scripted_server, User, text, {"name": "Bob"}, Mode.TOOLS, "That was Ann.")
 
 
 @pytest.mark.parametrize("mode", TEXTS)
@@ -137,18 +137,18 @@ async def test_arguments_hold_no_prose_after_the_value(colour: Colour, scripted_
         '{"name": "Ann"}\n\nI left out "age": it is not said.',
     ],
 )
-async def test_texts_hold_prose(colour: Colour, scripted_server: Any, mode: Mode, text: str) -> None:
-    await is_read(colour, scripted_server, User, text, ANN, mode)
+async def test_texts_hold_prose(harness: Harness, scripted_server: Any, mode: Mode, text: str) -> None:
+    await is_read(harness, scripted_server, User, text, ANN, mode)
 
 
-async def test_in_markdown_the_fenced_value_counts(colour: Colour, scripted_server: Any) -> None:
+async def test_in_markdown_the_fenced_value_counts(harness: Harness, scripted_server: Any) -> None:
     text = '```json\n{"name": "Ann"}\n```\nFor example {"name": "Bob"}'
-    await is_read(colour, scripted_server, User, text, ANN, Mode.MD_JSON)
-    await is_asked_again(colour, scripted_server, User, text, {"name": "Ann"}, Mode.JSON, "Bob")
+    await is_read(harness, scripted_server, User, text, ANN, Mode.MD_JSON)
+    await is_asked_again(harness, scripted_server, User, text, {"name": "Ann"}, Mode.JSON, "Bob")
     two = f'{text}\n```json\n{{"name": "Bob"}}\n```'
-    await is_asked_again(colour, scripted_server, User, two, {"name": "Ann"}, Mode.MD_JSON, "Bob")
+    await is_asked_again(harness, scripted_server, User, two, {"name": "Ann"}, Mode.MD_JSON, "Bob")
     torn = '```json\n{"name": "Ann"}, "age": 30}\n```'
-    await is_asked_again(colour, scripted_server, User, torn, {"name": "Ann"}, Mode.MD_JSON, '"age": 30')
+    await is_asked_again(harness, scripted_server, User, torn, {"name": "Ann"}, Mode.MD_JSON, '"age": 30')
 
 
 # Mending.
@@ -171,21 +171,21 @@ async def test_in_markdown_the_fenced_value_counts(colour: Colour, scripted_serv
     ],
 )
 async def test_a_faulty_escape_is_asked_about(
-    colour: Colour, scripted_server: Any, mode: Mode, text: str, word: str
+    harness: Harness, scripted_server: Any, mode: Mode, text: str, word: str
 ) -> None:
     words = (f"`{word}`", "backslash twice")
-    await is_asked_again(colour, scripted_server, User, text, {"name": "Ann"}, mode, *words)
+    await is_asked_again(harness, scripted_server, User, text, {"name": "Ann"}, mode, *words)
 
 
-async def test_a_faulty_escape_in_an_item_is_asked_about(colour: Colour, scripted_server: Any) -> None:
+async def test_a_faulty_escape_in_an_item_is_asked_about(harness: Harness, scripted_server: Any) -> None:
     text = r'{"tasks": [{"name": "Ann"}, {"name": "D:\data\new"}]}'
     for stream in (False, True):
         server = scripted_server([tools(text), tools({"tasks": [{"name": r"D:\data\new"}]})])
-        client = colour.client(server)
+        client = harness.client(server)
         if stream:
-            got = await colour.items(client.create_iterable(response_model=User, **asking()))
+            got = await harness.items(client.create_iterable(response_model=User, **asking()))
         else:
-            got = await colour.create(client, Iterable[User])
+            got = await harness.create(client, Iterable[User])
         assert got == [ANN, User(name=r"D:\data\new")]
         assert r"`\d`" in server.requests[1].messages[-1]["content"]
 
@@ -203,8 +203,10 @@ async def test_a_faulty_escape_in_an_item_is_asked_about(colour: Colour, scripte
         ('\ufeff{"name": "Ann", "age": None,}', ANN),
     ],
 )
-async def test_small_faults_are_mended(colour: Colour, scripted_server: Any, mode: Mode, text: str, value: Any) -> None:
-    await is_read(colour, scripted_server, User, text, value, mode)
+async def test_small_faults_are_mended(
+    harness: Harness, scripted_server: Any, mode: Mode, text: str, value: Any
+) -> None:
+    await is_read(harness, scripted_server, User, text, value, mode)
 
 
 @pytest.mark.parametrize(
@@ -218,18 +220,18 @@ async def test_small_faults_are_mended(colour: Colour, scripted_server: Any, mod
         ('{"arguments": {"content": {"title": "Shop"}}}', Shop(title="Shop")),
     ],
 )
-async def test_a_union_is_mended_like_a_model(colour: Colour, scripted_server: Any, text: str, value: Any) -> None:
+async def test_a_union_is_mended_like_a_model(harness: Harness, scripted_server: Any, text: str, value: Any) -> None:
     older: Any = Union[User, Shop]  # noqa: UP007 - the older spelling is another type
     for kind, mode in ((User | Shop, Mode.TOOLS), (older, Mode.TOOLS), (User | Shop, Mode.JSON)):
-        await is_read(colour, scripted_server, kind, text, value, mode)
+        await is_read(harness, scripted_server, kind, text, value, mode)
 
 
 @pytest.mark.parametrize(
     "text", ['{"content": {"name": "Ann" "x}', "{'content': {'name': it}}", '{"content": {,}', "{"]
 )
-async def test_a_union_that_cannot_be_mended_is_asked_about(colour: Colour, scripted_server: Any, text: str) -> None:
+async def test_a_union_that_cannot_be_mended_is_asked_about(harness: Harness, scripted_server: Any, text: str) -> None:
     right = {"content": {"kind": "User", "name": "Ann"}}
-    for got, server in await every_way(colour, scripted_server, User | Shop, [text, right], Mode.TOOLS):
+    for got, server in await every_way(harness, scripted_server, User | Shop, [text, right], Mode.TOOLS):
         assert got == ANN
         assert len(server.requests) == 2
 
@@ -264,29 +266,29 @@ NESTED = json.dumps(json.dumps({"name": "Ann"}))
         f'{{"type": "function", "function": {{"name": "User", "arguments": {NESTED}}}}}',
     ],
 )
-async def test_what_one_value_is_put_into(colour: Colour, scripted_server: Any, mode: Mode, text: str) -> None:
-    await is_read(colour, scripted_server, User, text, ANN, mode)
+async def test_what_one_value_is_put_into(harness: Harness, scripted_server: Any, mode: Mode, text: str) -> None:
+    await is_read(harness, scripted_server, User, text, ANN, mode)
 
 
 @pytest.mark.parametrize("key", ["parameters", "arguments", "properties", "input", "Place", "place"])
-async def test_a_value_without_required_fields_is_not_empty(colour: Colour, scripted_server: Any, key: str) -> None:
+async def test_a_value_without_required_fields_is_not_empty(harness: Harness, scripted_server: Any, key: str) -> None:
     text = json.dumps({key: {"city": "Paris"}})
-    await is_read(colour, scripted_server, Place, text, Place(city="Paris"), Mode.TOOLS)
+    await is_read(harness, scripted_server, Place, text, Place(city="Paris"), Mode.TOOLS)
 
 
-async def test_a_key_of_the_answers_own_is_not_opened(colour: Colour, scripted_server: Any) -> None:
+async def test_a_key_of_the_answers_own_is_not_opened(harness: Harness, scripted_server: Any) -> None:
     class Tool(BaseModel):
         name: str | None = None
         arguments: dict[str, str]
         input: str | None = None
 
     value = {"name": "Tool", "arguments": {"arguments": "x"}}
-    await is_read(colour, scripted_server, Tool, json.dumps(value), Tool(**value), Mode.TOOLS)
+    await is_read(harness, scripted_server, Tool, json.dumps(value), Tool(**value), Mode.TOOLS)
 
 
-async def test_the_error_is_that_of_the_value_inside(colour: Colour, scripted_server: Any) -> None:
+async def test_the_error_is_that_of_the_value_inside(harness: Harness, scripted_server: Any) -> None:
     text = '{"parameters": {"name": 5}}'
-    await is_asked_again(colour, scripted_server, User, text, {"name": "Ann"}, Mode.TOOLS, "valid string @ $.name")
+    await is_asked_again(harness, scripted_server, User, text, {"name": "Ann"}, Mode.TOOLS, "valid string @ $.name")
 
 
 # Integers.
@@ -308,7 +310,7 @@ class Counted(BaseModel):
     ("written", "value"),
     [("3.0", 3), ("0.0", 0), ("-0.0", 0), ("1e3", 1000), ("-2.50E1", -25), ("9007199254740993.0", 2**53 + 1)],
 )
-async def test_an_integer_may_have_a_point(colour: Colour, scripted_server: Any, written: str, value: int) -> None:
+async def test_an_integer_may_have_a_point(harness: Harness, scripted_server: Any, written: str, value: int) -> None:
     text = f'{{"text": "1.5 \\" 2.0", "ratio": 2.0, "n": {written}, "other": {written}, "either": {written},' + (
         f'"many": [1, {written}], "named": {{"n": {written}}}, "both": 4.0, "price": 1.50}}'
     )
@@ -317,7 +319,7 @@ async def test_an_integer_may_have_a_point(colour: Colour, scripted_server: Any,
         price=decimal.Decimal("1.50"),
     )  # fmt: skip
     for mode in (Mode.TOOLS, Mode.JSON):
-        for got, server in await every_way(colour, scripted_server, Counted, [text], mode):
+        for got, server in await every_way(harness, scripted_server, Counted, [text], mode):
             assert got == expected
             assert [type(each) for each in (got.n, got.either, got.many[1], got.both)] == [int, int, int, float]
             assert got.report.mended == 0 if hasattr(got, "report") else True
@@ -325,33 +327,33 @@ async def test_an_integer_may_have_a_point(colour: Colour, scripted_server: Any,
 
 
 @pytest.mark.parametrize("written", ["3.5", '"3"', "1e400", "1e999999999", "true", "NaN", "0.1"])
-async def test_what_is_no_integer_is_asked_about(colour: Colour, scripted_server: Any, written: str) -> None:
+async def test_what_is_no_integer_is_asked_about(harness: Harness, scripted_server: Any, written: str) -> None:
     await is_asked_again(
-        colour, scripted_server, Counted, f'{{"n": {written}}}', {"n": 3}, Mode.TOOLS, "valid integer @ $.n"
+        harness, scripted_server, Counted, f'{{"n": {written}}}', {"n": 3}, Mode.TOOLS, "valid integer @ $.n"
     )
 
 
-async def test_integers_with_a_point_in_lists_and_calls(colour: Colour, scripted_server: Any) -> None:
+async def test_integers_with_a_point_in_lists_and_calls(harness: Harness, scripted_server: Any) -> None:
     text = '{"tasks": [{"name": "Ann", "age": 3.0}, {"name": "Bob", "age": 1e1}]}'
     expected = [User(name="Ann", age=3), User(name="Bob", age=10)]
     for chunk in (1, 7, 10_000):
         server = scripted_server([tools(text, chunk=chunk)] * 2)
-        client = colour.client(server)
+        client = harness.client(server)
         stream = client.create_iterable(response_model=User, **asking(max_retries=0))
-        assert await colour.items(stream) == expected
-        assert await colour.create(client, Iterable[User], max_retries=0) == expected
-    assert await colour.create(colour.client(scripted_server([tools('{"tasks": [1.0, 2]}')])), list[int]) == [1, 2]
+        assert await harness.items(stream) == expected
+        assert await harness.create(client, Iterable[User], max_retries=0) == expected
+    assert await harness.create(harness.client(scripted_server([tools('{"tasks": [1.0, 2]}')])), list[int]) == [1, 2]
     calls = [ToolCall('{"name": "Ann", "age": 3.0}', "User"), ToolCall('{"name": "Bob", "age": 1e1}', "User")]
     server = scripted_server([tools(*calls)])
-    got = await colour.create(colour.client(server, Mode.PARALLEL_TOOLS), Iterable[User | Shop], max_retries=0)
+    got = await harness.create(harness.client(server, Mode.PARALLEL_TOOLS), Iterable[User | Shop], max_retries=0)
     assert got == expected
 
 
-async def test_integers_with_a_point_in_unions(colour: Colour, scripted_server: Any) -> None:
+async def test_integers_with_a_point_in_unions(harness: Harness, scripted_server: Any) -> None:
     for text in ('{"n": 3.0}', '{"kind": "Counted", "n": 3.0}', '{"n": 3.0, "kind": "Counted"}'):
-        await is_read(colour, scripted_server, Counted | Shop, f'{{"content": {text}}}', Counted(n=3), Mode.TOOLS)
+        await is_read(harness, scripted_server, Counted | Shop, f'{{"content": {text}}}', Counted(n=3), Mode.TOOLS)
         server = scripted_server([tools(f'{{"tasks": [{text}]}}')])
-        got = await colour.create(colour.client(server), Iterable[Counted | Shop], max_retries=0)
+        got = await harness.create(harness.client(server), Iterable[Counted | Shop], max_retries=0)
         assert got == [Counted(n=3)]
 
 
@@ -359,25 +361,27 @@ async def test_integers_with_a_point_in_unions(colour: Colour, scripted_server: 
 
 
 @pytest.mark.parametrize("mode", [Mode.TOOLS, Mode.JSON])
-async def test_a_text_too_long_to_mend_is_asked_about(colour: Colour, scripted_server: Any, mode: Mode) -> None:
+async def test_a_text_too_long_to_mend_is_asked_about(harness: Harness, scripted_server: Any, mode: Mode) -> None:
     text = "{'name': '" + "x" * repair.LIMIT + "'}"
     server = scripted_server([answer(text), answer({"name": "Ann"})])
-    assert await colour.create(colour.client(server, mode), User) == ANN
+    assert await harness.create(harness.client(server, mode), User) == ANN
     assert f"has {len(text)} characters" in server.requests[1].messages[-1]["content"]
     with pytest.raises(InstructorRetryException) as failed:
-        await colour.create(colour.client(scripted_server([answer(text)]), mode), User, max_retries=0)
+        await harness.create(harness.client(scripted_server([answer(text)]), mode), User, max_retries=0)
     assert isinstance(failed.value.__cause__, (ResponseParsingError, ValidationError))
 
 
-async def test_the_limit_can_be_changed(colour: Colour, scripted_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_limit_can_be_changed(
+    harness: Harness, scripted_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = "{'name': 'Ann', 'tags': []}"
     monkeypatch.setattr(repair, "LIMIT", len(text))
-    await is_read(colour, scripted_server, User, text, ANN, Mode.TOOLS)
+    await is_read(harness, scripted_server, User, text, ANN, Mode.TOOLS)
     monkeypatch.setattr(repair, "LIMIT", len(text) - 1)
-    await is_asked_again(colour, scripted_server, User, text, {"name": "Ann"}, Mode.TOOLS, "too many")
+    await is_asked_again(harness, scripted_server, User, text, {"name": "Ann"}, Mode.TOOLS, "too many")
 
 
-async def test_valid_json_of_any_length_is_read(colour: Colour, scripted_server: Any) -> None:
+async def test_valid_json_of_any_length_is_read(harness: Harness, scripted_server: Any) -> None:
     name = "x" * 3 * repair.LIMIT
     server = scripted_server([answer(f'```json\n{{"name": "{name}"}}\n```')])
-    assert await colour.create(colour.client(server, Mode.MD_JSON), User, max_retries=0) == User(name=name)
+    assert await harness.create(harness.client(server, Mode.MD_JSON), User, max_retries=0) == User(name=name)

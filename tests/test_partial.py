@@ -12,7 +12,7 @@ from pydantic import BaseModel, field_validator
 from typing_extensions import TypedDict
 
 import instructor
-from colours import Colour, asking
+from harness import Harness, asking
 from instructor import Mode, Partial
 from instructor.exceptions import IncompleteOutputException, InstructorRetryException
 from instructor.testing import Gate, answer, content, count_events, tools
@@ -46,25 +46,25 @@ MODES = [Mode.TOOLS, Mode.TOOLS_STRICT, Mode.JSON, Mode.JSON_SCHEMA, Mode.MD_JSO
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_every_spelling(colour: Colour, scripted_server: Any, mode: Mode) -> None:
+async def test_every_spelling(harness: Harness, scripted_server: Any, mode: Mode) -> None:
     server = scripted_server([answer(TEAM)] * 4)
-    client = colour.client(server, mode)
+    client = harness.client(server, mode)
     for stream in (
         client.create_partial(Team, **asking()),
         client.create_partial(Partial[Team], **asking()),
         client.create(Partial[Team], **asking(stream=True)),
         client.create(Team, **asking(stream=True)),
     ):
-        snapshots = await colour.items(stream)
+        snapshots = await harness.items(stream)
         assert {type(snapshot) for snapshot in snapshots} == {Team}
         assert snapshots[-1] == Team(**TEAM)
         assert len(snapshots) > 10
     assert all(asked.body["stream"] is True for asked in server.requests)
 
 
-async def test_snapshots_grow(colour: Colour, scripted_server: Any) -> None:
-    snapshots = await colour.items(
-        colour.client(scripted_server([answer(TEAM, chunk=1)])).create_partial(Team, **asking())
+async def test_snapshots_grow(harness: Harness, scripted_server: Any) -> None:
+    snapshots = await harness.items(
+        harness.client(scripted_server([answer(TEAM, chunk=1)])).create_partial(Team, **asking())
     )
     names = [snapshot.name for snapshot in snapshots if snapshot.name is not None]
     assert all(later.startswith(earlier) for earlier, later in pairwise(names))
@@ -81,17 +81,17 @@ async def test_snapshots_grow(colour: Colour, scripted_server: Any) -> None:
 
 @pytest.mark.parametrize("mode", [Mode.TOOLS, Mode.JSON])
 async def test_the_first_snapshot_comes_before_a_tenth_of_the_answer(
-    colour: Colour, scripted_server: Any, mode: Mode
+    harness: Harness, scripted_server: Any, mode: Mode
 ) -> None:
     gate, given = Gate(), {**TEAM, "members": [USER] * 50}
     reply = tools(given) if mode is Mode.TOOLS else content(given)
     held = count_events(reply) // 10
-    client = colour.client(scripted_server([reply.but(wait_after=held, gate=gate)]), mode)
+    client = harness.client(scripted_server([reply.but(wait_after=held, gate=gate)]), mode)
     stream = client.create_partial(Team, **asking())
-    assert (await colour.next(stream)).name in (None, "", "r", "re", "red")
-    await colour.off_loop(gate.reached)
+    assert (await harness.next(stream)).name in (None, "", "r", "re", "red")
+    await harness.off_loop(gate.reached)
     gate.open()
-    assert (await colour.items(stream))[-1] == Team(**given)
+    assert (await harness.items(stream))[-1] == Team(**given)
     assert stream.report.complete
 
 
@@ -108,12 +108,14 @@ async def test_the_first_snapshot_comes_before_a_tenth_of_the_answer(
         (User | Team, {"content": {"kind": "User", **USER}}, User(**USER)),
     ],
 )
-async def test_other_types_grow_too(colour: Colour, scripted_server: Any, kind: Any, given: Any, expected: Any) -> None:
-    snapshots = await colour.items(colour.client(scripted_server([answer(given)])).create_partial(kind, **asking()))
+async def test_other_types_grow_too(
+    harness: Harness, scripted_server: Any, kind: Any, given: Any, expected: Any
+) -> None:
+    snapshots = await harness.items(harness.client(scripted_server([answer(given)])).create_partial(kind, **asking()))
     assert snapshots[-1] == expected
 
 
-async def test_validators_speak_at_the_end_and_are_asked_again(colour: Colour, scripted_server: Any) -> None:
+async def test_validators_speak_at_the_end_and_are_asked_again(harness: Harness, scripted_server: Any) -> None:
     class Shouted(BaseModel):
         name: str
 
@@ -125,65 +127,65 @@ async def test_validators_speak_at_the_end_and_are_asked_again(colour: Colour, s
             return name
 
     server = scripted_server([answer({"name": "jason"}), answer({"name": "JASON"})])
-    snapshots = await colour.items(colour.client(server).create_partial(Shouted, **asking(max_retries=1)))
+    snapshots = await harness.items(harness.client(server).create_partial(Shouted, **asking(max_retries=1)))
     assert snapshots[0].name in (None, "", "j", "ja", "jas")
     assert snapshots[-1].name == "JASON"
     assert "write it in capitals @ $.name" in server.requests[1].messages[-1]["content"]
 
 
 @pytest.mark.parametrize("fault", [{"cut_after": 8}, {"drop_after": 8}, {"finish": "length", "cut_after": 8}])
-async def test_a_broken_stream_is_never_taken_for_whole(colour: Colour, scripted_server: Any, fault: Any) -> None:
+async def test_a_broken_stream_is_never_taken_for_whole(harness: Harness, scripted_server: Any, fault: Any) -> None:
     got: list[Any] = []
-    client = colour.client(scripted_server([tools(TEAM, **fault)]))
+    client = harness.client(scripted_server([tools(TEAM, **fault)]))
     with pytest.raises(IncompleteOutputException) as failed:
-        await colour.collect(client.create_partial(Team, **asking(max_retries=0)), got)
+        await harness.collect(client.create_partial(Team, **asking(max_retries=0)), got)
     assert got
     assert got[-1] != Team(**TEAM)
     assert failed.value.report is not None
     assert not failed.value.report.complete
 
 
-async def test_a_lost_connection_is_asked_again(colour: Colour, scripted_server: Any) -> None:
+async def test_a_lost_connection_is_asked_again(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([tools(TEAM, drop_after=8), tools(TEAM)])
-    snapshots = await colour.items(colour.client(server).create_partial(Team, **asking()))
+    snapshots = await harness.items(harness.client(server).create_partial(Team, **asking()))
     assert snapshots[-1] == Team(**TEAM)
     assert server.requests[1].messages == server.requests[0].messages
 
 
-async def test_wrong_types_are_told_at_the_end(colour: Colour, scripted_server: Any) -> None:
-    client = colour.client(scripted_server([answer({"name": "a", "age": "old"})]))
+async def test_wrong_types_are_told_at_the_end(harness: Harness, scripted_server: Any) -> None:
+    client = harness.client(scripted_server([answer({"name": "a", "age": "old"})]))
     with pytest.raises(InstructorRetryException, match=r"valid integer @ \$\.age"):
-        await colour.items(client.create_partial(User, **asking(max_retries=0)))
+        await harness.items(client.create_partial(User, **asking(max_retries=0)))
 
 
-async def test_leaving_early_closes_the_connection(colour: Colour, scripted_server: Any) -> None:
+async def test_leaving_early_closes_the_connection(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([tools(TEAM, wait_after=12, gate=Gate())])
-    stream = colour.client(server).create_partial(Team, **asking())
-    await colour.next(stream)
-    await colour.close(stream)
-    await colour.off_loop(server.wait_closed)
+    stream = harness.client(server).create_partial(Team, **asking())
+    await harness.next(stream)
+    await harness.close(stream)
+    await harness.off_loop(server.wait_closed)
     assert server.served[0].client_left
 
 
-async def test_the_whole_at_the_end_has_its_riders_in_the_stream(colour: Colour, scripted_server: Any) -> None:
-    stream = colour.client(scripted_server([answer(USER)])).create_partial(User, **asking())
-    await colour.items(stream)
+async def test_the_whole_at_the_end_has_its_riders_in_the_stream(harness: Harness, scripted_server: Any) -> None:
+    stream = harness.client(scripted_server([answer(USER)])).create_partial(User, **asking())
+    await harness.items(stream)
     assert stream.completion.choices[0].message.tool_calls
     assert stream.report.usage.total_tokens == stream.completion.usage.total_tokens
 
 
-async def test_a_partial_list_field_streams_its_items(colour: Colour, scripted_server: Any) -> None:
+async def test_a_partial_list_field_streams_its_items(harness: Harness, scripted_server: Any) -> None:
     class Users(BaseModel):
         users: list[User]
 
-    client = colour.client(scripted_server([answer({"users": [USER, USER]})]))
-    counts = [len(each.users or ()) for each in await colour.items(client.create_partial(Users, **asking()))]
+    client = harness.client(scripted_server([answer({"users": [USER, USER]})]))
+    counts = [len(each.users or ()) for each in await harness.items(client.create_partial(Users, **asking()))]
     assert set(counts) == {0, 1, 2}
 
 
-async def test_iterable_with_create_partial_grows_as_one_list(colour: Colour, scripted_server: Any) -> None:
-    client = colour.client(scripted_server([answer({"content": [USER, USER]})]))
-    snapshots = await colour.items(client.create_partial(Iterable[User], **asking()))
+async def test_iterable_with_create_partial_grows_as_one_list(harness: Harness, scripted_server: Any) -> None:
+    client = harness.client(scripted_server([answer({"content": [USER, USER]})]))
+    snapshots = await harness.items(client.create_partial(Iterable[User], **asking()))
     assert snapshots[-1] == [User(**USER)] * 2
 
 
@@ -199,9 +201,9 @@ class Settings(BaseModel):
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_tool_called_without_arguments_is_an_answer_of_defaults(
-    colour: Colour, scripted_server: Any, stream: bool
+    harness: Harness, scripted_server: Any, stream: bool
 ) -> None:
     server = scripted_server([tools("")])
-    client = colour.client(server)
-    got = await colour.create(client, response_model=Settings, stream=stream)
-    assert (await colour.items(got) if stream else [got]) == [Settings()]
+    client = harness.client(server)
+    got = await harness.create(client, response_model=Settings, stream=stream)
+    assert (await harness.items(got) if stream else [got]) == [Settings()]

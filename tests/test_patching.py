@@ -16,7 +16,7 @@ import pytest
 from pydantic import BaseModel
 
 import instructor
-from colours import Colour, asking
+from harness import Harness, asking
 from instructor import Mode
 from instructor.exceptions import ConfigurationError, InstructorRetryException, ModeError
 from instructor.testing import answer, content, tools
@@ -31,84 +31,84 @@ USER = {"name": "a", "age": 1}
 WRONG = {"name": "a"}
 
 
-async def test_the_client_stays_itself(colour: Colour, scripted_server: Any) -> None:
+async def test_the_client_stays_itself(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([answer(USER)])
-    sdk = colour.sdk(server)
+    sdk = harness.sdk(server)
     completions, create = sdk.chat.completions, sdk.chat.completions.create
     client = instructor.patch(sdk)
     assert client is sdk
     assert client.chat.completions is completions
     assert client.chat.completions.create.__wrapped__ == create
-    assert inspect.iscoroutinefunction(client.chat.completions.create) is colour.awaiting
-    got = await colour.result(client.chat.completions.create(response_model=User, **asking()))
+    assert inspect.iscoroutinefunction(client.chat.completions.create) is harness.is_async
+    got = await harness.result(client.chat.completions.create(response_model=User, **asking()))
     assert got == User(**USER)
     assert type(got) is User
 
 
-async def test_it_asks_again_once(colour: Colour, scripted_server: Any) -> None:
+async def test_it_asks_again_once(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([answer(WRONG)] * 2)
-    client = instructor.patch(colour.sdk(server))
+    client = instructor.patch(harness.sdk(server))
     with pytest.raises(InstructorRetryException, match="after 2 attempts"):
-        await colour.result(client.chat.completions.create(response_model=User, **asking()))
+        await harness.result(client.chat.completions.create(response_model=User, **asking()))
     server.add(answer(WRONG))
     with pytest.raises(InstructorRetryException, match="after 1 attempt:"):
-        await colour.result(client.chat.completions.create(response_model=User, max_retries=0, **asking()))
+        await harness.result(client.chat.completions.create(response_model=User, max_retries=0, **asking()))
 
 
-async def test_without_a_response_model_it_is_the_sdks(colour: Colour, scripted_server: Any) -> None:
+async def test_without_a_response_model_it_is_the_sdks(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([content("Hi"), content("Hi")])
-    client = instructor.patch(colour.sdk(server))
-    raw = await colour.result(client.chat.completions.create(**asking(seed=3)))
+    client = instructor.patch(harness.sdk(server))
+    raw = await harness.result(client.chat.completions.create(**asking(seed=3)))
     assert isinstance(raw, openai.types.chat.ChatCompletion)
     assert server.requests[0].body == asking(seed=3)
-    chunks = await colour.items(client.chat.completions.create(**asking(stream=True)))
+    chunks = await harness.items(client.chat.completions.create(**asking(stream=True)))
     assert isinstance(chunks[0], openai.types.chat.ChatCompletionChunk)
 
 
-async def test_the_old_positions_of_arguments(colour: Colour, scripted_server: Any) -> None:
+async def test_the_old_positions_of_arguments(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([answer(WRONG), answer({"name": "a", "age": "1"})])
-    create = instructor.patch(colour.sdk(server)).chat.completions.create
+    create = instructor.patch(harness.sdk(server)).chat.completions.create
     with pytest.raises(InstructorRetryException, match="after 1 attempt:"):
-        await colour.result(create(User, {"a": 1}, 0, **asking()))
-    assert await colour.result(create(User, None, 0, False, **asking())) == User(**USER)
+        await harness.result(create(User, {"a": 1}, 0, **asking()))
+    assert await harness.result(create(User, None, 0, False, **asking())) == User(**USER)
 
 
-async def test_modes_streams_and_lists(colour: Colour, scripted_server: Any) -> None:
+async def test_modes_streams_and_lists(harness: Harness, scripted_server: Any) -> None:
     for mode in (Mode.TOOLS, Mode.JSON, Mode.MD_JSON, Mode.JSON_SCHEMA, Mode.TOOLS_STRICT):
         server = scripted_server([answer({"tasks": [USER, USER]}), answer({"tasks": [USER]}), answer(USER)])
-        create = instructor.patch(colour.sdk(server), mode=mode).chat.completions.create
-        stream = await colour.result(create(response_model=Iterable[User], stream=True, **asking()))
-        assert await colour.items(stream) == [User(**USER)] * 2
+        create = instructor.patch(harness.sdk(server), mode=mode).chat.completions.create
+        stream = await harness.result(create(response_model=Iterable[User], stream=True, **asking()))
+        assert await harness.items(stream) == [User(**USER)] * 2
         assert stream.report.complete
-        assert await colour.result(create(response_model=list[User], stream=False, **asking())) == [User(**USER)]
-        snapshots = await colour.items(create(response_model=instructor.Partial[User], stream=True, **asking()))
+        assert await harness.result(create(response_model=list[User], stream=False, **asking())) == [User(**USER)]
+        snapshots = await harness.items(create(response_model=instructor.Partial[User], stream=True, **asking()))
         assert snapshots[-1] == User(**USER)
 
 
-async def test_other_resources_stay_as_they_are(colour: Colour, scripted_server: Any) -> None:
+async def test_other_resources_stay_as_they_are(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([answer(USER), content("Hi")])
-    sdk = colour.sdk(server)
+    sdk = harness.sdk(server)
     client = instructor.patch(sdk)
-    raw = await colour.result(client.chat.completions.with_raw_response.create(**asking()))
+    raw = await harness.result(client.chat.completions.with_raw_response.create(**asking()))
     assert raw.parse().choices[0].message
     other = client.with_options(timeout=3.0)
     assert type(other) is type(sdk)
-    assert isinstance(await colour.result(other.chat.completions.create(**asking())), openai.types.chat.ChatCompletion)
+    assert isinstance(await harness.result(other.chat.completions.create(**asking())), openai.types.chat.ChatCompletion)
 
 
-async def test_patching_twice_changes_nothing(colour: Colour, scripted_server: Any) -> None:
+async def test_patching_twice_changes_nothing(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([answer(USER), content(USER)])
-    client = instructor.patch(instructor.patch(colour.sdk(server)))
-    assert await colour.result(client.chat.completions.create(response_model=User, **asking())) == User(**USER)
+    client = instructor.patch(instructor.patch(harness.sdk(server)))
+    assert await harness.result(client.chat.completions.create(response_model=User, **asking())) == User(**USER)
     client = instructor.patch(client, mode=Mode.JSON)
-    assert await colour.result(client.chat.completions.create(response_model=User, **asking())) == User(**USER)
+    assert await harness.result(client.chat.completions.create(response_model=User, **asking())) == User(**USER)
     assert "response_format" in server.requests[1].body
 
 
-async def test_from_openai_takes_a_patched_client(colour: Colour, scripted_server: Any) -> None:
+async def test_from_openai_takes_a_patched_client(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([answer(USER)])
-    client = instructor.from_openai(instructor.patch(colour.sdk(server)))
-    assert await colour.create(client, User) == User(**USER)
+    client = instructor.from_openai(instructor.patch(harness.sdk(server)))
+    assert await harness.create(client, User) == User(**USER)
 
 
 def completion(arguments: Any) -> openai.types.chat.ChatCompletion:
@@ -128,7 +128,7 @@ def namespace(arguments: Any) -> SimpleNamespace:
 
 
 @pytest.mark.parametrize("reply", [completion, namespace, lambda given: completion(given).model_dump()])
-async def test_a_function_instead_of_a_client(colour: Colour, reply: Any) -> None:
+async def test_a_function_instead_of_a_client(harness: Harness, reply: Any) -> None:
     asked: list[dict[str, Any]] = []
 
     def create(**request: Any) -> Any:
@@ -138,8 +138,8 @@ async def test_a_function_instead_of_a_client(colour: Colour, reply: Any) -> Non
     async def acreate(**request: Any) -> Any:
         return create(**request)
 
-    taught: Any = instructor.patch(create=acreate if colour.awaiting else create)
-    got = await colour.result(taught(response_model=User, **asking()))
+    taught: Any = instructor.patch(create=acreate if harness.is_async else create)
+    got = await harness.result(taught(response_model=User, **asking()))
     assert got == User(**USER)
     assert [len(request["messages"]) for request in asked] == [1, 3]
     assert got._raw_response.choices[0] if not isinstance(got._raw_response, dict) else got._raw_response["choices"]
@@ -155,8 +155,8 @@ async def test_an_object_whose_call_awaits() -> None:
 
 
 async def test_a_wrapped_coroutine_function_is_awaited(scripted_server: Any) -> None:
-    async with Colour("awaiting") as colour:
-        sdk = colour.sdk(scripted_server([answer(USER)]))
+    async with Harness("async") as harness:
+        sdk = harness.sdk(scripted_server([answer(USER)]))
 
         @functools.wraps(sdk.chat.completions.create)
         def traced(**request: Any) -> Any:
@@ -166,8 +166,8 @@ async def test_a_wrapped_coroutine_function_is_awaited(scripted_server: Any) -> 
         assert await taught(response_model=User, **asking()) == User(**USER)
 
 
-async def test_a_function_and_a_client(colour: Colour, scripted_server: Any) -> None:
-    sdk = colour.sdk(scripted_server([answer(USER)]))
+async def test_a_function_and_a_client(harness: Harness, scripted_server: Any) -> None:
+    sdk = harness.sdk(scripted_server([answer(USER)]))
     original, asked = sdk.chat.completions.create, []
 
     @functools.wraps(original)
@@ -176,7 +176,7 @@ async def test_a_function_and_a_client(colour: Colour, scripted_server: Any) -> 
         return original(**request)
 
     assert instructor.patch(sdk, create=create) is sdk
-    assert await colour.result(sdk.chat.completions.create(response_model=User, **asking())) == User(**USER)
+    assert await harness.result(sdk.chat.completions.create(response_model=User, **asking())) == User(**USER)
     assert len(asked) == 1
 
 
@@ -199,17 +199,17 @@ def test_what_cannot_be_patched() -> None:
 
 
 async def test_apatch_is_patch(scripted_server: Any) -> None:
-    async with Colour("awaiting") as colour:
+    async with Harness("async") as harness:
         with pytest.warns(DeprecationWarning, match=r"use instructor\.patch") as told:
-            client = instructor.apatch(colour.sdk(scripted_server([tools(USER)])))
+            client = instructor.apatch(harness.sdk(scripted_server([tools(USER)])))
         assert told[0].filename == __file__
         assert await client.chat.completions.create(response_model=User, **asking()) == User(**USER)
 
 
-async def test_none_is_an_argument_like_others(colour: Colour, scripted_server: Any) -> None:
+async def test_none_is_an_argument_like_others(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([answer({"name": "a", "age": "1"})])
-    create = instructor.patch(colour.sdk(server)).chat.completions.create
-    assert await colour.result(create(response_model=User, strict=None, **asking())) == User(**USER)
+    create = instructor.patch(harness.sdk(server)).chat.completions.create
+    assert await harness.result(create(response_model=User, strict=None, **asking())) == User(**USER)
     with pytest.raises(ConfigurationError, match="max_retries=None"):
-        await colour.result(create(response_model=User, max_retries=None, **asking()))
+        await harness.result(create(response_model=User, max_retries=None, **asking()))
     assert len(server.requests) == 1

@@ -13,7 +13,7 @@ import pytest
 from pydantic import BaseModel
 
 import instructor
-from colours import Colour, asking
+from harness import Harness, asking
 from instructor import redaction
 from instructor.exceptions import InstructorRetryException
 from instructor.testing import Recorder, answer, error, tools
@@ -53,13 +53,13 @@ SHOWN = ("shown-1", "shown-2", "shown-3", "shown-4", '"max_tokens": 77')
 
 
 async def test_a_planted_secret_is_nowhere(
-    colour: Colour, scripted_server: Any, caplog: pytest.LogCaptureFixture, tmp_path: Path
+    harness: Harness, scripted_server: Any, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     caplog.set_level("DEBUG", logger="instructor")
     server = scripted_server([answer({}), answer({}), error(429, "Slow down."), tools({"tasks": [ANN]}), answer(ANN)])
     with Recorder(server.base_url, tmp_path / "all.txt") as recorder:
         client: Any = instructor.from_openai(
-            colour.sdk(
+            harness.sdk(
                 recorder.base_url, api_key=SECRET, default_headers={"X-Own": SECRET}, default_query={"t": SECRET}
             )
         )
@@ -67,11 +67,11 @@ async def test_a_planted_secret_is_nowhere(
         errors: list[Any] = []
         for kind in (InstructorRetryException, openai.RateLimitError):
             with pytest.raises(kind) as failed:
-                await colour.create(client, User, max_retries=1, **PLANTED)
+                await harness.create(client, User, max_retries=1, **PLANTED)
             errors.append(failed.value)
         stream = client.create_iterable(response_model=User, **asking(**PLANTED))
-        assert await colour.items(stream) == [User(**ANN)]
-        await colour.create(client, User, **PLANTED)
+        assert await harness.items(stream) == [User(**ANN)]
+        await harness.create(client, User, **PLANTED)
     assert before == PLANTED
     assert [request.body["api_key"] for request in server.requests] == [SECRET] * 5  # it is sent, of course
     for wrong in errors:

@@ -12,7 +12,7 @@ import openai.types.chat
 import pytest
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from colours import Colour
+from harness import Harness
 from instructor import Usage
 from instructor.testing import answer
 
@@ -39,8 +39,8 @@ class Slotted:
 JASON = {"name": "Jason", "age": 10}
 
 
-async def test_a_model_is_the_users_own(colour: Colour, scripted_server: Any) -> None:
-    got = await colour.create(colour.client(scripted_server([answer(JASON)])), User)
+async def test_a_model_is_the_users_own(harness: Harness, scripted_server: Any) -> None:
+    got = await harness.create(harness.client(scripted_server([answer(JASON)])), User)
     assert type(got) is User
     assert got == User(**JASON)
     assert User(**JASON) == got
@@ -51,8 +51,8 @@ async def test_a_model_is_the_users_own(colour: Colour, scripted_server: Any) ->
 
 
 @pytest.mark.parametrize("copied", [lambda u: pickle.loads(pickle.dumps(u)), copy.copy, copy.deepcopy, User.model_copy])
-async def test_a_model_can_be_pickled_and_copied(colour: Colour, scripted_server: Any, copied: Any) -> None:
-    got = await colour.create(colour.client(scripted_server([answer(JASON)])), User)
+async def test_a_model_can_be_pickled_and_copied(harness: Harness, scripted_server: Any, copied: Any) -> None:
+    got = await harness.create(harness.client(scripted_server([answer(JASON)])), User)
     again: Any = copied(got)
     assert again == got
     assert again.report.attempts == 1
@@ -61,10 +61,10 @@ async def test_a_model_can_be_pickled_and_copied(colour: Colour, scripted_server
     assert type(again) is User
 
 
-async def test_what_rides_along(colour: Colour, scripted_server: Any) -> None:
+async def test_what_rides_along(harness: Harness, scripted_server: Any) -> None:
     usage = Usage(11, 7, cached_tokens=3, reasoning_tokens=2)
     server = scripted_server([answer({"name": 1}, usage=usage), answer(JASON, usage=usage)])
-    got = await colour.create(colour.client(server), User)
+    got = await harness.create(harness.client(server), User)
     raw = got._raw_response
     assert type(raw) is openai.types.chat.ChatCompletion
     assert raw._request_id == "req_2"
@@ -74,9 +74,9 @@ async def test_what_rides_along(colour: Colour, scripted_server: Any) -> None:
     assert (got.report.attempts, got.report.repaired, got.report.complete) == (2, 1, True)
 
 
-async def test_a_list_is_a_list(colour: Colour, scripted_server: Any) -> None:
+async def test_a_list_is_a_list(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([answer({"tasks": [JASON]})])
-    got = await colour.create(colour.client(server), Iterable[User])
+    got = await harness.create(harness.client(server), Iterable[User])
     assert issubclass(type(got), list)
     assert got == [User(**JASON)]
     assert [type(user) for user in got] == [User]
@@ -99,28 +99,28 @@ async def test_a_list_is_a_list(colour: Colour, scripted_server: Any) -> None:
     ],
 )
 async def test_frozen_models_and_fields_named_like_riders(
-    colour: Colour, scripted_server: Any, kind: Any, given: Any, expected: Any
+    harness: Harness, scripted_server: Any, kind: Any, given: Any, expected: Any
 ) -> None:
-    got = await colour.create(colour.client(scripted_server([answer(given)])), kind)
+    got = await harness.create(harness.client(scripted_server([answer(given)])), kind)
     assert got == kind(**given)
     assert got.model_dump() == dict(got) == expected
     assert got._raw_response is not None
     assert "report" not in given or got.report == "the user's own"
 
 
-async def test_a_model_that_refuses_new_attributes(colour: Colour, scripted_server: Any) -> None:
+async def test_a_model_that_refuses_new_attributes(harness: Harness, scripted_server: Any) -> None:
     class Guarded(BaseModel):
         name: str
 
         def __setattr__(self, name: str, value: Any) -> None:
             raise TypeError("no")
 
-    got = await colour.create(colour.client(scripted_server([answer({"name": "a"})])), Guarded)
+    got = await harness.create(harness.client(scripted_server([answer({"name": "a"})])), Guarded)
     assert got.report.complete
 
 
 @pytest.mark.parametrize("extra", ["forbid", "allow", "ignore"])
-async def test_a_model_that_is_read_again(colour: Colour, scripted_server: Any, extra: Any) -> None:
+async def test_a_model_that_is_read_again(harness: Harness, scripted_server: Any, extra: Any) -> None:
     class Strict(BaseModel):
         model_config = ConfigDict(extra=extra, revalidate_instances="always")
         name: str
@@ -128,19 +128,19 @@ async def test_a_model_that_is_read_again(colour: Colour, scripted_server: Any, 
     class Outer(BaseModel):
         inner: Strict
 
-    got = await colour.create(colour.client(scripted_server([answer({"name": "a"})])), Strict)
+    got = await harness.create(harness.client(scripted_server([answer({"name": "a"})])), Strict)
     assert Outer(inner=got).model_dump() == {"inner": {"name": "a"}}
     assert hasattr(got, "report") is hasattr(got, "_raw_response") is (extra == "ignore")
 
 
-async def test_values_with_no_room_for_riders(colour: Colour, scripted_server: Any) -> None:
+async def test_values_with_no_room_for_riders(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([answer({"x": 1}), answer({"content": 5})])
-    client = colour.client(server)
-    assert await colour.create(client, Slotted) == Slotted(1)
-    assert await colour.create(client, int) == 5
+    client = harness.client(server)
+    assert await harness.create(client, Slotted) == Slotted(1)
+    assert await harness.create(client, int) == 5
 
 
-async def test_a_validator_may_give_an_object_of_its_own(colour: Colour, scripted_server: Any) -> None:
+async def test_a_validator_may_give_an_object_of_its_own(harness: Harness, scripted_server: Any) -> None:
     class Interned(BaseModel):
         name: str
 
@@ -150,5 +150,5 @@ async def test_a_validator_may_give_an_object_of_its_own(colour: Colour, scripte
             return ONLY if handler(value) == ONLY else handler(value)
 
     ONLY = Interned.model_construct(name="a")  # noqa: N806
-    got = await colour.create(colour.client(scripted_server([answer({"name": "a"})])), Interned)
+    got = await harness.create(harness.client(scripted_server([answer({"name": "a"})])), Interned)
     assert got == ONLY

@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel, ValidationError, field_validator
 
 import instructor
-from colours import Colour, asking
+from harness import Harness, asking
 from instructor.exceptions import InstructorRetryException, joined_failure
 
 
@@ -167,7 +167,7 @@ if hasattr(builtins, "ExceptionGroup"):
 
 @pytest.mark.parametrize("name", MADE)
 @pytest.mark.parametrize("stream", [False, True])
-async def test_it_is_the_sdks_and_ours(colour: Colour, name: str, stream: bool) -> None:
+async def test_it_is_the_sdks_and_ours(harness: Harness, name: str, stream: bool) -> None:
     raised: Exception = MADE[name]()
 
     async def afail(**_: Any) -> Any:
@@ -176,8 +176,8 @@ async def test_it_is_the_sdks_and_ours(colour: Colour, name: str, stream: bool) 
     def fail(**_: Any) -> Any:
         raise raised
 
-    create: Any = instructor.patch(create=afail if colour.awaiting else fail)
-    collect = colour.items if stream else colour.result
+    create: Any = instructor.patch(create=afail if harness.is_async else fail)
+    collect = harness.items if stream else harness.result
     with pytest.raises(type(raised)) as failed:
         await collect(create(response_model=User, **asking(stream=stream, max_retries=0)))
     wrong: Any = failed.value

@@ -12,7 +12,7 @@ import typing_extensions
 from pydantic import AfterValidator, BaseModel, Field
 from typing_extensions import TypeAliasType
 
-from colours import Colour, asking
+from harness import Harness, asking
 from instructor import IterableModel, ListResponse
 from instructor.exceptions import ConfigurationError
 from instructor.testing import answer
@@ -70,49 +70,49 @@ Name = NewType("Name", str)
     ids=lambda value: str(value)[:50],
 )  # fmt: skip
 async def test_a_type_in_another_spelling(
-    colour: Colour, scripted_server: Any, kind: Any, given: Any, expected: Any
+    harness: Harness, scripted_server: Any, kind: Any, given: Any, expected: Any
 ) -> None:
-    got = await colour.create(colour.client(scripted_server([answer(given)])), kind, max_retries=0)
+    got = await harness.create(harness.client(scripted_server([answer(given)])), kind, max_retries=0)
     assert got == expected
     if isinstance(got, list):
         assert isinstance(got, ListResponse)
         assert got.report.complete
 
 
-async def test_what_is_inside_is_validated(colour: Colour, scripted_server: Any) -> None:
+async def test_what_is_inside_is_validated(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([answer({"content": [{"name": "a"}]}), answer({"content": [A]})])
-    assert await colour.create(colour.client(server), Optional[Iterable[User]]) == USERS[:1]  # noqa: UP045
+    assert await harness.create(harness.client(server), Optional[Iterable[User]]) == USERS[:1]  # noqa: UP045
     assert "Field required @ $.content[0].age" in server.requests[1].messages[-1]["content"]
 
 
 @pytest.mark.parametrize("missing", [{"tags": ["a"]}, {"name": "a", "inner": {}}])
-async def test_keys_stay_required(colour: Colour, scripted_server: Any, missing: Any) -> None:
+async def test_keys_stay_required(harness: Harness, scripted_server: Any, missing: Any) -> None:
     server = scripted_server([answer(missing), answer({"name": "a"})])
-    assert await colour.create(colour.client(server), Wide) == {"name": "a"}
+    assert await harness.create(harness.client(server), Wide) == {"name": "a"}
     function = server.requests[0].body["tools"][0]["function"]
     assert function["parameters"]["required"] == ["name"]
     assert (function["name"], function["description"]) == ("Wide", "A row and what is inside it.")
 
 
-async def test_a_list_is_bound_as_a_whole(colour: Colour, scripted_server: Any) -> None:
+async def test_a_list_is_bound_as_a_whole(harness: Harness, scripted_server: Any) -> None:
     kind = Annotated[list[User], Field(min_length=3)]
     server = scripted_server([answer({"content": [A, B]}), answer({"content": [A, B, C]})] * 2)
-    client = colour.client(server)
-    assert await colour.create(client, kind) == USERS
+    client = harness.client(server)
+    assert await harness.create(client, kind) == USERS
     assert "at least 3 items" in server.requests[1].messages[-1]["content"]
-    assert (await colour.items(client.create_partial(kind, **asking())))[-1] == USERS
+    assert (await harness.items(client.create_partial(kind, **asking())))[-1] == USERS
 
 
-async def test_a_stream_cannot_bind_a_list_as_a_whole(colour: Colour, scripted_server: Any) -> None:
-    client = colour.client(scripted_server())
+async def test_a_stream_cannot_bind_a_list_as_a_whole(harness: Harness, scripted_server: Any) -> None:
+    client = harness.client(scripted_server())
     kind = Annotated[list[User], Field(min_length=3)]
     with pytest.raises(ConfigurationError, match="binds the list as a whole"):
-        await colour.items(client.create_iterable(response_model=kind, **asking()))
+        await harness.items(client.create_iterable(response_model=kind, **asking()))
     with pytest.raises(ConfigurationError, match="binds the list as a whole"):
-        await colour.items(client.create(kind, **asking(stream=True)))
+        await harness.items(client.create(kind, **asking(stream=True)))
 
 
 @pytest.mark.parametrize("kind", [typing.Generator[User, None, None], collections.abc.Iterator[User] | None])
-async def test_what_can_be_read_once_is_refused(colour: Colour, scripted_server: Any, kind: Any) -> None:
+async def test_what_can_be_read_once_is_refused(harness: Harness, scripted_server: Any, kind: Any) -> None:
     with pytest.raises(ConfigurationError, match="gives its parts once"):
-        await colour.create(colour.client(scripted_server()), kind)
+        await harness.create(harness.client(scripted_server()), kind)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from colours import Colour
+from harness import Harness
 from instructor import Mode
 from instructor.exceptions import ConfigurationError
 from instructor.templating import render
@@ -21,14 +21,14 @@ class Item(BaseModel):
     tags: list[str] = []
 
 
-async def sent(colour: Colour, scripted_server: Any, text: str, context: Any) -> str:
+async def sent(harness: Harness, scripted_server: Any, text: str, context: Any) -> str:
     """Give the user's text as it is in the request, whole and streamed."""
     server = scripted_server([answer({"name": "a"}), answer({"name": "a"}), answer({"content": 5})])
-    client = colour.client(server)
+    client = harness.client(server)
     messages = [{"role": "user", "content": text}]
-    await colour.create(client, Item, messages=messages, context=context)
-    await colour.items(client.create_partial(Item, messages, model="m", context=context))
-    await colour.create(
+    await harness.create(client, Item, messages=messages, context=context)
+    await harness.items(client.create_partial(Item, messages, model="m", context=context))
+    await harness.create(
         client, int, messages=[{"role": "user", "content": [{"type": "text", "text": text}]}], context=context
     )
     one, two, parts = (request.messages[-1]["content"] for request in server.requests)
@@ -59,8 +59,8 @@ NOT_OURS = [
 
 
 @pytest.mark.parametrize("text", NOT_OURS)
-async def test_a_context_for_validators_makes_no_templates(colour: Colour, scripted_server: Any, text: str) -> None:
-    assert await sent(colour, scripted_server, text, {"limit": 3, "allowed": ["a"]}) == text
+async def test_a_context_for_validators_makes_no_templates(harness: Harness, scripted_server: Any, text: str) -> None:
+    assert await sent(harness, scripted_server, text, {"limit": 3, "allowed": ["a"]}) == text
 
 
 @pytest.mark.parametrize(
@@ -84,11 +84,13 @@ async def test_a_context_for_validators_makes_no_templates(colour: Colour, scrip
     ],
 )
 async def test_an_undefined_name_is_an_error_that_names_it(
-    colour: Colour, scripted_server: Any, text: str, context: Any, named: list[str]
+    harness: Harness, scripted_server: Any, text: str, context: Any, named: list[str]
 ) -> None:
     server = scripted_server([answer({"name": "a"})])
     with pytest.raises(ConfigurationError) as raised:
-        await colour.create(colour.client(server), Item, messages=[{"role": "user", "content": text}], context=context)
+        await harness.create(
+            harness.client(server), Item, messages=[{"role": "user", "content": text}], context=context
+        )
     for name in named:
         assert name in str(raised.value)
     assert server.requests == []
@@ -114,9 +116,9 @@ async def test_an_undefined_name_is_an_error_that_names_it(
     ],
 )
 async def test_a_template_is_rendered(
-    colour: Colour, scripted_server: Any, text: str, context: Any, becomes: str
+    harness: Harness, scripted_server: Any, text: str, context: Any, becomes: str
 ) -> None:
-    assert await sent(colour, scripted_server, text, context) == becomes
+    assert await sent(harness, scripted_server, text, context) == becomes
 
 
 class Shelf(dict[str, int]):
@@ -160,19 +162,19 @@ def test_a_template_cannot_change_the_context(text: str, value: Any) -> None:
     assert repr(value) == before
 
 
-async def test_untyped_calls_too(colour: Colour, scripted_server: Any) -> None:
+async def test_untyped_calls_too(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server()
     with pytest.raises(ConfigurationError, match="'documnet' is undefined"):
-        await colour.create(
-            colour.client(server), None, messages=[{"role": "user", "content": "{{ documnet }}"}],
+        await harness.create(
+            harness.client(server), None, messages=[{"role": "user", "content": "{{ documnet }}"}],
             context={"document": 1},
         )  # fmt: skip
     assert server.requests == []
 
 
-async def test_other_modes_too(colour: Colour, scripted_server: Any) -> None:
+async def test_other_modes_too(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([answer({"name": "a"})])
     messages = [{"role": "system", "content": "<b>{{ x }}</b>"}, {"role": "user", "content": "{{ document }}"}]
-    await colour.create(colour.client(server, Mode.MD_JSON), Item, messages=messages, context={"document": "D"})
+    await harness.create(harness.client(server, Mode.MD_JSON), Item, messages=messages, context={"document": "D"})
     assert "<b>{{ x }}</b>" in server.requests[0].messages[0]["content"]
     assert "D" in server.requests[0].messages[-1]["content"]

@@ -12,7 +12,7 @@ from openai.types.chat import ChatCompletion
 from pydantic import BaseModel, ValidationError, ValidationInfo, field_validator
 
 import instructor
-from colours import Colour
+from harness import Harness
 from instructor import Mode, OpenAISchema, ResponseSchema
 from instructor.exceptions import IncompleteOutputException, ModeError, RefusalError, ResponseParsingError
 from instructor.testing import tools
@@ -55,9 +55,9 @@ def completion(arguments: str | None = None, finish: str = "tool_calls", **messa
     )
 
 
-async def test_the_schema_is_what_a_request_tells(colour: Colour, scripted_server: Any) -> None:
+async def test_the_schema_is_what_a_request_tells(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([tools({"name": "Jason", "age": 10})])
-    got = await colour.create(colour.client(server), User)
+    got = await harness.create(harness.client(server), User)
     assert type(got) is User
     assert server.requests[0].body["tools"][0]["function"] == User.openai_schema
     assert instructor.generate_openai_schema(User) == User.openai_schema

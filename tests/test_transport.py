@@ -17,7 +17,7 @@ import pytest
 from pydantic import BaseModel
 
 import instructor
-from colours import Colour, asking
+from harness import Harness, asking
 from instructor.exceptions import IncompleteOutputException, InstructorRetryException
 from instructor.testing import Gate, answer, error, silence, tools
 
@@ -55,50 +55,50 @@ def chunks(arguments: Any) -> list[openai.types.chat.ChatCompletionChunk]:
     return [chunk(tool_calls=call) for call in (head, *calls)] + [chunk("tool_calls")]
 
 
-async def test_a_mock_in_the_place_of_create(colour: Colour) -> None:
-    sdk = colour.sdk("http://127.0.0.1:9/v1")
+async def test_a_mock_in_the_place_of_create(harness: Harness) -> None:
+    sdk = harness.sdk("http://127.0.0.1:9/v1")
     replies = [completion({"name": "a"}), completion(USER)]
-    sdk.chat.completions.create = (mock.AsyncMock if colour.awaiting else mock.Mock)(side_effect=replies)
-    got = await colour.create(instructor.from_openai(sdk), User)
+    sdk.chat.completions.create = (mock.AsyncMock if harness.is_async else mock.Mock)(side_effect=replies)
+    got = await harness.create(instructor.from_openai(sdk), User)
     assert got == User(**USER)
     assert got._raw_response is replies[1]
     assert sdk.chat.completions.create.call_count == 2
     assert sdk.chat.completions.create.call_args.kwargs["model"] == "scripted"
 
 
-async def test_a_mock_that_streams(colour: Colour) -> None:
+async def test_a_mock_that_streams(harness: Harness) -> None:
     async def awaited() -> Any:
         for each in chunks(TASKS):
             yield each
 
-    sdk = colour.sdk("http://127.0.0.1:9/v1")
-    if colour.awaiting:
+    sdk = harness.sdk("http://127.0.0.1:9/v1")
+    if harness.is_async:
         sdk.chat.completions.create = mock.AsyncMock(return_value=awaited())
     else:
         sdk.chat.completions.create = mock.Mock(return_value=iter(chunks(TASKS)))
     stream = instructor.from_openai(sdk).create_iterable(response_model=User, **asking())
-    assert await colour.items(stream) == USERS
+    assert await harness.items(stream) == USERS
     assert sdk.chat.completions.create.call_args.kwargs["stream"] is True
 
 
-async def test_namespaces_stand_for_responses(colour: Colour) -> None:
+async def test_namespaces_stand_for_responses(harness: Harness) -> None:
     function = SimpleNamespace(name="User", arguments=json.dumps(USER))
     message = SimpleNamespace(tool_calls=[SimpleNamespace(id="c", function=function)])
     reply = SimpleNamespace(choices=[SimpleNamespace(message=message)])
-    sdk = colour.sdk("http://127.0.0.1:9/v1")
-    sdk.chat.completions.create = (mock.AsyncMock if colour.awaiting else mock.Mock)(return_value=reply)
-    value, raw = await colour.result(
+    sdk = harness.sdk("http://127.0.0.1:9/v1")
+    sdk.chat.completions.create = (mock.AsyncMock if harness.is_async else mock.Mock)(return_value=reply)
+    value, raw = await harness.result(
         instructor.from_openai(sdk).create_with_completion(response_model=User, **asking())
     )
     assert value == User(**USER)
     assert raw is reply
 
 
-async def test_what_is_no_response(colour: Colour) -> None:
-    sdk = colour.sdk("http://127.0.0.1:9/v1")
-    sdk.chat.completions.create = (mock.AsyncMock if colour.awaiting else mock.Mock)(return_value="text")
+async def test_what_is_no_response(harness: Harness) -> None:
+    sdk = harness.sdk("http://127.0.0.1:9/v1")
+    sdk.chat.completions.create = (mock.AsyncMock if harness.is_async else mock.Mock)(return_value="text")
     with pytest.raises(InstructorRetryException, match="'text', which is no response"):
-        await colour.create(instructor.from_openai(sdk), User, max_retries=0)
+        await harness.create(instructor.from_openai(sdk), User, max_retries=0)
 
 
 def tracing(original: Any, seen: list[Any]) -> Any:
@@ -112,75 +112,75 @@ def tracing(original: Any, seen: list[Any]) -> Any:
     return traced
 
 
-async def test_a_wrapper_on_the_instance_sees_every_call(colour: Colour, scripted_server: Any) -> None:
+async def test_a_wrapper_on_the_instance_sees_every_call(harness: Harness, scripted_server: Any) -> None:
     seen: list[Any] = []
-    sdk = colour.sdk(scripted_server([tools(USER), tools(TASKS)]))
+    sdk = harness.sdk(scripted_server([tools(USER), tools(TASKS)]))
     sdk.chat.completions.create = tracing(sdk.chat.completions.create, seen)
     client = instructor.from_openai(sdk)
-    got = await colour.create(client, User)
+    got = await harness.create(client, User)
     assert got == User(**USER)
     assert type(got._raw_response) is openai.types.chat.ChatCompletion
-    assert await colour.items(client.create_iterable(response_model=User, **asking())) == USERS
+    assert await harness.items(client.create_iterable(response_model=User, **asking())) == USERS
     assert seen == ["scripted"] * 2
 
 
 async def test_a_wrapper_on_the_class_sees_every_call(
-    colour: Colour, scripted_server: Any, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, scripted_server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Any] = []
-    sdk = colour.sdk(scripted_server([tools(USER), tools(TASKS)]))
+    sdk = harness.sdk(scripted_server([tools(USER), tools(TASKS)]))
     kind = type(sdk.chat.completions)
     monkeypatch.setattr(kind, "create", tracing(kind.create, seen))
     client = instructor.from_openai(sdk)
-    assert await colour.create(client, User) == User(**USER)
-    assert await colour.items(client.create_iterable(response_model=User, **asking())) == USERS
+    assert await harness.create(client, User) == User(**USER)
+    assert await harness.items(client.create_iterable(response_model=User, **asking())) == USERS
     assert seen == ["scripted"] * 2
 
 
-async def test_the_ordinary_way_is_no_less_exact(colour: Colour, scripted_server: Any) -> None:
+async def test_the_ordinary_way_is_no_less_exact(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([
         tools(TASKS, finish="length", cut_after=12), tools({"tasks": TASKS["tasks"][1:]}),
         tools(USER, drop_after=3), error(429),
     ])  # fmt: skip
-    sdk = colour.sdk(server)
+    sdk = harness.sdk(server)
     sdk.chat.completions.create = tracing(sdk.chat.completions.create, [])
     client = instructor.from_openai(sdk)
     stream = client.create_iterable(response_model=User, **asking())
-    assert await colour.items(stream) == USERS
+    assert await harness.items(stream) == USERS
     assert (stream.report.continuations, stream.report.usage.exact) == (1, True)
     with pytest.raises(IncompleteOutputException):
-        await colour.items(client.create_partial(User, **asking(max_retries=0)))
+        await harness.items(client.create_partial(User, **asking(max_retries=0)))
     with pytest.raises(openai.RateLimitError):
-        await colour.create(client, User)
+        await harness.create(client, User)
     assert [served.client_left for served in server.served] == [False] * 4
 
 
-async def test_leaving_the_ordinary_way_closes_the_connection(colour: Colour, scripted_server: Any) -> None:
+async def test_leaving_the_ordinary_way_closes_the_connection(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([tools(TASKS, wait_after=12, gate=Gate())])
-    sdk = colour.sdk(server)
+    sdk = harness.sdk(server)
     sdk.chat.completions.create = tracing(sdk.chat.completions.create, [])
     stream = instructor.from_openai(sdk).create_iterable(response_model=User, **asking())
-    assert await colour.next(stream) == USERS[0]
-    await colour.close(stream)
-    await colour.off_loop(server.wait_closed)
+    assert await harness.next(stream) == USERS[0]
+    await harness.close(stream)
+    await harness.off_loop(server.wait_closed)
     assert server.served[0].client_left
 
 
-async def test_a_response_is_the_sdks_own_object(colour: Colour, scripted_server: Any) -> None:
-    client = colour.client(scripted_server([tools(USER), tools(TASKS)]))
-    _, raw = await colour.result(client.create_with_completion(response_model=User, **asking()))
+async def test_a_response_is_the_sdks_own_object(harness: Harness, scripted_server: Any) -> None:
+    client = harness.client(scripted_server([tools(USER), tools(TASKS)]))
+    _, raw = await harness.result(client.create_with_completion(response_model=User, **asking()))
     assert type(raw) is openai.types.chat.ChatCompletion
     assert raw._request_id == "req_1"
     assert raw.model_dump()["choices"][0]["message"]["tool_calls"][0]["function"]["name"] == "User"
     stream = client.create_iterable(response_model=User, **asking())
-    await colour.items(stream)
+    await harness.items(stream)
     whole = stream.completion
     assert json.loads(whole.choices[0].message.tool_calls[0].function.arguments) == TASKS
     assert type(whole) is openai.types.chat.ChatCompletion
     assert stream.response_headers["x-request-id"] == "req_2"
 
 
-async def test_a_client_of_the_users_own_http_client(colour: Colour, scripted_server: Any) -> None:
+async def test_a_client_of_the_users_own_http_client(harness: Harness, scripted_server: Any) -> None:
     server, seen = scripted_server([tools(USER), tools(TASKS)]), []
 
     class Noting(httpx2.HTTPTransport):
@@ -193,14 +193,14 @@ async def test_a_client_of_the_users_own_http_client(colour: Colour, scripted_se
             seen.append(request.headers["authorization"])
             return await super().handle_async_request(request)
 
-    http = httpx2.AsyncClient(transport=AsyncNoting()) if colour.awaiting else httpx2.Client(transport=Noting())
-    client = colour.client(server, http_client=http)
-    assert await colour.create(client, User) == User(**USER)
-    assert await colour.items(client.create_iterable(response_model=User, **asking())) == USERS
+    http = httpx2.AsyncClient(transport=AsyncNoting()) if harness.is_async else httpx2.Client(transport=Noting())
+    client = harness.client(server, http_client=http)
+    assert await harness.create(client, User) == User(**USER)
+    assert await harness.items(client.create_iterable(response_model=User, **asking())) == USERS
     assert seen == ["Bearer sk-fake"] * 2
 
 
-async def test_a_transport_that_answers_itself(colour: Colour) -> None:
+async def test_a_transport_that_answers_itself(harness: Harness) -> None:
     """As users' tests do: httpx2's own mock, no socket at all."""
 
     def respond(request: httpx2.Request) -> httpx2.Response:
@@ -211,79 +211,79 @@ async def test_a_transport_that_answers_itself(colour: Colour) -> None:
         return httpx2.Response(200, content="".join([*lines, "data: [DONE]\n\n"]))
 
     transport = httpx2.MockTransport(respond)
-    http = httpx2.AsyncClient(transport=transport) if colour.awaiting else httpx2.Client(transport=transport)
-    client = colour.client("http://fake.test/v1", http_client=http)
-    assert await colour.create(client, User) == User(**USER)
-    assert await colour.items(client.create_iterable(response_model=User, **asking())) == USERS
+    http = httpx2.AsyncClient(transport=transport) if harness.is_async else httpx2.Client(transport=transport)
+    client = harness.client("http://fake.test/v1", http_client=http)
+    assert await harness.create(client, User) == User(**USER)
+    assert await harness.items(client.create_iterable(response_model=User, **asking())) == USERS
 
 
-async def test_the_sdks_retries_are_the_sdks(colour: Colour, scripted_server: Any) -> None:
+async def test_the_sdks_retries_are_the_sdks(harness: Harness, scripted_server: Any) -> None:
     retry = {"retry-after-ms": "1"}
     server = scripted_server([error(500, headers=retry), tools(USER), error(503, headers=retry), tools(TASKS)])
-    client = colour.client(server, max_retries=1)
-    got = await colour.create(client, User, max_retries=0)
+    client = harness.client(server, max_retries=1)
+    got = await harness.create(client, User, max_retries=0)
     assert got == User(**USER)
     assert got.report.attempts == 1
-    assert await colour.items(client.create_iterable(response_model=User, **asking(max_retries=0))) == USERS
+    assert await harness.items(client.create_iterable(response_model=User, **asking(max_retries=0))) == USERS
     assert [asked.headers["x-stainless-retry-count"] for asked in server.requests] == ["0", "1", "0", "1"]
 
 
-async def test_the_sdks_timeouts_are_the_sdks(colour: Colour, scripted_server: Any) -> None:
+async def test_the_sdks_timeouts_are_the_sdks(harness: Harness, scripted_server: Any) -> None:
     with pytest.raises(openai.APITimeoutError) as failed:
-        await colour.create(colour.client(scripted_server([silence()]), timeout=0.2), User)
+        await harness.create(harness.client(scripted_server([silence()]), timeout=0.2), User)
     assert isinstance(failed.value, InstructorRetryException)
-    client = colour.client(scripted_server([tools(TASKS, silence_after=12)]), timeout=0.2)
+    client = harness.client(scripted_server([tools(TASKS, silence_after=12)]), timeout=0.2)
     got: list[User] = []
     with pytest.raises(IncompleteOutputException, match="APITimeoutError"):
-        await colour.collect(client.create_iterable(response_model=User, **asking(max_retries=0)), got)
+        await harness.collect(client.create_iterable(response_model=User, **asking(max_retries=0)), got)
     assert got == USERS[:1]
 
 
-async def test_options_of_the_sdks_client(colour: Colour, scripted_server: Any) -> None:
+async def test_options_of_the_sdks_client(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([tools(USER)] * 2)
-    sdk = colour.sdk(server, default_headers={"x-mine": "1"}, default_query={"v": "2"})
-    await colour.create(instructor.from_openai(sdk.with_options(default_headers={"x-yours": "3"})), User)
-    await colour.create(instructor.from_openai(sdk), User, extra_headers={"x-call": "4"}, extra_query={"q": "5"})
+    sdk = harness.sdk(server, default_headers={"x-mine": "1"}, default_query={"v": "2"})
+    await harness.create(instructor.from_openai(sdk.with_options(default_headers={"x-yours": "3"})), User)
+    await harness.create(instructor.from_openai(sdk), User, extra_headers={"x-call": "4"}, extra_query={"q": "5"})
     first, second = server.requests
     assert (first.headers["x-mine"], first.headers["x-yours"], first.query) == ("1", "3", "v=2")
     assert (second.headers["x-mine"], second.headers["x-call"]) == ("1", "4")
     assert sorted(second.query.split("&")) == ["q=5", "v=2"]
 
 
-async def test_azures_clients(colour: Colour, scripted_server: Any) -> None:
+async def test_azures_clients(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([tools(USER), tools(TASKS), tools(USER)])
-    kind = openai.AsyncAzureOpenAI if colour.awaiting else openai.AzureOpenAI
+    kind = openai.AsyncAzureOpenAI if harness.is_async else openai.AzureOpenAI
     sdk = kind(azure_endpoint=server.root, api_key="sk-fake", api_version="2024-10-21", max_retries=0)
     client: Any = instructor.from_openai(sdk)
-    assert await colour.create(client, User, model="mine") == User(**USER)
-    assert await colour.items(client.create_iterable(response_model=User, **asking(model="mine"))) == USERS
-    await colour.close(sdk)
+    assert await harness.create(client, User, model="mine") == User(**USER)
+    assert await harness.items(client.create_iterable(response_model=User, **asking(model="mine"))) == USERS
+    await harness.close(sdk)
     made = instructor.from_provider(
-        "azure_openai/mine", colour.awaiting, azure_endpoint=server.root, api_key="sk-fake", max_retries=0
+        "azure_openai/mine", harness.is_async, azure_endpoint=server.root, api_key="sk-fake", max_retries=0
     )
-    await colour.result(made.create(User, asking()["messages"]))
-    await colour.close(made.client)
+    await harness.result(made.create(User, asking()["messages"]))
+    await harness.close(made.client)
     assert {(asked.path, asked.query) for asked in server.requests} == {
         ("/openai/deployments/mine/chat/completions", "api-version=2024-10-21")
     }
 
 
 async def test_from_provider_divides_its_options(
-    colour: Colour, scripted_server: Any, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, scripted_server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-fake")
     server = scripted_server([answer(USER)])
     client = instructor.from_provider(
         "openai/org/model",
-        colour.awaiting,
+        harness.is_async,
         mode=instructor.Mode.JSON,
         base_url=server.base_url,
         timeout=9.0,
         default_headers={"x-mine": "1"},
         temperature=0.1,
     )
-    assert await colour.result(client.create(User, asking()["messages"])) == User(**USER)
-    await colour.close(client.client)
+    assert await harness.result(client.create(User, asking()["messages"])) == User(**USER)
+    await harness.close(client.client)
     (asked,) = server.requests
     assert (asked.body["model"], asked.body["temperature"]) == ("org/model", 0.1)
     assert "timeout" not in asked.body
@@ -294,8 +294,8 @@ async def test_from_provider_divides_its_options(
 
 async def test_fifty_streams_at_once(scripted_server: Any) -> None:
     server = scripted_server(lambda asked: tools({"tasks": [{"name": asked.messages[0]["content"], "age": 1}] * 3}))
-    async with Colour("awaiting") as colour:
-        client = colour.client(server)
+    async with Harness("async") as harness:
+        client = harness.client(server)
 
         async def one(number: int) -> set[str]:
             messages = [{"role": "user", "content": str(number)}]
@@ -304,7 +304,7 @@ async def test_fifty_streams_at_once(scripted_server: Any) -> None:
         assert await asyncio.gather(*map(one, range(50))) == [{str(number)} for number in range(50)]
 
 
-async def test_a_list_at_once_takes_the_same_way(colour: Colour, scripted_server: Any) -> None:
-    got = await colour.create(colour.client(scripted_server([tools(TASKS)])), Iterable[User])
+async def test_a_list_at_once_takes_the_same_way(harness: Harness, scripted_server: Any) -> None:
+    got = await harness.create(harness.client(scripted_server([tools(TASKS)])), Iterable[User])
     assert got == USERS
     assert got._raw_response._request_id == "req_1"

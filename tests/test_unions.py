@@ -9,7 +9,7 @@ import pytest
 from pydantic import AfterValidator, BaseModel, Field, create_model
 from typing_extensions import TypeAliasType
 
-from colours import Colour, asking
+from harness import Harness, asking
 from instructor.exceptions import InstructorRetryException
 from instructor.testing import answer
 
@@ -55,41 +55,41 @@ SPELLINGS: list[Any] = [
 
 
 @pytest.mark.parametrize("kind", SPELLINGS, ids=lambda kind: str(kind)[:60])
-async def test_a_union_in_every_spelling(colour: Colour, scripted_server: Any, kind: Any) -> None:
+async def test_a_union_in_every_spelling(harness: Harness, scripted_server: Any, kind: Any) -> None:
     dog = {"kind": "Dog", "name": "Rex"}
     server = scripted_server([answer({"content": dog}), answer({"tasks": [dog, {"name": "Tom"}]})])
-    client = colour.client(server)
-    assert await colour.create(client, kind, max_retries=0) == Dog(name="Rex")
+    client = harness.client(server)
+    assert await harness.create(client, kind, max_retries=0) == Dog(name="Rex")
     found: list[Any] = []
     with pytest.raises(InstructorRetryException, match="kind is missing, and the item fits several of Cat, Dog"):
-        await colour.collect(client.create_iterable(response_model=Iterable[kind], **asking(max_retries=0)), found)
+        await harness.collect(client.create_iterable(response_model=Iterable[kind], **asking(max_retries=0)), found)
     assert found == [Dog(name="Rex")]
     asked = server.requests[0].body["tools"][0]["function"]["parameters"]["properties"]["content"]["anyOf"]
     assert [part["properties"]["kind"]["const"] for part in asked[:2]] == ["Cat", "Dog"]
     assert asked[0]["description"] == "A cat."
 
 
-async def test_what_binds_the_union_binds_its_members(colour: Colour, scripted_server: Any) -> None:
+async def test_what_binds_the_union_binds_its_members(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([answer({"content": {"kind": "Dog"}}), answer({"content": {"kind": "Dog", "name": "R"}})])
-    assert await colour.create(colour.client(server), SPELLINGS[-1]) == Dog(name="R")
+    assert await harness.create(harness.client(server), SPELLINGS[-1]) == Dog(name="R")
     assert "it has no name" in server.requests[1].messages[-1]["content"]
 
 
-async def test_members_of_one_name(colour: Colour, scripted_server: Any) -> None:
+async def test_members_of_one_name(harness: Harness, scripted_server: Any) -> None:
     given = [{"kind": "Cat_2", "name": "a", "inner": {"depth": 1}}, {"kind": "Cat", "name": "b"}]
     server = scripted_server([answer({"tasks": given}), answer({"tasks": [{}]})])
-    client = colour.client(server)
-    found = await colour.create(client, list[Cat | Other], max_retries=0)
+    client = harness.client(server)
+    found = await harness.create(client, list[Cat | Other], max_retries=0)
     assert found == [Other(name="a", inner=Inner(depth=1)), Cat(name="b")]
     with pytest.raises(InstructorRetryException, match="fits several of Cat, Cat_2"):
-        await colour.create(client, list[Cat | Other], max_retries=0)
+        await harness.create(client, list[Cat | Other], max_retries=0)
     parameters = server.requests[0].body["tools"][0]["function"]["parameters"]
     assert list(parameters["$defs"]) == ["Inner"]
     parts = parameters["properties"]["tasks"]["items"]["anyOf"]
     assert [part["properties"]["kind"]["const"] for part in parts] == ["Cat", "Cat_2"]
 
 
-async def test_a_discriminator_of_the_users_own_needs_no_tag(colour: Colour, scripted_server: Any) -> None:
+async def test_a_discriminator_of_the_users_own_needs_no_tag(harness: Harness, scripted_server: Any) -> None:
     class One(BaseModel):
         form: Literal["one"]
 
@@ -98,5 +98,5 @@ async def test_a_discriminator_of_the_users_own_needs_no_tag(colour: Colour, scr
 
     kind: Any = Annotated[One | Two, Field(discriminator="form")]
     server = scripted_server([answer({"content": {"form": "two"}})])
-    assert await colour.create(colour.client(server), kind) == Two(form="two")
+    assert await harness.create(harness.client(server), kind) == Two(form="two")
     assert '"kind"' not in str(server.requests[0].body)

@@ -20,7 +20,7 @@ from openai.types.chat import ChatCompletionChunk
 from pydantic import BaseModel
 
 import instructor
-from colours import Colour, asking
+from harness import Harness, asking
 from instructor.core.types import Call, Delta, Json
 from instructor.mode import Mode
 from instructor.outputs import growing_for, item_list, partial, snapshot_types
@@ -64,47 +64,47 @@ def stream_of(items: int, **faults: Any) -> Reply:
 
 @pytest.mark.parametrize("together", [1, 16])
 async def test_no_event_becomes_an_object_of_the_sdks(
-    colour: Colour, scripted_server: Any, monkeypatch: pytest.MonkeyPatch, together: int
+    harness: Harness, scripted_server: Any, monkeypatch: pytest.MonkeyPatch, together: int
 ) -> None:
     built = counted(monkeypatch, openai._models, "construct_type")
     validated = counted(monkeypatch, ChatCompletionChunk, "model_validate_json")
     server = scripted_server([stream_of(100, events_per_write=together)])
-    client = colour.client(server)
-    assert len(await colour.items(client.create_iterable(response_model=User, **asking()))) == 100
+    client = harness.client(server)
+    assert len(await harness.items(client.create_iterable(response_model=User, **asking()))) == 100
     assert not built
     assert not validated
 
 
 async def test_who_wraps_create_gets_every_object(
-    colour: Colour, scripted_server: Any, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, scripted_server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built = counted(monkeypatch, openai._models, "construct_type")
     server = scripted_server([stream_of(20)])
-    sdk = colour.sdk(server)
+    sdk = harness.sdk(server)
     create = sdk.chat.completions.create
     sdk.chat.completions.create = lambda **options: create(**options)
-    items = await colour.items(instructor.from_openai(sdk).create_iterable(response_model=User, **asking()))
+    items = await harness.items(instructor.from_openai(sdk).create_iterable(response_model=User, **asking()))
     assert len(items) == 20
     assert built["construct_type"] >= server.served[0].events - 1  # all but [DONE]
 
 
 @pytest.mark.parametrize("together", [1, 16])
 async def test_a_few_events_are_parsed_whole(
-    colour: Colour, scripted_server: Any, monkeypatch: pytest.MonkeyPatch, together: int
+    harness: Harness, scripted_server: Any, monkeypatch: pytest.MonkeyPatch, together: int
 ) -> None:
     whole = counted(monkeypatch, OpenAIChat, "delta")
     server = scripted_server([stream_of(100, events_per_write=together)])
-    await colour.items(colour.client(server).create_iterable(response_model=User, **asking()))
+    await harness.items(harness.client(server).create_iterable(response_model=User, **asking()))
     assert server.served[0].events > 800
     assert whole["delta"] <= 8  # the opening, two that show where the text is, the closing ones
 
 
 async def test_the_engine_is_entered_about_once_an_item(
-    colour: Colour, scripted_server: Any, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, scripted_server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entered = counted(monkeypatch, item_list.ItemListParser, "feed")
     server = scripted_server([stream_of(100, events_per_write=1)])
-    await colour.items(colour.client(server).create_iterable(response_model=User, **asking()))
+    await harness.items(harness.client(server).create_iterable(response_model=User, **asking()))
     assert server.served[0].events > 800
     assert entered["feed"] <= 2 * 100 + 20
 
@@ -112,7 +112,7 @@ async def test_the_engine_is_entered_about_once_an_item(
 @pytest.mark.parametrize("shape", [list[User], People])
 @pytest.mark.parametrize("chunk", [1, 4, 64])
 async def test_characters_are_looked_at_once_and_copied_once(
-    colour: Colour, scripted_server: Any, monkeypatch: pytest.MonkeyPatch, shape: Any, chunk: int
+    harness: Harness, scripted_server: Any, monkeypatch: pytest.MonkeyPatch, shape: Any, chunk: int
 ) -> None:
     sinks: list[Any] = []
     for kind in (item_list.ItemListParser, partial.PartialValueParser):
@@ -125,7 +125,7 @@ async def test_characters_are_looked_at_once_and_copied_once(
         monkeypatch.setattr(kind, "__init__", beginning)
     document = {"tasks": people(200)} if shape is not People else {"people": people(200)}
     server = scripted_server([tools(document, chunk=chunk)])
-    await colour.items(colour.client(server).create(shape, stream=True, **asking()))
+    await harness.items(harness.client(server).create(shape, stream=True, **asking()))
     assert 0 < sinks[0].looked <= 2 * len(json.dumps(document)) + 100
 
 

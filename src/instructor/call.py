@@ -177,7 +177,7 @@ class CallBuilder:
         return PreparedCall(output, run, state)
 
     def _check_names(self, given: Mapping[str, Any], body: Mapping[str, Any]) -> None:
-        """Refuse arguments that nobody takes, and a request that lacks some: by the names that the wire gives them."""
+        """Raise for arguments that the SDK's function does not take, and for required ones that are missing."""
         if not _NAMES_NOT_YET.isdisjoint(given):
             for name in _NOT_YET:
                 if given.get(name) not in (None, False):

@@ -1,4 +1,4 @@
-"""What the blocking and the async client have in common: everything but their calls."""
+"""What the sync and the async client have in common: everything but their calls."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ class InstructorError(Exception):
         return made
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Be told in another process."""
+        """Support pickling."""
         return _again, (type(self), self.args), {name: _portable(value) for name, value in vars(self).items()}
 
 
@@ -189,21 +189,21 @@ class _Joined(InstructorRetryException):
     def __str__(self) -> str:
         return Exception.__str__(self)
 
-    def __setstate__(self, told: Mapping[str, Any] | None) -> None:
-        for name, value in (told or {}).items():
+    def __setstate__(self, state: Mapping[str, Any] | None) -> None:
+        for name, value in (state or {}).items():
             with suppress(AttributeError):  # read-only, as an ExceptionGroup's message is: it has been made with it
                 object.__setattr__(self, name, value)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Be told in another process. An SDK's own objects, a response that holds the key, say, are None there."""
+        """Support pickling. An SDK's own objects are None in the copy: a response may hold the key."""
         foreign = not issubclass(self._besides, InstructorError)
         facts = {**_members(self, self._besides), **vars(self)}
         way = _Way(facts.pop("_way").name, _portable(self._way.arguments))
-        told = {
+        state = {
             name: None if foreign and name not in self.TOLD and not _is_plain(value) else _portable(value)
             for name, value in facts.items()
         }
-        return _again_joined, (self._besides, self.args, tuple(way)), told
+        return _again_joined, (self._besides, self.args, tuple(way)), state
 
 
 class _Way(NamedTuple):
@@ -217,9 +217,9 @@ class _Way(NamedTuple):
 def _also(kind: Any) -> type[_Joined] | None:
     """Make the type that is both `kind` and InstructorRetryException, so that either `except` clause works."""
     ours = dict.fromkeys((*_Ended.TOLD, "text"))  # before any property of that name
-    told: dict[str, Any] = {**ours, "__module__": kind.__module__, "__doc__": kind.__doc__, "_besides": kind}
+    namespace: dict[str, Any] = {**ours, "__module__": kind.__module__, "__doc__": kind.__doc__, "_besides": kind}
     try:
-        return type(kind.__name__, (_Joined, kind), told)
+        return type(kind.__name__, (_Joined, kind), namespace)
     except Exception:  # two C layouts that cannot be joined, or a metaclass that refuses
         return None
 
@@ -247,8 +247,8 @@ def _ways(cause: Exception) -> list[_Way]:
     """List the ways to make an error like another one: as pickling would (pydantic's has no other), or by `__new__`."""
     ways = [_Way("", cause.args), _Way("", ())]
     try:
-        told: Any = cause.__reduce__()
-        maker, arguments = told[:2]
+        reduced: Any = cause.__reduce__()
+        maker, arguments = reduced[:2]
     except Exception:  # whatever the classes of others raise
         return ways
     if getattr(maker, "__self__", None) is type(cause):

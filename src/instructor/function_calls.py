@@ -1,4 +1,4 @@
-"""A model as a tool: what providers are told of it, how it is read from a response that came without a client."""
+"""A model as a tool: what providers get, and how it is read from a response that came without a client."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 def generate_openai_schema(model: Any) -> Json:
-    """Return the function that OpenAI's wire is told of a type: `name`, `description`, `parameters`."""
+    """Return the function for a type in OpenAI's format: `name`, `description`, `parameters`."""
     function: Json = _tool(OpenAIChat("openai"), model)["function"]
     return function
 
 
 def generate_anthropic_schema(model: Any) -> Json:
-    """Return the tool that Anthropic's wire is told of a type: `name`, `description`, `input_schema`."""
+    """Return the tool for a type in Anthropic's format: `name`, `description`, `input_schema`."""
     return _tool(Anthropic("anthropic"), model)
 
 
 def generate_gemini_schema(model: Any) -> Json:
-    """Return the function declaration that Google's wire is told of a type, as google-genai takes it."""
+    """Return the function declaration for a type in Google's format, as google-genai takes it."""
     return _tool(Google("google"), model)
 
 

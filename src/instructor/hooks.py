@@ -25,7 +25,7 @@ class HookName(str, enum.Enum):
     COMPLETION_LAST_ATTEMPT = "completion:last_attempt"
     """When no attempt is left, with the last exception."""
     COMPLETION_USAGE = "completion:usage"
-    """After each response that told its tokens, with the sum so far."""
+    """After each response that reports its usage, with the sum so far."""
     PARSE_ERROR = "parse:error"
     """When a reply, or an item of it, was wrong, with the exception."""
     ITEM_GOOD = "item:good"

@@ -62,7 +62,7 @@ class Mode(enum.Enum):
 
     @property
     def in_prompt(self) -> bool:
-        """Return whether the schema is told in the prompt; otherwise the request carries it in a field of its own."""
+        """Return whether the schema is part of the prompt. Otherwise the request carries it in a field of its own."""
         return self in (Mode.JSON, Mode.MD_JSON)
 
     @classmethod

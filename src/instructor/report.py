@@ -42,7 +42,7 @@ class Report:
     dropped_repeats: int = 0
     """Items that a continuation gave again, and that were not delivered twice."""
     doubted: int = 0
-    """Values delivered before the text told that the model had only been thinking so far: they may be drafts."""
+    """Values delivered before the text showed that the model had only been thinking: they may be drafts."""
     unknown_calls: int = 0
     """Calls of tools that nobody gave, passed over (`Mode.PARALLEL_TOOLS`)."""
     attempts: int = 0

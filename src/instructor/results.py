@@ -202,13 +202,13 @@ def _is_read_again(model: BaseModel) -> bool:
 
 
 def attach_metadata(value: Any, *, raw_response: Any, total_usage: Any, report: Any) -> Any:
-    """Return a model its riders, in the instance's own dict: its class, equality and dumps stay as they were."""
+    """Return a model its metadata, in the instance's own dict: its class, equality and dumps stay as they were."""
     if isinstance(value, BaseModel) and not _is_read_again(value):  # TypedDicts, scalars, slotted classes have no room
-        riders = vars(value)
-        riders["_raw_response"], riders["_total_usage"] = raw_response, total_usage
+        metadata = vars(value)
+        metadata["_raw_response"], metadata["_total_usage"] = raw_response, total_usage
         cls, extra = type(value), value.model_extra or ()
         if not (hasattr(cls, "report") or "report" in cls.model_fields or "report" in extra):
-            riders[_REPORT] = report
+            metadata[_REPORT] = report
     return value
 
 

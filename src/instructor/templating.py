@@ -30,7 +30,7 @@ _NAME = re.compile(r"(?<![\w.'\"])[^\W\d]\w*")
 """The names in the expressions and tags of a text that is no valid Jinja: near enough, and in linear time."""
 _ELSEWHERE: tuple[type[nodes.Stmt], ...] = (nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)
 _LIKENESS = 0.75
-"""How much alike a name of the context and a misspelled one are, at least."""
+"""How similar a name of the context and a misspelled one must be."""
 _NO_COMMENT = ("\0{#", "#}\0")
 """Marks that no text holds, so that there are no comments: `{#` is common in Markdown, LaTeX and other templates."""
 _CONTAINERS = (MutableMapping, MutableSequence, MutableSet, deque)
@@ -75,7 +75,7 @@ _compiled = lru_cache(maxsize=256)(_environment.from_string)
 
 
 class _Read(NamedTuple):
-    """What a text is, as far as that can be told without a context."""
+    """What a text is, as far as that is known without a context."""
 
     names: frozenset[str]
     computes: bool
@@ -130,7 +130,7 @@ def _text(text: str, context: Mapping[str, Any]) -> str:
     if not _OPENING.search(text):
         return text
     read = _read(text)
-    uses = any(name in context or _alike(name, context) for name in read.names)
+    uses = any(name in context or _closest(name, context) for name in read.names)
     if not uses and (read.names or not read.computes):
         return text
     if read.error:
@@ -156,14 +156,14 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(map(repr, names))
 
 
-def _alike(name: str, known: Iterable[str]) -> str | None:
+def _closest(name: str, known: Iterable[str]) -> str | None:
     spelled = {each.lower(): each for each in known}
     found = get_close_matches(name.lower(), spelled, n=1, cutoff=_LIKENESS)
     return spelled[found[0]] if found else None
 
 
 def _hint(name: str, known: Iterable[str]) -> str:
-    found = _alike(name, known)
+    found = _closest(name, known)
     return "" if found is None else f" Did you mean {found!r}?"
 
 

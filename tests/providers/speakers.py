@@ -16,7 +16,7 @@ from google import genai
 import instructor
 from cases.google import CASE as GOOGLE
 from cases.vertexai import CASE as VERTEXAI
-from colours import Colour
+from harness import Harness
 from instructor import Mode
 from instructor.testing import Reply, Scripted, body, events
 from instructor.testing.wires_bedrock import Bedrock
@@ -28,15 +28,15 @@ KEYS = {"aws_access_key_id": "none", "aws_secret_access_key": "none", "region_na
 class Speaker:
     """Makes the clients of one wire, and writes what its server says."""
 
-    def __init__(self, name: str, colour: Colour, made: AsyncExitStack) -> None:
-        self.name, self.colour, self._made = name, colour, made
+    def __init__(self, name: str, harness: Harness, made: AsyncExitStack) -> None:
+        self.name, self.harness, self._made = name, harness, made
 
     def client(self, server: Scripted, mode: Mode = Mode.TOOLS) -> Any:
         if self.name == "anthropic":
-            kind = anthropic.AsyncAnthropic if self.colour.awaiting else anthropic.Anthropic
-            sdk = self.colour.kept(kind(base_url=server.root, api_key="none", max_retries=0))
+            kind = anthropic.AsyncAnthropic if self.harness.is_async else anthropic.Anthropic
+            sdk = self.harness.kept(kind(base_url=server.root, api_key="none", max_retries=0))
             return instructor.from_anthropic(sdk, mode=mode, model="m")
-        awaiting: Any = self.colour.awaiting
+        awaiting: Any = self.harness.is_async
         if self.name == "bedrock":
             config = Config(retries={"total_max_attempts": 1})
             made = boto3.client("bedrock-runtime", endpoint_url=server.root, config=config, **KEYS)
@@ -63,8 +63,8 @@ class Speaker:
         """Ask for one value."""
         client = self.client(server, mode)
         if streamed:
-            return (await self.colour.items(client.create_partial(messages=HELLO, response_model=kind, **options)))[-1]
-        return await self.colour.result(client.create(messages=HELLO, response_model=kind, **options))
+            return (await self.harness.items(client.create_partial(messages=HELLO, response_model=kind, **options)))[-1]
+        return await self.harness.result(client.create(messages=HELLO, response_model=kind, **options))
 
     async def items(
         self, server: Scripted, kind: Any, *, streamed: bool, mode: Mode = Mode.TOOLS, **options: Any
@@ -72,14 +72,14 @@ class Speaker:
         """Ask for a list."""
         client = self.client(server, mode)
         if streamed:
-            return await self.colour.items(client.create_iterable(messages=HELLO, response_model=kind, **options))
-        return list(await self.colour.result(client.create(messages=HELLO, response_model=list[kind], **options)))
+            return await self.harness.items(client.create_iterable(messages=HELLO, response_model=kind, **options))
+        return list(await self.harness.result(client.create(messages=HELLO, response_model=list[kind], **options)))
 
 
 @pytest.fixture
-async def speaker(request: pytest.FixtureRequest, colour: Colour) -> AsyncIterator[Speaker]:
+async def speaker(request: pytest.FixtureRequest, harness: Harness) -> AsyncIterator[Speaker]:
     async with AsyncExitStack() as made:
-        yield Speaker(request.param, colour, made)
+        yield Speaker(request.param, harness, made)
 
 
 def on(*names: str) -> pytest.MarkDecorator:

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError, EventStreamError
 from pydantic import BaseModel
 
 import instructor
-from colours import Colour
+from harness import Harness
 from instructor import Mode
 from instructor.exceptions import ConfigurationError, IncompleteOutputException, RefusalError
 from instructor.testing import Asked, Gate, Reply, Scripted, answer, count_events, events
@@ -45,23 +45,23 @@ def sdk(server: Scripted) -> Any:
     )
 
 
-def client(server: Scripted, colour: Colour, mode: Mode = Mode.TOOLS) -> Any:
-    use_async: Any = colour.awaiting
+def client(server: Scripted, harness: Harness, mode: Mode = Mode.TOOLS) -> Any:
+    use_async: Any = harness.is_async
     return instructor.from_bedrock(sdk(server), mode, "m", use_async=use_async)
 
 
-async def asked(colour: Colour, scripted_server: Any, mode: Mode = Mode.TOOLS, **options: Any) -> Any:
+async def asked(harness: Harness, scripted_server: Any, mode: Mode = Mode.TOOLS, **options: Any) -> Any:
     """Make a call, and give the body of its one request."""
     server = scripted_server([answer(USER)])
     options.setdefault("messages", [{"role": "user", "content": "Jason is 10"}])
-    assert await colour.result(client(server, colour, mode).create(User, **options)) == User(**USER)
+    assert await harness.result(client(server, harness, mode).create(User, **options)) == User(**USER)
     (request,) = server.requests
     return request.body
 
 
-async def test_options_go_where_the_wire_has_them(colour: Colour, scripted_server: Any) -> None:
+async def test_options_go_where_the_wire_has_them(harness: Harness, scripted_server: Any) -> None:
     body = await asked(
-        colour, scripted_server, temperature=0.5, max_tokens=9, top_p=0.1, stop="END", top_k=3,
+        harness, scripted_server, temperature=0.5, max_tokens=9, top_p=0.1, stop="END", top_k=3,
         inferenceConfig={"maxTokens": 7}, requestMetadata={"a": "b"},
     )  # fmt: skip
     assert body["inferenceConfig"] == {"temperature": 0.5, "maxTokens": 7, "topP": 0.1, "stopSequences": ["END"]}
@@ -69,21 +69,21 @@ async def test_options_go_where_the_wire_has_them(colour: Colour, scripted_serve
     assert body["requestMetadata"] == {"a": "b"}
 
 
-async def test_the_systems_texts_are_all_kept(colour: Colour, scripted_server: Any) -> None:
+async def test_the_systems_texts_are_all_kept(harness: Harness, scripted_server: Any) -> None:
     messages = [
         {"role": "system", "content": "One."},
         {"role": "user", "content": "Jason is 10"},
         {"role": "developer", "content": [{"type": "text", "text": "Two."}]},
     ]
     given = [{"text": "Zero."}, {"cachePoint": {"type": "default"}}]
-    body = await asked(colour, scripted_server, Mode.MD_JSON, messages=messages, system=given)
+    body = await asked(harness, scripted_server, Mode.MD_JSON, messages=messages, system=given)
     zero, cached, one, two, told = body["system"]
     assert [zero, cached] == given
     assert [one, two] == [{"text": "One."}, {"text": "Two."}]
     assert '"age"' in told["text"]
 
 
-async def test_turns_alternate(colour: Colour, scripted_server: Any) -> None:
+async def test_turns_alternate(harness: Harness, scripted_server: Any) -> None:
     call = {"id": "t1", "type": "function", "function": {"name": "look", "arguments": '{"at": 1}'}}
     other = {"id": "t2", "type": "function", "function": {"name": "look", "arguments": "no JSON"}}
     messages = [
@@ -93,7 +93,7 @@ async def test_turns_alternate(colour: Colour, scripted_server: Any) -> None:
         {"role": "tool", "tool_call_id": "t1", "content": "seen"},
         {"role": "tool", "tool_call_id": "t2", "content": "not seen"},
     ]
-    body = await asked(colour, scripted_server, messages=messages)
+    body = await asked(harness, scripted_server, messages=messages)
     assert body["messages"] == [
         {"role": "user", "content": [{"text": "Jason"}, {"text": "is 10"}, {"text": "now"}]},
         {
@@ -113,30 +113,30 @@ async def test_turns_alternate(colour: Colour, scripted_server: Any) -> None:
     ]
 
 
-async def test_an_image_is_sent_as_bytes(colour: Colour, scripted_server: Any) -> None:
+async def test_an_image_is_sent_as_bytes(harness: Harness, scripted_server: Any) -> None:
     url = "data:image/jpg;base64," + base64.b64encode(b"pixels").decode()
     messages = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}]}]
-    body = await asked(colour, scripted_server, messages=messages)
+    body = await asked(harness, scripted_server, messages=messages)
     image = body["messages"][0]["content"][0]["image"]
     assert image == {"format": "jpeg", "source": {"bytes": base64.b64encode(b"pixels").decode()}}
 
 
-async def test_an_image_elsewhere_is_refused(colour: Colour, scripted_server: Any) -> None:
+async def test_an_image_elsewhere_is_refused(harness: Harness, scripted_server: Any) -> None:
     messages = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://a.b/c.png"}}]}]
     with pytest.raises(ConfigurationError, match="data:image"):
-        await colour.result(client(scripted_server([]), colour).create(User, messages))
+        await harness.result(client(scripted_server([]), harness).create(User, messages))
 
 
-async def test_tools_strict(colour: Colour, scripted_server: Any) -> None:
-    body = await asked(colour, scripted_server, Mode.TOOLS_STRICT)
+async def test_tools_strict(harness: Harness, scripted_server: Any) -> None:
+    body = await asked(harness, scripted_server, Mode.TOOLS_STRICT)
     spec = body["toolConfig"]["tools"][0]["toolSpec"]
     assert spec["strict"] is True
     assert spec["inputSchema"]["json"]["additionalProperties"] is False
     assert body["toolConfig"]["toolChoice"] == {"tool": {"name": "User"}}
 
 
-async def test_json_schema(colour: Colour, scripted_server: Any) -> None:
-    body = await asked(colour, scripted_server, Mode.JSON_SCHEMA, outputConfig={"effort": "low"})
+async def test_json_schema(harness: Harness, scripted_server: Any) -> None:
+    body = await asked(harness, scripted_server, Mode.JSON_SCHEMA, outputConfig={"effort": "low"})
     form = body["outputConfig"].pop("textFormat")
     assert body["outputConfig"] == {"effort": "low"}
     assert form["type"] == "json_schema"
@@ -146,61 +146,61 @@ async def test_json_schema(colour: Colour, scripted_server: Any) -> None:
 
 
 @pytest.mark.parametrize("mode", [Mode.TOOLS_STRICT, Mode.JSON_SCHEMA])
-async def test_a_schema_that_cannot_be_strict(colour: Colour, scripted_server: Any, mode: Mode) -> None:
+async def test_a_schema_that_cannot_be_strict(harness: Harness, scripted_server: Any, mode: Mode) -> None:
     with pytest.raises(ConfigurationError, match=r"keys of any name @ \$\.by_name"):
-        await colour.result(
-            client(scripted_server([]), colour, mode).create(Counts, [{"role": "user", "content": "x"}])
+        await harness.result(
+            client(scripted_server([]), harness, mode).create(Counts, [{"role": "user", "content": "x"}])
         )
 
 
-async def test_a_model_that_thinks_is_not_forced(colour: Colour, scripted_server: Any) -> None:
+async def test_a_model_that_thinks_is_not_forced(harness: Harness, scripted_server: Any) -> None:
     thinking = {"thinking": {"type": "enabled", "budget_tokens": 1024}}
-    body = await asked(colour, scripted_server, additionalModelRequestFields=thinking)
+    body = await asked(harness, scripted_server, additionalModelRequestFields=thinking)
     assert body["toolConfig"]["toolChoice"] == {"auto": {}}
 
 
-async def test_the_users_own_tools_are_kept(colour: Colour, scripted_server: Any) -> None:
+async def test_the_users_own_tools_are_kept(harness: Harness, scripted_server: Any) -> None:
     own = {"toolSpec": {"name": "look", "inputSchema": {"json": {"type": "object"}}}}
-    body = await asked(colour, scripted_server, toolConfig={"tools": [own], "toolChoice": {"tool": {"name": "User"}}})
+    body = await asked(harness, scripted_server, toolConfig={"tools": [own], "toolChoice": {"tool": {"name": "User"}}})
     assert [tool["toolSpec"]["name"] for tool in body["toolConfig"]["tools"]] == ["look", "User"]
 
 
-async def test_content_that_is_filtered(colour: Colour, scripted_server: Any) -> None:
+async def test_content_that_is_filtered(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([answer(USER).but(finish="content_filtered")])
     with pytest.raises(IncompleteOutputException, match="content filter"):
-        await colour.result(client(server, colour).create(User, [{"role": "user", "content": "x"}]))
+        await harness.result(client(server, harness).create(User, [{"role": "user", "content": "x"}]))
 
 
-async def test_a_guardrail_speaks(colour: Colour, scripted_server: Any) -> None:
+async def test_a_guardrail_speaks(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([answer("Not here.").but(finish="guardrail_intervened")])
     with pytest.raises(RefusalError, match="Not here"):
-        await colour.result(client(server, colour, Mode.MD_JSON).create(User, [{"role": "user", "content": "x"}]))
+        await harness.result(client(server, harness, Mode.MD_JSON).create(User, [{"role": "user", "content": "x"}]))
 
 
-async def test_an_error_inside_a_stream_keeps_its_type(colour: Colour, scripted_server: Any) -> None:
+async def test_an_error_inside_a_stream_keeps_its_type(harness: Harness, scripted_server: Any) -> None:
     items = [{"name": "a", "age": 1}, {"name": "b", "age": 2}]
     whole = answer({"tasks": items})
     end = count_events(whole, STREAM, {"toolConfig": {"tools": [{"toolSpec": {"name": "IterableUser"}}]}}) - 4
     server = scripted_server([whole.but(error_after=end)])
-    stream = client(server, colour).create_iterable([{"role": "user", "content": "x"}], User, max_retries=0)
+    stream = client(server, harness).create_iterable([{"role": "user", "content": "x"}], User, max_retries=0)
     found: list[User] = []
     with pytest.raises(IncompleteOutputException) as failed:
-        await colour.collect(stream, found)
+        await harness.collect(stream, found)
     assert found[0] == User(name="a", age=1)
     assert isinstance(failed.value.__cause__, EventStreamError)
 
 
-async def test_a_frame_whose_checksum_is_wrong(colour: Colour, scripted_server: Any) -> None:
+async def test_a_frame_whose_checksum_is_wrong(harness: Harness, scripted_server: Any) -> None:
     broken = bytearray(frame(b'{"role":"assistant"}', event_type="messageStart"))
     broken[-1] ^= 1
     server = scripted_server([events([{"messageStart": {"role": "assistant"}}, bytes(broken)])])
-    stream = client(server, colour).create_iterable([{"role": "user", "content": "x"}], User, max_retries=0)
+    stream = client(server, harness).create_iterable([{"role": "user", "content": "x"}], User, max_retries=0)
     with pytest.raises(IncompleteOutputException) as failed:
-        await colour.items(stream)
+        await harness.items(stream)
     assert "Checksum" in type(failed.value.__cause__).__name__
 
 
-async def test_reasoning_is_no_part_of_the_answer(colour: Colour, scripted_server: Any) -> None:
+async def test_reasoning_is_no_part_of_the_answer(harness: Harness, scripted_server: Any) -> None:
     deltas = [
         {"reasoningContent": {"text": "Hm {"}},
         {"reasoningContent": {"signature": "s"}},
@@ -213,8 +213,8 @@ async def test_reasoning_is_no_part_of_the_answer(colour: Colour, scripted_serve
         {"messageStop": {"stopReason": "end_turn"}},
     ]
     server = scripted_server([events([Bedrock().frame(each) for each in script])])
-    seen = await colour.items(
-        client(server, colour, Mode.MD_JSON).create_partial(User, [{"role": "user", "content": "x"}])
+    seen = await harness.items(
+        client(server, harness, Mode.MD_JSON).create_partial(User, [{"role": "user", "content": "x"}])
     )
     assert seen[-1] == User(name="a", age=1)
 
@@ -275,7 +275,7 @@ async def test_leaving_a_stream_of_the_sdks_own_events(scripted_server: Any) -> 
     assert (await asyncio.to_thread(server.served[0].wait)).client_left
 
 
-def test_both_names_of_the_colour_and_the_region(monkeypatch: pytest.MonkeyPatch, scripted_server: Any) -> None:
+def test_both_names_of_async_client_and_region(monkeypatch: pytest.MonkeyPatch, scripted_server: Any) -> None:
     for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
@@ -293,9 +293,9 @@ def test_both_names_of_the_colour_and_the_region(monkeypatch: pytest.MonkeyPatch
         assert instructor.from_bedrock(blocking.client, mode=Mode.BEDROCK_JSON).mode is Mode.MD_JSON
 
 
-async def test_what_the_sdk_refuses_is_its_own_error(colour: Colour, scripted_server: Any) -> None:
+async def test_what_the_sdk_refuses_is_its_own_error(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([])
     with pytest.raises(Exception, match="nonsense") as failed:
-        await colour.result(client(server, colour).create(User, [{"role": "user", "content": "x"}], nonsense=1))
+        await harness.result(client(server, harness).create(User, [{"role": "user", "content": "x"}], nonsense=1))
     assert type(failed.value.__cause__).__name__ == "ParamValidationError"
     assert not isinstance(failed.value, ClientError)

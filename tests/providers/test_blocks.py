@@ -81,7 +81,7 @@ async def test_blank_texts_of_a_history_stay_out(speaker: Speaker, scripted_serv
     server = scripted_server([answer(ANN)])
     client = speaker.client(server)
     asked = client.create_partial if streamed else client.create
-    await (speaker.colour.items if streamed else speaker.colour.result)(asked(messages=history, response_model=User))
+    await (speaker.harness.items if streamed else speaker.harness.result)(asked(messages=history, response_model=User))
 
 
 @on("anthropic")

@@ -1,4 +1,4 @@
-"""What is promised of every provider, through its real SDK: each test runs for all `cases`, their modes, both colours.
+"""What is promised of every provider, through its real SDK: each test runs for all `cases`, modes, sync and async.
 
 A test asks for a feature; where a wire cannot have it, its case says why, and `docs/providers.md` repeats it.
 """
@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field
 
 import instructor
 from cases import Case, cases
-from colours import Colour
+from harness import Harness
 from instructor import Mode, providers
 from instructor.exceptions import InstructorRetryException, RefusalError
 from instructor.testing import Gate, Reply, Served, ToolCall, answer, content, error, refusal, tools
@@ -47,7 +47,7 @@ class Stage:
 
     case: Case
     mode: Mode
-    colour: Colour
+    harness: Harness
     server: Any
     client: Any
 
@@ -55,10 +55,10 @@ class Stage:
         return getattr(self.client, method)(response_model=response_model, messages=ASKED, **options)
 
     async def create(self, response_model: Any, **options: Any) -> Any:
-        return await self.colour.result(self.call("create", response_model, **options))
+        return await self.harness.result(self.call("create", response_model, **options))
 
     async def items(self, response_model: Any = User, **options: Any) -> list[Any]:
-        return await self.colour.items(self.call("create_iterable", response_model, **options))
+        return await self.harness.items(self.call("create_iterable", response_model, **options))
 
     async def length_of(self, reply: Reply) -> int:
         """Say how many events a reply has on this wire, by streaming it once."""
@@ -82,18 +82,18 @@ def for_modes(feature: str, *, every: bool = True, only: Mode | None = None) -> 
 
 
 @pytest.fixture
-async def stage(case: Case, mode: Mode, colour: Colour) -> AsyncIterator[Stage]:
+async def stage(case: Case, mode: Mode, harness: Harness) -> AsyncIterator[Stage]:
     async with AsyncExitStack() as made:
         server = made.enter_context(case.server())
         client = instructor.from_provider(
-            f"{case.name}/{case.model}", colour.awaiting, mode=mode, **case.options(server)
+            f"{case.name}/{case.model}", harness.is_async, mode=mode, **case.options(server)
         )
-        made.push_async_callback(close, case, colour, client.client)
-        yield Stage(case, mode, colour, server, client)
+        made.push_async_callback(close, case, harness, client.client)
+        yield Stage(case, mode, harness, server, client)
 
 
-async def close(case: Case, colour: Colour, client: Any) -> None:
-    await colour.result(case.close(client) if case.close else colour.close(client))
+async def close(case: Case, harness: Harness, client: Any) -> None:
+    await harness.result(case.close(client) if case.close else harness.close(client))
 
 
 @for_modes("create")
@@ -144,11 +144,11 @@ async def test_items_come_before_the_last_is_sent(stage: Stage) -> None:
     half = await stage.length_of(reply) // 2
     stage.server.add(reply.but(wait_after=half, gate=gate))
     stream = stage.call("create_iterable", User)
-    assert await stage.colour.next(stream) == USERS[0]
-    await stage.colour.off_loop(gate.reached)
+    assert await stage.harness.next(stream) == USERS[0]
+    await stage.harness.off_loop(gate.reached)
     assert stage.server.served[-1].sent <= half
     gate.open()
-    assert await stage.colour.items(stream) == USERS[1:]
+    assert await stage.harness.items(stream) == USERS[1:]
 
 
 @for_modes("repair")
@@ -156,7 +156,7 @@ async def test_one_wrong_item_is_asked_for_again(stage: Stage) -> None:
     wrong = [*PEOPLE[:3], {"name": "Person 3 é", "age": -1}, *PEOPLE[4:]]
     stage.server.add(answer({"tasks": wrong}), answer({"tasks": [PEOPLE[3]]}))
     stream = stage.call("create_iterable", User)
-    assert await stage.colour.items(stream) == [*USERS[:3], *USERS[4:], USERS[3]]
+    assert await stage.harness.items(stream) == [*USERS[:3], *USERS[4:], USERS[3]]
     assert stream.report.repaired == 1
     assert stream.report.complete
     assert "Person 5" not in json.dumps(stage.server.requests[1].body)
@@ -169,7 +169,7 @@ async def test_a_cut_list_goes_on(stage: Stage, streamed: bool) -> None:
     stage.server.add(answer(begun).but(finish=stage.case.length), answer({"tasks": PEOPLE[6:]}))
     if streamed:
         stream = stage.call("create_iterable", User)
-        found, report = await stage.colour.items(stream), stream.report
+        found, report = await stage.harness.items(stream), stream.report
     else:
         found = await stage.create(list[User])
         report = found.report
@@ -183,7 +183,7 @@ async def test_a_cut_list_goes_on(stage: Stage, streamed: bool) -> None:
 @for_modes("snapshots")
 async def test_snapshots(stage: Stage) -> None:
     stage.server.add(answer({"name": "Jörg", "age": 10}))
-    seen = await stage.colour.items(stage.call("create_partial", User))
+    seen = await stage.harness.items(stage.call("create_partial", User))
     assert seen[-1] == User(name="Jörg", age=10)
     if stage.case.can("gradual", stage.mode):
         assert seen[0].age is None
@@ -212,7 +212,7 @@ async def test_no_response_model_gives_the_sdks_own(stage: Stage) -> None:
     raw = await stage.create(None)
     assert type(raw).__module__.partition(".")[0] != "instructor"
     assert stage.case.text(raw) == "Hello"
-    chunks = await stage.colour.items(stage.create(None, stream=True))
+    chunks = await stage.harness.items(stage.create(None, stream=True))
     assert "".join(map(stage.case.text, chunks)) == "Hello to you"
 
 
@@ -222,7 +222,7 @@ async def test_the_response_is_within_reach(stage: Stage, streamed: bool) -> Non
     stage.server.add(answer({"tasks": PEOPLE}))
     if streamed:
         stream = stage.call("create_iterable", User)
-        await stage.colour.items(stream)
+        await stage.harness.items(stream)
         completion = stream.completion
     else:
         completion = (await stage.create(list[User])).get_raw_response()
@@ -259,24 +259,24 @@ async def test_leaving_early_closes_the_connection(stage: Stage) -> None:
     half = await stage.length_of(reply) // 2
     stage.server.add(reply.but(wait_after=half, gate=gate))
     stream = stage.call("create_iterable", User)
-    assert await stage.colour.next(stream) == USERS[0]
-    await stage.colour.close(stream)
-    assert (await stage.colour.off_loop(stage.server.served[-1].wait)).client_left
+    assert await stage.harness.next(stream) == USERS[0]
+    await stage.harness.close(stream)
+    assert (await stage.harness.off_loop(stage.server.served[-1].wait)).client_left
 
 
 @for_modes("leaving", every=False)
 async def test_a_cancelled_task_closes_the_connection(stage: Stage) -> None:
-    if not stage.colour.awaiting:
+    if not stage.harness.is_async:
         return
     reply, gate = answer({"tasks": PEOPLE}), Gate()
     half = await stage.length_of(reply) // 2
     stage.server.add(reply.but(wait_after=half, gate=gate))
     task = asyncio.ensure_future(stage.items())
-    await stage.colour.off_loop(gate.reached)
+    await stage.harness.off_loop(gate.reached)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert (await stage.colour.off_loop(stage.server.served[-1].wait)).client_left
+    assert (await stage.harness.off_loop(stage.server.served[-1].wait)).client_left
 
 
 @for_modes("usage")
@@ -285,7 +285,7 @@ async def test_tokens(stage: Stage, streamed: bool) -> None:
     stage.server.add(answer({"tasks": PEOPLE}, usage=Usage(100, 20, 30, 4)))
     if streamed:
         stream = stage.call("create_iterable", User)
-        await stage.colour.items(stream)
+        await stage.harness.items(stream)
         report = stream.report
     else:
         report = (await stage.create(list[User])).report

@@ -214,7 +214,7 @@ async def test_the_providers_words_inside_a_stream(speaker: Speaker, scripted_se
         response_model=User, messages=[{"role": "user", "content": "x"}], max_retries=0
     )
     with pytest.raises(IncompleteOutputException, match="BOOM") as failed:
-        await speaker.colour.collect(stream, found)
+        await speaker.harness.collect(stream, found)
     assert found == [User(**ANN)]
     assert isinstance(failed.value.__cause__, ProviderError)
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 import instructor
 from cases import Case, cases
-from colours import Colour
+from harness import Harness
 from instructor import AsyncInstructor, Instructor
 from instructor.exceptions import ClientError, ConfigurationError
 from instructor.testing import answer, error
@@ -38,41 +38,41 @@ async def case(request: pytest.FixtureRequest) -> Case:
 
 
 @pytest.fixture
-async def sdk(case: Case, colour: Colour) -> AsyncIterator[tuple[Any, Any]]:
+async def sdk(case: Case, harness: Harness) -> AsyncIterator[tuple[Any, Any]]:
     """Give a server, and a client of the SDK for it."""
     async with AsyncExitStack() as made:
         server = made.enter_context(case.server())
-        ours = instructor.from_provider(f"{case.name}/{case.model}", colour.awaiting, **case.options(server))
+        ours = instructor.from_provider(f"{case.name}/{case.model}", harness.is_async, **case.options(server))
         client = ours.client
-        made.push_async_callback(lambda: colour.result(case.close(client) if case.close else colour.close(client)))
+        made.push_async_callback(lambda: harness.result(case.close(client) if case.close else harness.close(client)))
         yield server, client
 
 
-async def test_it_is_wrapped(case: Case, colour: Colour, sdk: tuple[Any, Any]) -> None:
+async def test_it_is_wrapped(case: Case, harness: Harness, sdk: tuple[Any, Any]) -> None:
     server, client = sdk
-    ours = instructor.from_provider(f"{case.name}/other-model", colour.awaiting, client=client, max_retries=1)
-    assert type(ours) is (AsyncInstructor if colour.awaiting else Instructor)
+    ours = instructor.from_provider(f"{case.name}/other-model", harness.is_async, client=client, max_retries=1)
+    assert type(ours) is (AsyncInstructor if harness.is_async else Instructor)
     assert ours.client is client
     server.add(answer({"age": 3}), answer(ANN))
-    assert await colour.result(ours.create(User, ASKED)) == User(**ANN)
+    assert await harness.result(ours.create(User, ASKED)) == User(**ANN)
     assert len(server.requests) == 2
     assert ours.mode is case.row.mode_for(None, "other-model")
 
 
-async def test_the_client_says_its_kind(case: Case, colour: Colour, sdk: tuple[Any, Any]) -> None:
+async def test_the_client_says_its_kind(case: Case, harness: Harness, sdk: tuple[Any, Any]) -> None:
     _, client = sdk
     ours = instructor.from_provider(f"{case.name}/m", client=client)
-    awaiting = colour.awaiting and case.name not in BOTH
+    awaiting = harness.is_async and case.name not in BOTH
     assert type(ours) is (AsyncInstructor if awaiting else Instructor)
 
 
-async def test_of_the_other_kind_it_is_refused(case: Case, colour: Colour, sdk: tuple[Any, Any]) -> None:
+async def test_of_the_other_kind_it_is_refused(case: Case, harness: Harness, sdk: tuple[Any, Any]) -> None:
     _, client = sdk
     if case.name in BOTH:
-        assert instructor.from_provider(f"{case.name}/m", not colour.awaiting, client=client)
+        assert instructor.from_provider(f"{case.name}/m", not harness.is_async, client=client)
         return
     with pytest.raises(ClientError) as raised:
-        instructor.from_provider(f"{case.name}/m", not colour.awaiting, client=client)
+        instructor.from_provider(f"{case.name}/m", not harness.is_async, client=client)
     assert type(client).__name__ in str(raised.value)
     assert "a sync" in str(raised.value)
     assert "an async" in str(raised.value)
@@ -87,7 +87,7 @@ def test_another_object_is_refused(case: Case) -> None:
         assert f"client of {case.name}" in str(raised.value)
 
 
-async def test_a_client_of_another_sdk_is_named_with_what_is_wanted(colour: Colour) -> None:
+async def test_a_client_of_another_sdk_is_named_with_what_is_wanted(harness: Harness) -> None:
     with pytest.raises(
         ClientError, match=r"OpenAI object .* is no client of anthropic; give one of anthropic.Anthropic"
     ):
@@ -104,22 +104,22 @@ def test_googles_two_halves() -> None:
         instructor.from_provider("google/m", async_client=False, client=client.aio)
 
 
-async def test_options_are_defaults_of_the_calls(colour: Colour, scripted_server: Any) -> None:
+async def test_options_are_defaults_of_the_calls(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([answer(ANN), error(500)])
-    sdk = colour.sdk(server)
+    sdk = harness.sdk(server)
     ours: Any = instructor.from_provider("openai/m", client=sdk, temperature=0.5, timeout=7, mode=instructor.Mode.JSON)
-    assert await colour.result(ours.create(User, ASKED)) == User(**ANN)
+    assert await harness.result(ours.create(User, ASKED)) == User(**ANN)
     assert server.requests[0].body["temperature"] == 0.5
     assert server.requests[0].body["model"] == "m"
     with pytest.raises(openai.InternalServerError):
-        await colour.result(ours.create(User, ASKED))
+        await harness.result(ours.create(User, ASKED))
 
 
 @pytest.mark.parametrize("name", ["api_key", "base_url", "http_client", "default_headers"])
-async def test_what_only_a_new_client_could_obey(colour: Colour, scripted_server: Any, name: str) -> None:
+async def test_what_only_a_new_client_could_obey(harness: Harness, scripted_server: Any, name: str) -> None:
     options: Any = {name: "x"}
     with pytest.raises(ConfigurationError, match=f"{name}= cannot be given with client="):
-        instructor.from_provider("openai/m", client=colour.sdk(scripted_server()), **options)
+        instructor.from_provider("openai/m", client=harness.sdk(scripted_server()), **options)
 
 
 def test_none_is_no_client() -> None:

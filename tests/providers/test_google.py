@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 import instructor
 from cases.google import CASE
-from colours import Colour
+from harness import Harness
 from instructor import Mode
 from instructor.exceptions import ClientError, ConfigurationError, IncompleteOutputException, RefusalError
 from instructor.factories import from_named
@@ -43,25 +43,25 @@ Make = Callable[..., Any]
 
 
 @pytest.fixture
-async def make(colour: Colour) -> AsyncIterator[Make]:
-    """Make clients of this colour, which are closed in the end."""
+async def make(harness: Harness) -> AsyncIterator[Make]:
+    """Make sync or async clients, which are closed in the end."""
     async with AsyncExitStack() as made:
 
         def client(server: Scripted, mode: Mode = Mode.TOOLS, **defaults: Any) -> Any:
             sdk = genai.Client(**CASE.options(server))
             assert CASE.close is not None
             made.push_async_callback(CASE.close, sdk)
-            return instructor.from_genai(sdk, mode, "scripted", use_async=colour.awaiting, **defaults)
+            return instructor.from_genai(sdk, mode, "scripted", use_async=harness.is_async, **defaults)
 
         yield client
 
 
 async def asked(
-    colour: Colour, make: Make, messages: Any = "Jason is 10", mode: Mode = Mode.JSON, **options: Any
+    harness: Harness, make: Make, messages: Any = "Jason is 10", mode: Mode = Mode.JSON, **options: Any
 ) -> Any:
     """Make a call, and give the body of its one request."""
     with Scripted([answer(USER)]) as server:
-        user = await colour.result(make(server, mode).create(User, messages, **options))
+        user = await harness.result(make(server, mode).create(User, messages, **options))
     assert user == User(**USER)
     (request,) = server.requests
     return request.body
@@ -112,11 +112,11 @@ async def asked(
         ),
     ],
 )  # fmt: skip
-async def test_the_sdks_forms_of_messages(colour: Colour, make: Make, messages: Any, contents: Any) -> None:
-    assert (await asked(colour, make, messages))["contents"] == contents
+async def test_the_sdks_forms_of_messages(harness: Harness, make: Make, messages: Any, contents: Any) -> None:
+    assert (await asked(harness, make, messages))["contents"] == contents
 
 
-async def test_a_conversation_with_tools(colour: Colour, make: Make) -> None:
+async def test_a_conversation_with_tools(harness: Harness, make: Make) -> None:
     call = {"id": "1", "type": "function", "function": {"name": "look", "arguments": '{"at": "x"}'}}
     messages = [
         {"role": "user", "content": "Look at both"},
@@ -124,7 +124,7 @@ async def test_a_conversation_with_tools(colour: Colour, make: Make) -> None:
         {"role": "tool", "tool_call_id": "1", "content": "one"},
         {"role": "tool", "tool_call_id": "2", "content": "two"},
     ]
-    body = await asked(colour, make, messages)
+    body = await asked(harness, make, messages)
     called = {"functionCall": {"name": "look", "args": {"at": "x"}}}
     results = [{"functionResponse": {"name": "look", "response": {"result": each}}} for each in ("one", "two")]
     assert body["contents"][1:] == [{"role": "model", "parts": [called, called]}, {"role": "user", "parts": results}]
@@ -139,16 +139,16 @@ async def test_a_conversation_with_tools(colour: Colour, make: Make) -> None:
         ({}, "One."),
     ],
 )
-async def test_the_systems_texts_are_one(colour: Colour, make: Make, options: Any, system: str) -> None:
+async def test_the_systems_texts_are_one(harness: Harness, make: Make, options: Any, system: str) -> None:
     messages = [{"role": "user", "content": "Jason is 10"}, {"role": "developer", "content": "One."}]
-    body = await asked(colour, make, messages, **options)
+    body = await asked(harness, make, messages, **options)
     assert body["systemInstruction"]["parts"] == [{"text": system}]
     assert len(body["contents"]) == 1
 
 
-async def test_options_become_one_config(colour: Colour, make: Make) -> None:
+async def test_options_become_one_config(harness: Harness, make: Make) -> None:
     body = await asked(
-        colour, make, max_tokens=9, stop="END", n=1, seed=3, top_p=0.25, presence_penalty=0.5, frequency_penalty=0.75,
+        harness, make, max_tokens=9, stop="END", n=1, seed=3, top_p=0.25, presence_penalty=0.5, frequency_penalty=0.75,
         generation_config={"maxOutputTokens": 7, "topK": 4},
         config=types.GenerateContentConfig(temperature=0.5, labels=None),
         safety_settings=[{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE"}],
@@ -172,9 +172,9 @@ async def test_options_become_one_config(colour: Colour, make: Make) -> None:
     assert body["safetySettings"] == [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE"}]
 
 
-async def test_the_users_tools_stay_beside_ours(colour: Colour, make: Make) -> None:
+async def test_the_users_tools_stay_beside_ours(harness: Harness, make: Make) -> None:
     mine = {"function_declarations": [{"name": "look", "description": "Looks."}]}
-    body = await asked(colour, make, mode=Mode.TOOLS, config={"tools": [mine]})
+    body = await asked(harness, make, mode=Mode.TOOLS, config={"tools": [mine]})
     assert [each["name"] for tool in body["tools"] for each in tool["functionDeclarations"]] == ["look", "User"]
     assert body["toolConfig"]["functionCallingConfig"] == {"mode": "ANY", "allowedFunctionNames": ["User"]}
 
@@ -193,39 +193,39 @@ async def test_the_users_tools_stay_beside_ours(colour: Colour, make: Make) -> N
     ],
 )
 async def test_what_the_wire_does_not_take(
-    colour: Colour, make: Make, mode: Mode, messages: Any, options: Any, said: str
+    harness: Harness, make: Make, mode: Mode, messages: Any, options: Any, said: str
 ) -> None:
     with Scripted() as server, pytest.raises(ConfigurationError, match=said):
-        await colour.result(make(server, mode).create(User, messages, **options))
+        await harness.result(make(server, mode).create(User, messages, **options))
     assert not server.requests
 
 
-async def test_a_schema_that_the_wire_cannot_hold_the_model_to(colour: Colour, make: Make) -> None:
+async def test_a_schema_that_the_wire_cannot_hold_the_model_to(harness: Harness, make: Make) -> None:
     with Scripted() as server, pytest.raises(ConfigurationError, match=r"Mode\.TOOLS can"):
-        await colour.result(make(server, Mode.JSON_SCHEMA).create(Anything, "x"))
+        await harness.result(make(server, Mode.JSON_SCHEMA).create(Anything, "x"))
 
 
-async def test_a_cache_serves_a_mode_without_tools(colour: Colour, make: Make) -> None:
-    body = await asked(colour, make, cached_content="cachedContents/1")
+async def test_a_cache_serves_a_mode_without_tools(harness: Harness, make: Make) -> None:
+    body = await asked(harness, make, cached_content="cachedContents/1")
     assert body["cachedContent"] == "cachedContents/1"
 
 
-async def test_templates_are_rendered_in_the_sdks_forms(colour: Colour, make: Make) -> None:
+async def test_templates_are_rendered_in_the_sdks_forms(harness: Harness, make: Make) -> None:
     messages = ["{{ one }}", types.Content(role="user", parts=[types.Part(text="{{ two }}")])]
-    body = await asked(colour, make, messages, context={"one": 1, "two": 2})
+    body = await asked(harness, make, messages, context={"one": 1, "two": 2})
     assert [turn["parts"][0]["text"] for turn in body["contents"]] == ["1", "2"]
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-async def test_a_signature_comes_back_with_its_call(colour: Colour, make: Make, streamed: bool) -> None:
+async def test_a_signature_comes_back_with_its_call(harness: Harness, make: Make, streamed: bool) -> None:
     signature = base64.b64encode(b"\xfb\xff signed").decode()
     wrong = tools(ToolCall('{"name": "Jason", "age": "ten"}', id=signature))
     with Scripted([wrong, answer(USER)]) as server:
         client = make(server)
         if streamed:
-            assert (await colour.items(client.create_partial(User, "x")))[-1] == User(**USER)
+            assert (await harness.items(client.create_partial(User, "x")))[-1] == User(**USER)
         else:
-            assert await colour.result(client.create(User, "x")) == User(**USER)
+            assert await harness.result(client.create(User, "x")) == User(**USER)
     said, answered = server.requests[1].body["contents"][1:]
     assert said["role"] == "model"
     (part,) = said["parts"]
@@ -234,65 +234,67 @@ async def test_a_signature_comes_back_with_its_call(colour: Colour, make: Make, 
     assert "$.age" in answered["parts"][0]["functionResponse"]["response"]["error"]
 
 
-async def test_a_call_that_was_never_made_is_shown_as_text(colour: Colour, make: Make) -> None:
+async def test_a_call_that_was_never_made_is_shown_as_text(harness: Harness, make: Make) -> None:
     wrong = {"tasks": [USER, {"name": "John", "age": "ten"}]}
     with Scripted([answer(wrong), answer({"tasks": [{"name": "John", "age": 30}]})]) as server:
-        found = await colour.items(make(server).create_iterable("x", User))
+        found = await harness.items(make(server).create_iterable("x", User))
     assert found == [User(**USER), User(name="John", age=30)]
     said, answered = server.requests[1].body["contents"][1:]
     assert json.loads(said["parts"][0]["text"]) == {"tasks": [{"name": "John", "age": "ten"}]}
     assert answered["parts"][0]["text"]
 
 
-async def test_each_call_of_a_stream_is_one(colour: Colour, make: Make) -> None:
+async def test_each_call_of_a_stream_is_one(harness: Harness, make: Make) -> None:
     same = ToolCall(json.dumps(USER), "User")
     with Scripted([tools(same, ToolCall('{"city": "Bath"}', "Place"), same)]) as server:
-        found = await colour.items(make(server, Mode.PARALLEL_TOOLS).create_iterable("x", User | Place))
+        found = await harness.items(make(server, Mode.PARALLEL_TOOLS).create_iterable("x", User | Place))
     assert found == [User(**USER), Place(city="Bath"), User(**USER)]
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-async def test_a_blocked_prompt(colour: Colour, make: Make, streamed: bool) -> None:
+async def test_a_blocked_prompt(harness: Harness, make: Make, streamed: bool) -> None:
     with Scripted([refusal()]) as server:
         client = make(server)
         with pytest.raises(RefusalError, match="SAFETY"):
             await (
-                colour.items(client.create_iterable("x", User)) if streamed else colour.result(client.create(User, "x"))
+                harness.items(client.create_iterable("x", User))
+                if streamed
+                else harness.result(client.create(User, "x"))
             )
     assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(("reason", "how"), [("MAX_TOKENS", "length limit"), ("SAFETY", "content filter")])
-async def test_an_answer_that_was_cut(colour: Colour, make: Make, reason: str, how: str) -> None:
+async def test_an_answer_that_was_cut(harness: Harness, make: Make, reason: str, how: str) -> None:
     cut = content('{"name": "Jas').but(finish=reason)
     with Scripted([cut]) as server, pytest.raises(IncompleteOutputException, match=how):
-        await colour.result(make(server, Mode.JSON).create(User, "x"))
+        await harness.result(make(server, Mode.JSON).create(User, "x"))
     assert len(server.requests) == 1
 
 
-async def test_thoughts_are_no_answer(colour: Colour, make: Make) -> None:
+async def test_thoughts_are_no_answer(harness: Harness, make: Make) -> None:
     def event(part: Any, **more: Any) -> Any:
         return {"candidates": [{"content": {"role": "model", "parts": [part]}, **more}]}
 
     said = [event({"text": '{"name": "No"}', "thought": True}), event({"text": json.dumps(USER)}, finishReason="STOP")]
     with Scripted([events(said)]) as server:
-        seen = await colour.items(make(server, Mode.JSON).create_partial(User, "x"))
+        seen = await harness.items(make(server, Mode.JSON).create_partial(User, "x"))
     assert {each.name for each in seen} == {"Jason"}
 
 
-async def test_a_stream_without_an_end_is_continued(colour: Colour, make: Make) -> None:
+async def test_a_stream_without_an_end_is_continued(harness: Harness, make: Make) -> None:
     with Scripted([content({"tasks": [USER]}, cut_after=9), content({"tasks": [USER]})]) as server:
         stream = make(server, Mode.JSON).create_iterable("x", User)
-        assert await colour.items(stream) == [User(**USER)]
+        assert await harness.items(stream) == [User(**USER)]
     assert len(server.requests) == 2
     assert stream.report.complete
 
 
 @pytest.mark.parametrize("name", ["google", "generative-ai", "genai"])
-async def test_names_of_the_provider(name: str, colour: Colour) -> None:
+async def test_names_of_the_provider(name: str, harness: Harness) -> None:
     with Scripted([answer(USER)]) as server:
-        client: Any = instructor.from_provider(f"{name}/scripted", colour.awaiting, **CASE.options(server))
-        assert await colour.result(client.create(User, "Jason is 10")) == User(**USER)
+        client: Any = instructor.from_provider(f"{name}/scripted", harness.is_async, **CASE.options(server))
+        assert await harness.result(client.create(User, "Jason is 10")) == User(**USER)
         assert CASE.close is not None
         await CASE.close(client.client)
     assert server.requests[0].path.endswith("/models/scripted:generateContent")
@@ -335,7 +337,7 @@ def test_a_recorded_stream_is_read_without_an_sdk() -> None:
     assert [delta.channel for several in deltas for delta in several] == [0, 1, 2]
 
 
-async def test_arguments_that_come_value_by_value(colour: Colour, make: Make) -> None:
+async def test_arguments_that_come_value_by_value(harness: Harness, make: Make) -> None:
     def event(call: dict[str, Any], **more: Any) -> dict[str, Any]:
         return {"candidates": [{"content": {"role": "model", "parts": [{"functionCall": call}]}, **more}]}
 
@@ -352,16 +354,16 @@ async def test_arguments_that_come_value_by_value(colour: Colour, make: Make) ->
         event({}, finishReason="STOP"),
     ]
     with Scripted([events(stream)]) as server:
-        found = await colour.items(make(server).create_iterable("x", User))
+        found = await harness.items(make(server).create_iterable("x", User))
     assert found == [User(name='Jör"g', age=10), User(name="Ann", age=3)]
     assert len(server.requests) == 1
 
 
-async def test_how_functions_are_called_is_the_users_too(colour: Colour, make: Make) -> None:
+async def test_how_functions_are_called_is_the_users_too(harness: Harness, make: Make) -> None:
     config = {"tool_config": {"function_calling_config": {"mode": "AUTO"}}}
-    body = await asked(colour, make, mode=Mode.TOOLS, config=config)
+    body = await asked(harness, make, mode=Mode.TOOLS, config=config)
     assert body["toolConfig"]["functionCallingConfig"] == {"mode": "AUTO"}
     place = types.ToolConfig(retrieval_config=types.RetrievalConfig(language_code="de"))
-    body = await asked(colour, make, mode=Mode.TOOLS, tool_config=place)
+    body = await asked(harness, make, mode=Mode.TOOLS, tool_config=place)
     assert body["toolConfig"]["functionCallingConfig"] == {"mode": "ANY", "allowedFunctionNames": ["User"]}
     assert "de" in body["toolConfig"]["retrievalConfig"].values()

@@ -23,7 +23,7 @@ CASES = [
 folder.__dict__["cases"] = lambda: CASES  # the contract's tests ask for all cases when they are imported
 
 import instructor  # noqa: E402
-from colours import Colour  # noqa: E402
+from harness import Harness  # noqa: E402
 from instructor.exceptions import ClientError, RefusalError  # noqa: E402
 from instructor.testing import answer, refusal  # noqa: E402
 from test_contract import *  # noqa: E402, F403 - its tests are run here
@@ -35,29 +35,29 @@ del test_every_provider_has_a_case  # noqa: F821 - the one that is about all the
 
 
 @pytest.mark.parametrize("form", ["function", "module", "router"])
-async def test_functions_the_module_and_routers(colour: Colour, scripted_server: Any, form: str) -> None:
+async def test_functions_the_module_and_routers(harness: Harness, scripted_server: Any, form: str) -> None:
     server = scripted_server([answer(USER)])
     where = {"api_base": server.base_url, "api_key": "none"}
     router = litellm.Router([{"model_name": "mine", "litellm_params": {"model": "openai/scripted", **where}}])
     functions = {False: litellm.completion, True: litellm.acompletion}
-    given = {"function": functions[colour.awaiting], "module": litellm, "router": router}[form]
+    given = {"function": functions[harness.is_async], "module": litellm, "router": router}[form]
     options: dict[str, Any] = {"model": "mine"} if form == "router" else {"model": "openai/scripted", **where}
-    client = instructor.from_litellm(given, async_client=colour.awaiting, **options)
-    assert isinstance(client, instructor.AsyncInstructor if colour.awaiting else instructor.Instructor)
-    user = await colour.result(client.create(User, ASKED))  # noqa: F405
+    client = instructor.from_litellm(given, async_client=harness.is_async, **options)
+    assert isinstance(client, instructor.AsyncInstructor if harness.is_async else instructor.Instructor)
+    user = await harness.result(client.create(User, ASKED))  # noqa: F405
     assert user == User(**USER)  # noqa: F405
     assert server.requests[0].body["model"] == "scripted"
 
 
-async def test_a_refusal_that_comes_whole(colour: Colour, scripted_server: Any) -> None:
+async def test_a_refusal_that_comes_whole(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([refusal("I cannot do that.")])
-    function = litellm.acompletion if colour.awaiting else litellm.completion
+    function = litellm.acompletion if harness.is_async else litellm.completion
     client = instructor.from_litellm(function, model="openai/scripted", api_base=server.base_url, api_key="none")
     with pytest.raises(RefusalError, match="I cannot do that"):
-        await colour.result(client.create(User, ASKED))  # noqa: F405
+        await harness.result(client.create(User, ASKED))  # noqa: F405
 
 
-def test_the_colour_of_a_function_is_seen() -> None:
+def test_an_async_function_is_known() -> None:
     assert isinstance(instructor.from_litellm(litellm.acompletion), instructor.AsyncInstructor)
     assert isinstance(instructor.from_litellm(litellm.completion), instructor.Instructor)
     with pytest.raises(ClientError, match="other kind"):

@@ -180,10 +180,10 @@ async def test_odd_fields_through_the_sdk(speaker: Speaker, streamed: bool) -> N
             for odd in STAND_FOR_ALL if path[-2:-1] != ("input",) else ():
                 script[:] = [speaker.says(changed(said, path, odd), streamed=streamed), answer(ANN)]
                 if streamed:
-                    seen = await speaker.colour.items(client.create_partial(messages=HELLO, response_model=User))
+                    seen = await speaker.harness.items(client.create_partial(messages=HELLO, response_model=User))
                     assert seen[-1] == User(**ANN), (path, odd)
                 else:
-                    user = await speaker.colour.result(client.create(messages=HELLO, response_model=User))
+                    user = await speaker.harness.result(client.create(messages=HELLO, response_model=User))
                     assert user == User(**ANN), (path, odd)
 
 

@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 import instructor
-from colours import Colour
+from harness import Harness
 from instructor import providers
 from instructor.exceptions import ConfigurationError
 
@@ -86,14 +86,14 @@ def test_it_is_one_file_of_150_lines_at_most() -> None:
 
 
 @pytest.mark.parametrize("stream", [True, False])
-async def test_it_streams_repairs_and_continues(colour: Colour, asked: list[dict[str, Any]], stream: bool) -> None:
-    client = instructor.from_provider("parley/large", colour.awaiting)
+async def test_it_streams_repairs_and_continues(harness: Harness, asked: list[dict[str, Any]], stream: bool) -> None:
+    client = instructor.from_provider("parley/large", harness.is_async)
     messages = [{"role": "user", "content": "Count."}]
     if stream:
         found = client.create_iterable(messages=messages, response_model=Count)
-        counts = await colour.items(found)
+        counts = await harness.items(found)
     else:
-        found = counts = await colour.result(client.create(response_model=list[Count], messages=messages))
+        found = counts = await harness.result(client.create(response_model=list[Count], messages=messages))
     assert [count.n for count in counts] == [1, 2, 4, 3]
     assert (found.report.repaired, found.report.continuations, found.report.complete) == (1, 1, True)
     assert found.report.usage.output_tokens == len(FULL + REST + MENDED)

@@ -167,6 +167,6 @@ async def test_the_completion_of_a_paused_stream(speaker: Speaker, scripted_serv
     server = scripted_server([speaker.says(searching(7), streamed=True)])
     stream = speaker.client(server).create_partial(messages=HELLO, response_model=User, max_retries=0)
     with pytest.raises(IncompleteOutputException) as failed:
-        await speaker.colour.items(stream)
+        await speaker.harness.items(stream)
     assert failed.value.last_completion.stop_reason == "pause_turn"
     assert stream.report.finish_reason == "pause"

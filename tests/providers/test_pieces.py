@@ -17,7 +17,7 @@ from cases import Case
 from cases.cohere import CASE as COHERE
 from cases.mistral import CASE as MISTRAL
 from cases.xai import CASE as XAI
-from colours import Colour
+from harness import Harness
 from instructor import Mode
 from instructor.exceptions import IncompleteOutputException, InstructorError, ProviderError
 from instructor.providers.cohere import Cohere
@@ -44,37 +44,37 @@ ANN, BOB, CYD = User(name="Ann"), User(name="Bob"), User(name="Cyd")
 class Bench:
     """Makes a server of a wire, and a client of it."""
 
-    def __init__(self, colour: Colour, made: AsyncExitStack) -> None:
-        self.colour, self._made = colour, made
+    def __init__(self, harness: Harness, made: AsyncExitStack) -> None:
+        self.harness, self._made = harness, made
 
     def client(self, case: Case, replies: list[Reply], mode: Mode = Mode.TOOLS) -> Any:
         self.server = self._made.enter_context(case.server())
         self.server.add(*replies)
         name = f"{case.name}/scripted"
-        client: Any = instructor.from_provider(name, self.colour.awaiting, mode=mode, **case.options(self.server))
+        client: Any = instructor.from_provider(name, self.harness.is_async, mode=mode, **case.options(self.server))
         close = case.close(client.client) if case.close else None
         self._made.push_async_callback(self._closed, close, client.client)
         return client
 
     async def _closed(self, closing: Any, client: Any) -> None:
-        await (self.colour.close(client) if closing is None else closing)
+        await (self.harness.close(client) if closing is None else closing)
 
     async def items(self, case: Case, script: list[Any], mode: Mode = Mode.TOOLS) -> list[Any]:
         client = self.client(case, [events(script)], mode)
-        return await self.colour.items(client.create_iterable(ASKED, User, max_retries=0))
+        return await self.harness.items(client.create_iterable(ASKED, User, max_retries=0))
 
     async def ask(self, case: Case, reply: Reply, found: list[Any], *, streamed: bool, mode: Mode = Mode.TOOLS) -> None:
         client = self.client(case, [reply], mode)
         if streamed:
-            await self.colour.collect(client.create_iterable(ASKED, User, max_retries=0), found)
+            await self.harness.collect(client.create_iterable(ASKED, User, max_retries=0), found)
         else:
-            await self.colour.result(client.create(list[User], ASKED, max_retries=0))
+            await self.harness.result(client.create(list[User], ASKED, max_retries=0))
 
 
 @pytest.fixture
-async def bench(colour: Colour) -> AsyncIterator[Bench]:
+async def bench(harness: Harness) -> AsyncIterator[Bench]:
     async with AsyncExitStack() as made:
-        yield Bench(colour, made)
+        yield Bench(harness, made)
 
 
 def cut(text: str, size: int) -> list[str]:
@@ -146,7 +146,7 @@ async def test_cohere_whole_calls(bench: Bench) -> None:
 
     for made, wanted in ((reply("a", "b", plan=LIST), [ANN, BOB, CYD]), (reply("a", "a"), [ANN, BOB])):
         client = bench.client(COHERE, [made])
-        assert await bench.colour.result(client.create(list[User], ASKED, max_retries=0)) == wanted
+        assert await bench.harness.result(client.create(list[User], ASKED, max_retries=0)) == wanted
 
 
 # Mistral
@@ -369,7 +369,7 @@ async def test_an_odd_field_is_no_crash(
     for _, changed in scripts(script):
         bench.server.add(events(changed))
         try:
-            await bench.colour.items(client.create_partial(ASKED, User, max_retries=0))
+            await bench.harness.items(client.create_partial(ASKED, User, max_retries=0))
         except InstructorError as failed:
             causes.add(type(failed.__cause__))
     assert not causes & {KeyError, AttributeError, TypeError, IndexError}
@@ -436,7 +436,7 @@ async def test_what_goes_back_is_taken(bench: Bench, case: Case, streamed: bool)
     script = [broken, answer({"tasks": [{"name": "Cyd"}]}), answer({"tasks": [RIGHT]})]
     client = bench.client(case, script)
     made = client.create_iterable(ASKED, User) if streamed else client.create(list[User], ASKED)
-    found = await (bench.colour.items(made) if streamed else bench.colour.result(made))
+    found = await (bench.harness.items(made) if streamed else bench.harness.result(made))
     assert sorted(user.name for user in found) == ["Ann", "Ann", "Cyd"]
     for asked in bench.server.requests[1:]:
         (turn,) = [each for each in asked.body["messages"] if each.get("tool_calls")]
@@ -445,7 +445,7 @@ async def test_what_goes_back_is_taken(bench: Bench, case: Case, streamed: bool)
 
 async def test_an_id_that_came_goes_back(bench: Bench) -> None:
     client = bench.client(MISTRAL, [tools(WRONG), tools(WRONG), tools(RIGHT)])
-    assert await bench.colour.result(client.create(User, ASKED)) == User(name="Ann", age=5)
+    assert await bench.harness.result(client.create(User, ASKED)) == User(name="Ann", age=5)
     turns = [each for each in bench.server.requests[2].body["messages"] if each.get("tool_calls")]
     assert [turn["tool_calls"][0]["id"] for turn in turns] == ["c00001000", "c00002000"]
 
@@ -457,7 +457,7 @@ async def test_an_id_that_the_conversation_has_is_not_made_again(bench: Bench) -
     ]
     client = bench.client(MISTRAL, [answer({"tasks": [{"name": "Ann"}, WRONG]}), answer({"tasks": [RIGHT]})])
     messages = [*ASKED, *before]
-    found = await bench.colour.items(client.create_iterable(messages, User))
+    found = await bench.harness.items(client.create_iterable(messages, User))
     assert len(found) == 2
     ids = [each["tool_call_id"] for each in bench.server.requests[1].body["messages"] if each["role"] == "tool"]
     assert ids == ["call00001", "call00002"]
@@ -465,7 +465,7 @@ async def test_an_id_that_the_conversation_has_is_not_made_again(bench: Bench) -
 
 async def test_mistral_that_says_nothing_after_a_tools_result(bench: Bench) -> None:
     client = bench.client(MISTRAL, [tools(WRONG), content(""), tools(RIGHT)])
-    assert await bench.colour.result(client.create(User, ASKED)) == User(name="Ann", age=5)
+    assert await bench.harness.result(client.create(User, ASKED)) == User(name="Ann", age=5)
     roles = [each["role"] for each in bench.server.requests[2].body["messages"]]
     assert roles == ["user", "assistant", "tool", "assistant", "user"]
 
@@ -475,6 +475,6 @@ async def test_several_calls_of_one_id_go_back_with_ids_of_their_own(bench: Benc
     calls[1]["function"] = function('{"name": "Bob", "age": "?"}', "User")
     reply = body({"id": "1", "finish_reason": "TOOL_CALL", "message": {"role": "assistant", "tool_calls": calls}})
     client = bench.client(COHERE, [reply, answer(RIGHT)])
-    assert await bench.colour.result(client.create(User, ASKED)) == User(name="Ann", age=5)
+    assert await bench.harness.result(client.create(User, ASKED)) == User(name="Ann", age=5)
     (turn,) = [each for each in bench.server.requests[1].body["messages"] if each.get("tool_calls")]
     assert len({each["id"] for each in turn["tool_calls"]}) == 2

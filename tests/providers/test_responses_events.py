@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 import instructor
-from colours import Colour
+from harness import Harness
 from instructor import Mode
 from instructor.exceptions import IncompleteOutputException, InstructorError, ProviderError, RefusalError
 from instructor.testing import Scripted, answer, body, events
@@ -28,8 +28,8 @@ ONE = '{"name": "Ann", "age": 5}'
 ASKED: dict[str, Any] = {"input": "Extract."}
 
 
-def client(colour: Colour, server: Any) -> Any:
-    return instructor.from_openai(colour.sdk(server), mode=Mode.RESPONSES_TOOLS, model="m").responses
+def client(harness: Harness, server: Any) -> Any:
+    return instructor.from_openai(harness.sdk(server), mode=Mode.RESPONSES_TOOLS, model="m").responses
 
 
 def cut(text: str, size: int) -> list[str]:
@@ -74,19 +74,19 @@ def without(script: Iterable[dict[str, Any]], *keys: str) -> list[dict[str, Any]
     ]
 
 
-async def items(colour: Colour, script: list[Any], **options: Any) -> list[Any]:
+async def items(harness: Harness, script: list[Any], **options: Any) -> list[Any]:
     with Scripted([events(script)]) as server:
-        stream = client(colour, server).create_iterable(response_model=User, max_retries=0, **ASKED, **options)
-        return await colour.items(stream)
+        stream = client(harness, server).create_iterable(response_model=User, max_retries=0, **ASKED, **options)
+        return await harness.items(stream)
 
 
-async def ask(colour: Colour, server: Any, found: list[Any], *, streamed: bool) -> None:
+async def ask(harness: Harness, server: Any, found: list[Any], *, streamed: bool) -> None:
     """Ask for a list, whose items go into `found` where they are streamed."""
-    asked, options = client(colour, server), {"max_retries": 0, **ASKED}
+    asked, options = client(harness, server), {"max_retries": 0, **ASKED}
     if streamed:
-        await colour.collect(asked.create_iterable(response_model=User, **options), found)
+        await harness.collect(asked.create_iterable(response_model=User, **options), found)
     else:
-        await colour.result(asked.create(response_model=list[User], **options))
+        await harness.result(asked.create(response_model=list[User], **options))
 
 
 EMPTY, WHOLE = call(""), call(LIST)
@@ -119,45 +119,45 @@ TWICE = {
 
 
 @pytest.mark.parametrize("script", [*LATE.values(), *TWICE.values()], ids=[*LATE, *TWICE])
-async def test_each_item_comes_once(colour: Colour, script: list[Any]) -> None:
-    assert await items(colour, script) == [ANN, BOB]
+async def test_each_item_comes_once(harness: Harness, script: list[Any]) -> None:
+    assert await items(harness, script) == [ANN, BOB]
 
 
 @pytest.mark.parametrize("script", [*LATE.values(), *TWICE.values()], ids=[*LATE, *TWICE])
-async def test_marks_may_lack(colour: Colour, script: list[Any]) -> None:
+async def test_marks_may_lack(harness: Harness, script: list[Any]) -> None:
     for keys in (["output_index"], ["item_id"], ["id", "item_id"], ["output_index", "item_id", "id"]):
-        assert await items(colour, without(script, *keys)) == [ANN, BOB]
+        assert await items(harness, without(script, *keys)) == [ANN, BOB]
 
 
-async def test_a_whole_reply_that_has_a_call_twice(colour: Colour) -> None:
+async def test_a_whole_reply_that_has_a_call_twice(harness: Harness) -> None:
     twice = {"object": "response", "status": "completed", "output": [WHOLE, WHOLE]}
     with Scripted([body(twice)]) as server:
-        assert await colour.result(client(colour, server).create(response_model=list[User], **ASKED)) == [ANN, BOB]
+        assert await harness.result(client(harness, server).create(response_model=list[User], **ASKED)) == [ANN, BOB]
 
 
 @pytest.mark.parametrize("keys", [(), ("output_index",), ("item_id",), ("item_id", "id")], ids=str)
-async def test_interleaved_calls_are_told_apart(colour: Colour, keys: tuple[str, ...]) -> None:
+async def test_interleaved_calls_are_told_apart(harness: Harness, keys: tuple[str, ...]) -> None:
     lists = [LIST, '{"tasks": [{"name": "Cyd"}]}']
     pieces = [deltas(text, at, 3) for at, text in enumerate(lists)]
     mixed = [each[n] for n in range(max(map(len, pieces))) for each in pieces if n < len(each)]
     script = [added(call("", 0), 0), added(call("", 1), 1), *mixed, completed(*map(call, lists, (0, 1)))]
-    assert sorted(each.name for each in await items(colour, without(script, *keys))) == ["Ann", "Bob", "Cyd"]
+    assert sorted(each.name for each in await items(harness, without(script, *keys))) == ["Ann", "Bob", "Cyd"]
     zero = [{**event, "output_index": 0} if "output_index" in event else event for event in script]
     if not keys:  # a proxy that numbers all items 0
-        assert sorted(each.name for each in await items(colour, zero)) == ["Ann", "Bob", "Cyd"]
+        assert sorted(each.name for each in await items(harness, zero)) == ["Ann", "Bob", "Cyd"]
 
 
-async def test_a_proxy_that_gives_an_item_another_id_in_each_event(colour: Colour) -> None:
+async def test_a_proxy_that_gives_an_item_another_id_in_each_event(harness: Harness) -> None:
     script = [added(EMPTY), *deltas(LIST), arguments_done(LIST), done(WHOLE), completed(WHOLE)]
     for at, event in enumerate(script):
         script[at] = {**event, "item_id": f"id{at}"} if "item_id" in event else event
         if "item" in event:
             script[at] = {**event, "item": {**event["item"], "id": f"id{at}"}}
     script[-1] = completed({**WHOLE, "id": "last"})
-    assert await items(colour, script) == [ANN, BOB]
+    assert await items(harness, script) == [ANN, BOB]
 
 
-async def test_two_calls_of_one_id_are_two(colour: Colour) -> None:
+async def test_two_calls_of_one_id_are_two(harness: Harness) -> None:
     second: dict[str, Any] = {**call('{"tasks": [{"name": "Cyd"}]}', 1), "call_id": "call_0"}
     script = [
         added(EMPTY, 0),
@@ -166,19 +166,19 @@ async def test_two_calls_of_one_id_are_two(colour: Colour) -> None:
         *deltas(second["arguments"], 1),
         completed(WHOLE, second),
     ]
-    assert await items(colour, script) == [ANN, BOB, CYD]
-    assert await items(colour, [completed(WHOLE, second)]) == [ANN, BOB, CYD]
+    assert await items(harness, script) == [ANN, BOB, CYD]
+    assert await items(harness, [completed(WHOLE, second)]) == [ANN, BOB, CYD]
 
 
-async def test_a_lost_piece_is_noticed(colour: Colour) -> None:
+async def test_a_lost_piece_is_noticed(harness: Harness) -> None:
     pieces = deltas(LIST, size=10)
     script = [added(EMPTY), *pieces[:2], *pieces[3:], done(WHOLE), completed(WHOLE)]
     with pytest.raises(IncompleteOutputException, match="lost"):
-        await items(colour, script)
+        await items(harness, script)
 
 
 @pytest.mark.parametrize("size", [1, 999])
-async def test_a_character_cut_in_two_is_whole(colour: Colour, size: int) -> None:
+async def test_a_character_cut_in_two_is_whole(harness: Harness, size: int) -> None:
     text = '{"tasks": [{"name": "A😀n"}, {"name": "Bob"}]}'
     halves = [text[at : at + 1] for at in range(len(text))]
     at = halves.index("😀")
@@ -186,7 +186,7 @@ async def test_a_character_cut_in_two_is_whole(colour: Colour, size: int) -> Non
     joined = ["".join(halves[: at + 1]), "".join(halves[at + 1 :])] if size == 999 else halves
     where = {"type": "response.function_call_arguments.delta", "output_index": 0, "item_id": "fc_0"}
     script = [added(EMPTY), *({**where, "delta": each} for each in joined), done(call(text)), completed(call(text))]
-    assert [user.name for user in await items(colour, [json.dumps(each) for each in script])] == ["A😀n", "Bob"]
+    assert [user.name for user in await items(harness, [json.dumps(each) for each in script])] == ["A😀n", "Bob"]
 
 
 SERVER_MADE: list[dict[str, Any]] = [
@@ -200,17 +200,17 @@ SERVER_MADE: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("item", SERVER_MADE, ids=[each["type"] for each in SERVER_MADE])
-async def test_a_servers_calls_never_count(colour: Colour, item: dict[str, Any]) -> None:
+async def test_a_servers_calls_never_count(harness: Harness, item: dict[str, Any]) -> None:
     ours = call('{"tasks": [{"name": "Cyd"}]}', 1)
     inner = [
         {"type": f"response.{kind}.delta", "delta": LIST, "output_index": 0, "item_id": item["id"]}
         for kind in ("mcp_call_arguments", "custom_tool_call_input", "function_call_arguments", "reasoning_text")
     ]
     script = [added(item), *inner, done(item), added(ours, 1), done(ours, 1), completed(item, ours)]
-    assert await items(colour, script) == [CYD]
-    assert await items(colour, [event | {"item_id": ""} if "item_id" in event else event for event in script]) == [CYD]
+    assert await items(harness, script) == [CYD]
+    assert await items(harness, [event | {"item_id": ""} if "item_id" in event else event for event in script]) == [CYD]
     with Scripted([body({"object": "response", "status": "completed", "output": [item, ours]})]) as server:
-        assert await colour.result(client(colour, server).create(response_model=list[User], **ASKED)) == [CYD]
+        assert await harness.result(client(harness, server).create(response_model=list[User], **ASKED)) == [CYD]
 
 
 def part(**told: Any) -> dict[str, Any]:
@@ -241,9 +241,9 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("script", REFUSALS.values(), ids=REFUSALS)
-async def test_a_refusal_in_whichever_event(colour: Colour, script: list[Any]) -> None:
+async def test_a_refusal_in_whichever_event(harness: Harness, script: list[Any]) -> None:
     with pytest.raises(RefusalError) as refused:
-        await items(colour, script)
+        await items(harness, script)
     assert refused.value.text == NO
 
 
@@ -254,30 +254,30 @@ TEXTS = {
 
 
 @pytest.mark.parametrize("script", TEXTS.values(), ids=TEXTS)
-async def test_a_text_in_whichever_event(colour: Colour, script: list[Any]) -> None:
+async def test_a_text_in_whichever_event(harness: Harness, script: list[Any]) -> None:
     with Scripted([events(script), answer({"tasks": [{"name": "Ann"}]})]) as server:
-        assert await colour.items(client(colour, server).create_iterable(response_model=User, **ASKED)) == [ANN]
+        assert await harness.items(client(harness, server).create_iterable(response_model=User, **ASKED)) == [ANN]
     assert json.dumps(server.requests[1].body).count(NO) == 1
 
 
 @pytest.mark.parametrize("script", REFUSALS.values(), ids=REFUSALS)
-async def test_a_refusal_whose_marks_lack(colour: Colour, script: list[Any]) -> None:
+async def test_a_refusal_whose_marks_lack(harness: Harness, script: list[Any]) -> None:
     for keys in (["output_index"], ["item_id"], ["item_id", "id"], ["output_index", "item_id", "id", "content_index"]):
         with pytest.raises(RefusalError) as refused:
-            await items(colour, without(script, *keys))
+            await items(harness, without(script, *keys))
         assert refused.value.text == NO
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize("status", ["queued", "in_progress", "cancelled", "paused", "incomplete"])
-async def test_what_proves_no_end(colour: Colour, status: str, streamed: bool) -> None:
+async def test_what_proves_no_end(harness: Harness, status: str, streamed: bool) -> None:
     reply: dict[str, Any] = {"object": "response", "status": status, "output": [WHOLE]}
     if status == "incomplete":
         reply["incomplete_details"] = {"reason": "tired"}
     made = events([{"type": "response.completed", "response": reply}]) if streamed else body(reply)
     found: list[Any] = []
     with Scripted([made]) as server, pytest.raises(IncompleteOutputException, match="tired|" + status) as failed:
-        await ask(colour, server, found, streamed=streamed)
+        await ask(harness, server, found, streamed=streamed)
     assert (found or failed.value.items) == [ANN, BOB]
     assert failed.value.report
     assert not failed.value.report.complete
@@ -285,12 +285,12 @@ async def test_what_proves_no_end(colour: Colour, status: str, streamed: bool) -
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize("error", [{"code": "server_error", "message": "BOOM"}, "BOOM", {"code": "BOOM"}])
-async def test_a_failing_reply_keeps_what_came(colour: Colour, error: Any, streamed: bool) -> None:
+async def test_a_failing_reply_keeps_what_came(harness: Harness, error: Any, streamed: bool) -> None:
     reply: dict[str, Any] = {"object": "response", "status": "failed", "output": [WHOLE], "error": error}
     made = events([added(WHOLE), {"type": "response.failed", "response": reply}]) if streamed else body(reply)
     found: list[Any] = []
     with Scripted([made]) as server, pytest.raises(IncompleteOutputException, match="BOOM") as failed:
-        await ask(colour, server, found, streamed=streamed)
+        await ask(harness, server, found, streamed=streamed)
     assert (found or failed.value.items) == [ANN, BOB]
     assert isinstance(failed.value.__cause__, ProviderError)
 
@@ -310,10 +310,10 @@ COMPLAINTS = [
 
 
 @pytest.mark.parametrize("complaint", COMPLAINTS, ids=str)
-async def test_the_providers_words_are_quoted(colour: Colour, complaint: dict[str, Any]) -> None:
+async def test_the_providers_words_are_quoted(harness: Harness, complaint: dict[str, Any]) -> None:
     for made in (events([complaint]), body(complaint), events([added(call(LIST[:30])), complaint])):
         with Scripted([made]) as server, pytest.raises(InstructorError, match="BOOM") as failed:
-            await ask(colour, server, [], streamed=True)
+            await ask(harness, server, [], streamed=True)
         assert isinstance(failed.value.__cause__, ProviderError)
 
 
@@ -330,15 +330,15 @@ USUAL: list[Any] = [
 ]
 
 
-async def test_an_odd_field_gives_the_answer_or_an_error_of_ours(colour: Colour) -> None:
+async def test_an_odd_field_gives_the_answer_or_an_error_of_ours(harness: Harness) -> None:
     right = User(name="Ann", age=5)
     tried = 0
     with Scripted() as server:
-        responses = client(colour, server)
+        responses = client(harness, server)
         for label, script in scripts(USUAL):
             server.add(events(script))
             try:
-                seen = await colour.items(responses.create_partial(response_model=User, max_retries=0, **ASKED))
+                seen = await harness.items(responses.create_partial(response_model=User, max_retries=0, **ASKED))
             except InstructorError:
                 continue
             assert seen[-1] == right, label
@@ -346,7 +346,7 @@ async def test_an_odd_field_gives_the_answer_or_an_error_of_ours(colour: Colour)
     assert tried > 300
 
 
-async def test_an_odd_field_of_a_whole_reply(colour: Colour) -> None:
+async def test_an_odd_field_of_a_whole_reply(harness: Harness) -> None:
     right = User(name="Ann", age=5)
     reply = {**USUAL[-1]["response"], "object": "response", "error": None, "incomplete_details": None}
     reply["output"] = [
@@ -354,11 +354,11 @@ async def test_an_odd_field_of_a_whole_reply(colour: Colour) -> None:
         *reply["output"],
     ]
     with Scripted() as server:
-        responses = client(colour, server)
+        responses = client(harness, server)
         for label, changed in mutations(reply):
             server.add(body(changed))
             try:
-                found = await colour.result(responses.create(response_model=User, max_retries=0, **ASKED))
+                found = await harness.result(responses.create(response_model=User, max_retries=0, **ASKED))
             except InstructorError:
                 continue
             assert found == right, label

@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 
 import instructor
 import matrix
-from colours import Colour
+from harness import Harness
 from instructor import Mode, providers
 from instructor.exceptions import ClientError, ConfigurationError, ModeError
 from instructor.providers import base
@@ -98,22 +98,22 @@ def _unregistered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_unregistered")
 async def test_a_new_provider_is_registered(
-    colour: Colour, scripted_server: Any, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, scripted_server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     providers.register(IMAGINARY)
     providers.register(IMAGINARY)  # twice is once
     monkeypatch.setenv("IMAGINARY_API_KEY", "theirs")
     server = scripted_server([answer({"content": 5})] * 2)
-    client = instructor.from_provider("imaginary/one", colour.awaiting, base_url=server.base_url, temperature=0.5)
+    client = instructor.from_provider("imaginary/one", harness.is_async, base_url=server.base_url, temperature=0.5)
     assert str(client.client.api_key) == "theirs"
     messages = [{"role": "user", "content": "Count."}]
-    assert await colour.result(client.create(int, messages)) == 5
+    assert await harness.result(client.create(int, messages)) == 5
     assert (server.requests[0].body["model"], server.requests[0].body["temperature"]) == ("one", 0.5)
     assert client.provider == "imaginary"
     package: Any = instructor
     made = package.from_imaginary(client.client, model="two")
-    assert await colour.result(made.create(int, messages)) == 5
-    await colour.close(client.client)
+    assert await harness.result(made.create(int, messages)) == 5
+    await harness.close(client.client)
     assert "imaginary" in providers.names()
 
 
@@ -155,17 +155,17 @@ def test_ollamas_default_mode_depends_on_the_model(model: str, mode: Mode) -> No
         client.client.close()
 
 
-async def test_perplexity_takes_a_bare_schema(colour: Colour, scripted_server: Any) -> None:
+async def test_perplexity_takes_a_bare_schema(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([answer({"content": 5})])
-    client = instructor.from_perplexity(colour.sdk(server), model="sonar")
-    assert await colour.result(client.create(int, [{"role": "user", "content": "Count."}])) == 5
+    client = instructor.from_perplexity(harness.sdk(server), model="sonar")
+    assert await harness.result(client.create(int, [{"role": "user", "content": "Count."}])) == 5
     assert set(server.requests[0].body["response_format"]["json_schema"]) == {"schema"}
 
 
-async def test_together_takes_openais_clients(colour: Colour, scripted_server: Any) -> None:
+async def test_together_takes_openais_clients(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([answer({"content": 5})])
-    client = instructor.from_together(colour.sdk(server), model="m")
-    assert await colour.result(client.create(int, [{"role": "user", "content": "Count."}])) == 5
+    client = instructor.from_together(harness.sdk(server), model="m")
+    assert await harness.result(client.create(int, [{"role": "user", "content": "Count."}])) == 5
 
 
 def test_the_page_of_providers_is_as_the_rows_say() -> None:

@@ -15,7 +15,7 @@ from xai_sdk.chat import Response, image, system, user
 from xai_sdk.tools import web_search
 
 import instructor
-from colours import Colour
+from harness import Harness
 from instructor import Mode
 from instructor.exceptions import ConfigurationError, IncompleteOutputException
 from instructor.testing import Reply, ToolCall, answer, body, error, events, tools
@@ -42,28 +42,28 @@ class Tree(BaseModel):
 class Bench:
     """Makes a server and a client of it."""
 
-    def __init__(self, colour: Colour, made: AsyncExitStack) -> None:
-        self.colour, self._made = colour, made
+    def __init__(self, harness: Harness, made: AsyncExitStack) -> None:
+        self.harness, self._made = harness, made
 
     def client(self, replies: list[Reply], mode: Mode = Mode.TOOLS, **options: Any) -> Any:
         self.server = self._made.enter_context(ScriptedGrpc(replies))
-        kind = xai_sdk.AsyncClient if self.colour.awaiting else xai_sdk.Client
+        kind = xai_sdk.AsyncClient if self.harness.is_async else xai_sdk.Client
         sdk = kind(api_host=self.server.root, api_key="none", use_insecure_channel=True)
-        self._made.push_async_callback(self.colour.close, sdk)
+        self._made.push_async_callback(self.harness.close, sdk)
         return instructor.from_xai(sdk, mode, "grok", **options)
 
     async def asked(self, mode: Mode = Mode.TOOLS, **options: Any) -> Any:
         """Make a call, and give the body of its one request."""
         given = {"messages": ASKED, **options}
-        assert await self.colour.result(self.client([answer(USER)], mode).create(User, **given)) == User(**USER)
+        assert await self.harness.result(self.client([answer(USER)], mode).create(User, **given)) == User(**USER)
         (request,) = self.server.requests
         return request.body
 
 
 @pytest.fixture
-async def bench(colour: Colour) -> AsyncIterator[Bench]:
+async def bench(harness: Harness) -> AsyncIterator[Bench]:
     async with AsyncExitStack() as made:
-        yield Bench(colour, made)
+        yield Bench(harness, made)
 
 
 async def test_tools(bench: Bench) -> None:
@@ -97,15 +97,17 @@ async def test_md_json(bench: Bench) -> None:
 
 async def test_a_schema_that_the_wire_has_not(bench: Bench) -> None:
     with pytest.raises(ConfigurationError, match="holds itself"):
-        await bench.colour.result(bench.client([], Mode.JSON_SCHEMA).create(Tree, ASKED))
+        await bench.harness.result(bench.client([], Mode.JSON_SCHEMA).create(Tree, ASKED))
     tree = {"name": "a", "children": [{"name": "b", "children": []}]}
-    assert await bench.colour.result(bench.client([answer(tree)]).create(Tree, ASKED)) == Tree(**tree)  # tools are told
+    assert await bench.harness.result(bench.client([answer(tree)]).create(Tree, ASKED)) == Tree(
+        **tree
+    )  # tools are told
 
 
 async def test_a_response_format_is_not_given_twice(bench: Bench) -> None:
     client = bench.client([], Mode.JSON_SCHEMA)
     with pytest.raises(ConfigurationError, match="response_format"):
-        await bench.colour.result(client.create(User, ASKED, response_format="text"))
+        await bench.harness.result(client.create(User, ASKED, response_format="text"))
 
 
 async def test_messages_of_every_kind(bench: Bench) -> None:
@@ -149,9 +151,9 @@ async def test_arguments_that_are_no_json_are_corrected(bench: Bench, streamed: 
     """The SDK's own `sample` and `stream` fail here: they parse the arguments to describe them for tracing."""
     client = bench.client([tools('{"name": "Jason", "age": ten!!'), answer(USER)])
     if streamed:
-        found = (await bench.colour.items(client.create_partial(User, ASKED)))[-1]
+        found = (await bench.harness.items(client.create_partial(User, ASKED)))[-1]
     else:
-        found = await bench.colour.result(client.create(User, ASKED))
+        found = await bench.harness.result(client.create(User, ASKED))
     assert found == User(**USER)
     *_, called, told = bench.server.requests[1].body["messages"]
     assert called["tool_calls"][0]["function"]["arguments"] == '{"name": "Jason", "age": ten!!'
@@ -178,10 +180,10 @@ async def test_the_providers_own_tools_are_no_answer(bench: Bench) -> None:
     chunks = [{"outputs": [{"index": n, "delta": part}]} for n, part in enumerate(parts)]
     chunks.append({"outputs": [{"index": 2, "delta": {}, "finish_reason": "REASON_STOP"}]})
     client = bench.client([body(whole), events(chunks)])
-    found = await bench.colour.result(client.create(User, ASKED))
+    found = await bench.harness.result(client.create(User, ASKED))
     assert found == User(**USER)
     assert isinstance(found._raw_response, Response)
-    assert (await bench.colour.items(client.create_partial(User, ASKED)))[-1] == User(**USER)
+    assert (await bench.harness.items(client.create_partial(User, ASKED)))[-1] == User(**USER)
 
 
 async def test_calls_are_numbered_as_they_come(bench: Bench) -> None:
@@ -199,14 +201,14 @@ async def test_calls_are_numbered_as_they_come(bench: Bench) -> None:
         end,
     ]
     stream = bench.client([events(script)], Mode.PARALLEL_TOOLS).create_iterable(ASKED, User | Place)
-    assert await bench.colour.items(stream) == [Place(city="Köln"), User(**USER)]
+    assert await bench.harness.items(stream) == [Place(city="Köln"), User(**USER)]
 
 
 async def test_an_error_inside_a_stream_keeps_its_type(bench: Bench) -> None:
     reply = answer({"tasks": [USER]}, chunk=8, error_after=4)
     stream = bench.client([reply], Mode.JSON_SCHEMA).create_iterable(ASKED, User, max_retries=0)
     with pytest.raises(IncompleteOutputException) as failed:
-        await bench.colour.items(stream)
+        await bench.harness.items(stream)
     assert isinstance(failed.value.__cause__, grpc.RpcError)
 
 
@@ -215,7 +217,7 @@ async def test_hooks_see_the_request_and_the_sdks_response(bench: Bench) -> None
     client = bench.client([answer(USER)])
     client.on("completion:kwargs", lambda **request: seen.append(request["model"]))
     client.on("completion:response", seen.append)
-    await bench.colour.result(client.create(User, ASKED))
+    await bench.harness.result(client.create(User, ASKED))
     assert seen[0] == "grok"
     assert isinstance(seen[1], Response)
 
@@ -223,7 +225,7 @@ async def test_hooks_see_the_request_and_the_sdks_response(bench: Bench) -> None
 async def test_a_stream_that_never_began_is_an_error_of_the_request(bench: Bench) -> None:
     stream = bench.client([error(429, "Slow down.")]).create_iterable(ASKED, User)
     with pytest.raises(grpc.RpcError) as failed:
-        await bench.colour.items(stream)
+        await bench.harness.items(stream)
     told: Any = failed.value
     assert (told.code(), told.details()) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "Slow down.")
 
@@ -232,5 +234,5 @@ async def test_two_calls_at_once(bench: Bench) -> None:
     calls = [ToolCall(json.dumps(USER), "User"), ToolCall('{"city": "Köln"}', "Place")]
     client = bench.client([tools(*calls)], Mode.PARALLEL_TOOLS)
     stream = client.create_iterable(ASKED, User | Place, tools=[web_search()])
-    assert await bench.colour.items(stream) == [User(**USER), Place(city="Köln")]
+    assert await bench.harness.items(stream) == [User(**USER), Place(city="Köln")]
     assert bench.server.requests[0].body["tool_choice"] == {"mode": "TOOL_MODE_AUTO"}

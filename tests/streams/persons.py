@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 from typing_extensions import Unpack
 
-from colours import Colour, asking
+from harness import Harness, asking
 from instructor import Mode
 from instructor.testing import Faults, Reply, Scripted, content, tools
 
@@ -33,16 +33,16 @@ def said(text: str, mode: Mode = Mode.TOOLS, **faults: Unpack[Faults]) -> Reply:
     return tools(text, **faults) if mode.by_tool else content(text, **faults)
 
 
-def stream_of(colour: Colour, server: Scripted, kind: Any = Person, mode: Mode = Mode.TOOLS, **options: Any) -> Any:
+def stream_of(harness: Harness, server: Scripted, kind: Any = Person, mode: Mode = Mode.TOOLS, **options: Any) -> Any:
     """Ask for a list, as a stream."""
-    return colour.client(server, mode).create_iterable(response_model=kind, **asking(**options))
+    return harness.client(server, mode).create_iterable(response_model=kind, **asking(**options))
 
 
-async def taken(colour: Colour, stream: Any) -> tuple[list[Any], Exception | None]:
+async def taken(harness: Harness, stream: Any) -> tuple[list[Any], Exception | None]:
     """Collect what a stream gives, and the error that it ends with."""
     found: list[Any] = []
     try:
-        await colour.collect(stream, found)
+        await harness.collect(stream, found)
     except Exception as error:
         return found, error
     return found, None

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from colours import Colour, asking
+from harness import Harness, asking
 from instructor import Mode
 from instructor.testing import Scripted, content, tools
 
@@ -21,16 +21,16 @@ WRAPPED, BARE = f'{{"tasks": [{A}, {B}]}}', f"[{A}, {B}]"
 PEOPLE = [Person(name="Ann", age=1), Person(name="Bob", age=2)]
 
 
-async def read_in_all_ways(colour: Colour, text: str, kind: Any, mode: Mode) -> list[Any]:
+async def read_in_all_ways(harness: Harness, text: str, kind: Any, mode: Mode) -> list[Any]:
     """Read a text streamed, cut in several ways, and whole, with no request to spare; all must give the same."""
     say = tools if mode.by_tool else content
     found: list[list[Any]] = []
     for chunk in (1, 7, 100_000):
         with Scripted([say(text, chunk=chunk)]) as server:
-            stream = colour.client(server, mode).create_iterable(response_model=kind, **asking(max_retries=0))
-            found.append(await colour.items(stream))
+            stream = harness.client(server, mode).create_iterable(response_model=kind, **asking(max_retries=0))
+            found.append(await harness.items(stream))
             assert stream.report.complete
     with Scripted([say(text)]) as server:
-        found.append(await colour.create(colour.client(server, mode), response_model=list[kind], max_retries=0))
+        found.append(await harness.create(harness.client(server, mode), response_model=list[kind], max_retries=0))
     assert all(each == found[0] for each in found)
     return found[0]

@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 import instructor
-from colours import Colour, asking
+from harness import Harness, asking
 from instructor.exceptions import ConfigurationError, EventTooLargeError, IncompleteOutputException
 from instructor.parsing.sse import EventStream
 from instructor.providers import sdk
@@ -67,15 +67,15 @@ FIRST, END = called('{"tasks": [{"name": "Ann"}, {"name": "Bob"}]}'), event({}, 
 LONG = b"data: " + b"x" * (5 * BOUND)
 
 
-def client(colour: Colour, server: Raw, **options: Any) -> Any:
-    return instructor.from_openai(colour.sdk(f"{server.root}/v1"), **options)
+def client(harness: Harness, server: Raw, **options: Any) -> Any:
+    return instructor.from_openai(harness.sdk(f"{server.root}/v1"), **options)
 
 
-async def read(colour: Colour, made: Any, **options: Any) -> tuple[list[User], Any, Exception | None]:
+async def read(harness: Harness, made: Any, **options: Any) -> tuple[list[User], Any, Exception | None]:
     found: list[User] = []
-    stream = await colour.result(made.create(Iterable[User], stream=True, **asking(**options)))
+    stream = await harness.result(made.create(Iterable[User], stream=True, **asking(**options)))
     try:
-        await colour.collect(stream, found)
+        await harness.collect(stream, found)
     except IncompleteOutputException as error:
         return found, stream.report, error
     return found, stream.report, None
@@ -83,11 +83,11 @@ async def read(colour: Colour, made: Any, **options: Any) -> tuple[list[User], A
 
 @pytest.mark.parametrize("size", [1, 7, 900, 100_000])
 @pytest.mark.parametrize("rest", [LONG, LONG + b"\n\n" + END + b"\n\n", b": " + LONG, b"data: {}\n" * BOUND])
-async def test_an_event_beyond_the_bound_ends_the_call(colour: Colour, server: Raw, rest: bytes, size: int) -> None:
+async def test_an_event_beyond_the_bound_ends_the_call(harness: Harness, server: Raw, rest: bytes, size: int) -> None:
     body = FIRST + b"\n\n" + rest
     server.pieces = [body[at : at + size] for at in range(0, len(body), size)]
     server.ends = False
-    found, report, error = await read(colour, client(colour, server, max_event_bytes=BOUND), max_retries=3)
+    found, report, error = await read(harness, client(harness, server, max_event_bytes=BOUND), max_retries=3)
     assert isinstance(error, IncompleteOutputException)
     cause = error.__cause__
     while cause is not None and not isinstance(cause, EventTooLargeError):
@@ -98,10 +98,10 @@ async def test_an_event_beyond_the_bound_ends_the_call(colour: Colour, server: R
     assert (server.asked, report.complete) == (1, False)
 
 
-async def test_many_events_within_the_bound_are_no_long_one(colour: Colour, server: Raw) -> None:
+async def test_many_events_within_the_bound_are_no_long_one(harness: Harness, server: Raw) -> None:
     event_ = called("")
     server.pieces = [b"\n\n".join([event_] * 20), b"\n\n" + FIRST + b"\n\n" + END + b"\n\n"]
-    found, report, error = await read(colour, client(colour, server, max_event_bytes=len(FIRST) + 2))
+    found, report, error = await read(harness, client(harness, server, max_event_bytes=len(FIRST) + 2))
     assert (len(found), error, report.complete) == (2, None, True)
 
 
@@ -119,7 +119,7 @@ PACKERS: list[tuple[str, Callable[[bytes], bytes]]] = [
 
 @pytest.mark.parametrize(("encoding", "pack"), PACKERS)
 async def test_the_bound_is_on_what_is_unpacked_which_is_done_in_pieces(
-    colour: Colour, server: Raw, encoding: str, pack: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch
+    harness: Harness, server: Raw, encoding: str, pack: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fed: list[int] = []
     feed = EventStream.feed
@@ -132,7 +132,7 @@ async def test_the_bound_is_on_what_is_unpacked_which_is_done_in_pieces(
     packed = pack(FIRST + b"\n\ndata: " + b"x" * (30 << 20))
     assert len(packed) < 100_000
     server.pieces, server.headers = [packed], {"content-encoding": encoding}
-    found, _, error = await read(colour, client(colour, server, max_event_bytes=1 << 20))
+    found, _, error = await read(harness, client(harness, server, max_event_bytes=1 << 20))
     assert "max_event_bytes=" in str(error)
     assert [user.name for user in found] == ["Ann", "Bob"]
     assert max(fed) <= sdk._PIECE
@@ -143,27 +143,27 @@ async def test_the_bound_is_on_what_is_unpacked_which_is_done_in_pieces(
 @pytest.mark.parametrize(("encoding", "pack"), PACKERS)
 @pytest.mark.parametrize("size", [1, 50, 10_000])
 async def test_packed_streams_are_read_like_others(
-    colour: Colour, server: Raw, encoding: str, pack: Callable[[bytes], bytes], size: int
+    harness: Harness, server: Raw, encoding: str, pack: Callable[[bytes], bytes], size: int
 ) -> None:
     packed = pack(b"\n\n".join([FIRST, *[called("")] * 2000, END, b""]))
     server.pieces = [packed[at : at + size] for at in range(0, len(packed), size)]
     server.headers = {"content-encoding": encoding}
-    found, report, error = await read(colour, client(colour, server))
+    found, report, error = await read(harness, client(harness, server))
     assert (len(found), report.complete, error) == (2, True, None)
 
 
 @pytest.mark.parametrize("tail", [b"", b"\n"])
 async def test_a_whole_last_event_counts_though_the_connection_is_lost(
-    colour: Colour, server: Raw, tail: bytes
+    harness: Harness, server: Raw, tail: bytes
 ) -> None:
     server.pieces, server.ends = [FIRST + b"\n\n" + END + tail], False
-    found, report, error = await read(colour, client(colour, server), max_retries=0)
+    found, report, error = await read(harness, client(harness, server), max_retries=0)
     assert (len(found), report.complete, error) == (2, True, None)
 
 
-async def test_half_of_an_event_does_not_count_when_the_connection_is_lost(colour: Colour, server: Raw) -> None:
+async def test_half_of_an_event_does_not_count_when_the_connection_is_lost(harness: Harness, server: Raw) -> None:
     server.pieces, server.ends = [FIRST + b"\n\n" + END[:-1]], False
-    found, report, error = await read(colour, client(colour, server), max_retries=0)
+    found, report, error = await read(harness, client(harness, server), max_retries=0)
     assert (len(found), report.complete) == (2, False)
     assert "APIConnectionError" in str(error)
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from persons import Person, tasks
 
-from colours import Colour, asking
+from harness import Harness, asking
 from instructor.exceptions import IncompleteOutputException, InstructorRetryException
 from instructor.testing import Asked, Gate, Reply, Scripted, tools
 
@@ -58,12 +58,12 @@ async def read(client: Any, number: int, found: list[Person]) -> None:
 async def test_fifty_streams_do_not_mix(capfd: pytest.CaptureFixture[str]) -> None:
     gate = Gate()
     found: list[list[Person]] = [[] for _ in range(_CROWD)]
-    async with Colour("awaiting") as colour:
+    async with Harness("async") as harness:
         with Scripted(provider(gate)) as server:
-            client = colour.client(server)
+            client = harness.client(server)
             crowd = [asyncio.create_task(read(client, number, found[number])) for number in range(_CROWD)]
             for _ in range(_CROWD // 5):
-                await colour.off_loop(gate.reached)
+                await harness.off_loop(gate.reached)
             outcomes = await asyncio.gather(
                 *(crowd[n] for n in range(_CROWD) if kind(n) != _HELD), return_exceptions=True
             )
@@ -72,8 +72,8 @@ async def test_fifty_streams_do_not_mix(capfd: pytest.CaptureFixture[str]) -> No
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
                 assert task.cancelled()
-            await colour.close(client.client)
-            await colour.off_loop(server.wait_closed)
+            await harness.close(client.client)
+            await harness.off_loop(server.wait_closed)
             assert server.open_connections == 0
             assert sum(served.client_left for served in server.served) == _CROWD // 5
     for number in range(_CROWD):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from persons import stream_of
 
-from colours import Colour
+from harness import Harness
 from instructor import Mode
 from instructor.testing import Scripted
 
@@ -22,10 +22,10 @@ _NUMBERS, _INVALID = list(_EXAMPLE["NUMBERS"]), _EXAMPLE["INVALID"]
 
 
 @pytest.mark.parametrize("mode", [Mode.TOOLS, Mode.JSON, Mode.MD_JSON])
-async def test_a_thousand_items_once_each(colour: Colour, mode: Mode) -> None:
+async def test_a_thousand_items_once_each(harness: Harness, mode: Mode) -> None:
     with Scripted(_EXAMPLE["provider"]) as server:
-        stream = stream_of(colour, server, _EXAMPLE["Person"], mode, max_retries=5)
-        found = [person.id for person in await colour.items(stream)]
+        stream = stream_of(harness, server, _EXAMPLE["Person"], mode, max_retries=5)
+        found = [person.id for person in await harness.items(stream)]
     right = [number for number in _NUMBERS if number not in _INVALID]
     assert found[:997] == right
     assert found[997:] == sorted(_INVALID)
@@ -43,9 +43,9 @@ async def test_a_thousand_items_once_each(colour: Colour, mode: Mode) -> None:
     assert usage.by_cause["reask"].exact
 
 
-async def test_corrective_requests_hold_what_is_wrong_and_a_seam(colour: Colour) -> None:
+async def test_corrective_requests_hold_what_is_wrong_and_a_seam(harness: Harness) -> None:
     with Scripted(_EXAMPLE["provider"]) as server:
-        await colour.items(stream_of(colour, server, _EXAMPLE["Person"], max_retries=5))
+        await harness.items(stream_of(harness, server, _EXAMPLE["Person"], max_retries=5))
     shown = [
         [int(number) for number in re.findall(r"Person (\d+)", json.dumps(asked.messages))] for asked in server.requests
     ]

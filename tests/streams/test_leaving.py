@@ -17,7 +17,7 @@ from persons import Person, ids, people, stream_of, taken
 from tenacity import Retrying, wait_fixed
 
 import instructor
-from colours import Colour, asking
+from harness import Harness, asking
 from instructor.exceptions import InstructorRetryException
 from instructor.testing import Gate, Reply, Scripted, silence, tools
 from instructor.testing.replies import Asked
@@ -38,8 +38,8 @@ def held() -> Iterator[tuple[Scripted, Gate]]:
         yield server, gate
 
 
-async def by_break(colour: Colour, stream: Any) -> None:
-    if colour.awaiting:
+async def by_break(harness: Harness, stream: Any) -> None:
+    if harness.is_async:
         async for _ in stream:
             break
     else:
@@ -47,9 +47,9 @@ async def by_break(colour: Colour, stream: Any) -> None:
             break
 
 
-async def by_exception(colour: Colour, stream: Any) -> None:
+async def by_exception(harness: Harness, stream: Any) -> None:
     try:
-        if colour.awaiting:
+        if harness.is_async:
             async for _ in stream:
                 raise Left
         else:
@@ -59,14 +59,14 @@ async def by_exception(colour: Colour, stream: Any) -> None:
         return
 
 
-async def by_close(colour: Colour, stream: Any) -> None:
-    await colour.next(stream)
-    await colour.close(stream)
-    await colour.close(stream)
+async def by_close(harness: Harness, stream: Any) -> None:
+    await harness.next(stream)
+    await harness.close(stream)
+    await harness.close(stream)
 
 
-async def by_with(colour: Colour, stream: Any) -> None:
-    if colour.awaiting:
+async def by_with(harness: Harness, stream: Any) -> None:
+    if harness.is_async:
         async with stream as entered:
             assert (await anext(entered)).id == 1
     else:
@@ -74,9 +74,9 @@ async def by_with(colour: Colour, stream: Any) -> None:
             assert next(entered).id == 1
 
 
-async def by_error_in_with(colour: Colour, stream: Any) -> None:
+async def by_error_in_with(harness: Harness, stream: Any) -> None:
     try:
-        if colour.awaiting:
+        if harness.is_async:
             async with stream:
                 await anext(stream)
                 raise Left
@@ -93,19 +93,19 @@ WAYS = [by_break, by_exception, by_close, by_with, by_error_in_with]
 
 @pytest.mark.parametrize("leave", WAYS)
 async def test_leaving_closes_at_once(
-    colour: Colour, leave: Callable[[Colour, Any], Awaitable[None]], capfd: pytest.CaptureFixture[str]
+    harness: Harness, leave: Callable[[Harness, Any], Awaitable[None]], capfd: pytest.CaptureFixture[str]
 ) -> None:
     ended: list[Any] = []
     with held() as (server, gate):
-        client = colour.client(server)
+        client = harness.client(server)
         client.on("stream:end", ended.append)
         stream = client.create_iterable([{"role": "user", "content": "Extract."}], Person, model="any")
-        await leave(colour, stream)
-        await colour.off_loop(server.wait_closed)
+        await leave(harness, stream)
+        await harness.off_loop(server.wait_closed)
         assert server.served[0].wait().client_left
         gate.open()
         assert ended == [stream.report]
-        assert await colour.items(stream) == []
+        assert await harness.items(stream) == []
     report = stream.report
     assert (report.good, report.attempts, report.complete, report.finish_reason) == (1, 1, False, None)
     assert report.usage.output_tokens > 0
@@ -115,29 +115,29 @@ async def test_leaving_closes_at_once(
     assert capfd.readouterr() == ("", "")
 
 
-async def test_garbage_closes_at_once(colour: Colour, capfd: pytest.CaptureFixture[str]) -> None:
+async def test_garbage_closes_at_once(harness: Harness, capfd: pytest.CaptureFixture[str]) -> None:
     ended: list[Any] = []
     with held() as (server, gate):
-        client = colour.client(server)
+        client = harness.client(server)
         client.on("stream:end", ended.append)
         stream = client.create_iterable([{"role": "user", "content": "Extract."}], Person, model="any")
-        await colour.next(stream)
+        await harness.next(stream)
         del stream
         gc.collect()
-        await colour.off_loop(server.wait_closed)
+        await harness.off_loop(server.wait_closed)
         gate.open()
         assert [report.good for report in ended] == [1]
     assert capfd.readouterr() == ("", "")
 
 
-async def test_a_stream_that_nobody_reads_asks_nothing(colour: Colour, capfd: pytest.CaptureFixture[str]) -> None:
+async def test_a_stream_that_nobody_reads_asks_nothing(harness: Harness, capfd: pytest.CaptureFixture[str]) -> None:
     ended: list[Any] = []
     with Scripted() as server:
-        client = colour.client(server)
+        client = harness.client(server)
         client.on("stream:end", ended.append)
         streams = [client.create_iterable([{"role": "user", "content": "Extract."}], Person, model="any") for _ in "12"]
         assert streams[0].response_headers is streams[0].completion is None
-        await colour.close(streams.pop())
+        await harness.close(streams.pop())
         del streams
         gc.collect()
         await asyncio.sleep(0)
@@ -145,18 +145,18 @@ async def test_a_stream_that_nobody_reads_asks_nothing(colour: Colour, capfd: py
     assert capfd.readouterr() == ("", "")
 
 
-async def test_some_may_be_taken_first_and_the_rest_later(colour: Colour) -> None:
+async def test_some_may_be_taken_first_and_the_rest_later(harness: Harness) -> None:
     with Scripted([tools(people(1, 2, 3, 4))]) as server:
-        stream = stream_of(colour, server)
-        assert (await colour.next(stream)).id == 1
-        assert (await colour.next(stream)).id == 2
-        assert ids(await colour.items(stream)) == [3, 4]
+        stream = stream_of(harness, server)
+        assert (await harness.next(stream)).id == 1
+        assert (await harness.next(stream)).id == 2
+        assert ids(await harness.items(stream)) == [3, 4]
     assert stream.report.complete
 
 
 def test_a_slice_of_a_stream_closes_it() -> None:
     with held() as (server, gate):
-        stream = stream_of(Colour("blocking"), server)
+        stream = stream_of(Harness("sync"), server)
         assert ids(itertools.islice(stream, 1)) == [1]
         gc.collect()
         server.wait_closed()
@@ -168,9 +168,9 @@ async def test_cancelling_a_task_closes_at_once(count: int, capfd: pytest.Captur
     ended: list[Any] = []
     gate = Gate()
     at = 1 + len(people(1, 2)) if count else 2
-    async with Colour("awaiting") as colour:
+    async with Harness("async") as harness:
         with Scripted([tools(people(1, 2, 3), chunk=1, wait_after=at, gate=gate)]) as server:
-            client = colour.client(server)
+            client = harness.client(server)
 
             async def told(report: Any) -> None:
                 await asyncio.sleep(0)
@@ -187,13 +187,13 @@ async def test_cancelling_a_task_closes_at_once(count: int, capfd: pytest.Captur
                     seen.set()
 
             task = asyncio.create_task(read())
-            await colour.off_loop(gate.reached)
+            await harness.off_loop(gate.reached)
             if count:
                 await seen.wait()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            await colour.off_loop(server.wait_closed)
+            await harness.off_loop(server.wait_closed)
             gate.open()
     assert ended == [stream.report]
     assert (stream.report.good, stream.report.attempts, stream.report.complete) == (len(found), 1, False)
@@ -202,8 +202,8 @@ async def test_cancelling_a_task_closes_at_once(count: int, capfd: pytest.Captur
 
 def test_a_loop_that_ends_closes_what_was_left(capfd: pytest.CaptureFixture[str]) -> None:
     async def left(server: Scripted) -> Any:
-        async with Colour("awaiting") as colour:
-            stream = stream_of(colour, server)
+        async with Harness("async") as harness:
+            stream = stream_of(harness, server)
             async for _ in stream:
                 break
             return stream
@@ -216,10 +216,10 @@ def test_a_loop_that_ends_closes_what_was_left(capfd: pytest.CaptureFixture[str]
     assert capfd.readouterr() == ("", "")
 
 
-async def test_an_error_closes_before_it_is_seen(colour: Colour) -> None:
+async def test_an_error_closes_before_it_is_seen(harness: Harness) -> None:
     gate = Gate()
     with Scripted([tools('{"tasks": [{"id": "x"}, ', chunk=1, wait_after=24, gate=gate)]) as server:
-        client = colour.client(server)
+        client = harness.client(server)
         left_then: list[bool] = []
 
         async def look(_: Any) -> None:
@@ -230,11 +230,11 @@ async def test_an_error_closes_before_it_is_seen(colour: Colour) -> None:
             server.wait_closed()
             left_then.append(server.served[0].client_left)
 
-        client.on("completion:last_attempt", look if colour.awaiting else look_blocking)
+        client.on("completion:last_attempt", look if harness.is_async else look_blocking)
         stream = client.create_iterable(
             [{"role": "user", "content": "Extract."}], Person, model="any", on_invalid="raise"
         )
-        _, error = await taken(colour, stream)
+        _, error = await taken(harness, stream)
         assert isinstance(error, InstructorRetryException)
         gate.open()
     assert left_then == [True]
@@ -243,10 +243,10 @@ async def test_an_error_closes_before_it_is_seen(colour: Colour) -> None:
 async def test_asynchronous_hooks_are_awaited() -> None:
     told: list[str] = []
     names = ["item:good", "item:bad", "stream:continue", "stream:end", "completion:kwargs", "completion:response"]
-    async with Colour("awaiting") as colour:
+    async with Harness("async") as harness:
         cut = tools('{"tasks": [{"id": 1}, {"id": "x"}, {"id"', finish="length")
         with Scripted([cut, tools(people(3)), tools(people(2))]) as server:
-            client = colour.client(server)
+            client = harness.client(server)
             for name in names:
 
                 async def hook(*_: Any, name: str = name, **__: Any) -> None:
@@ -255,7 +255,7 @@ async def test_asynchronous_hooks_are_awaited() -> None:
 
                 client.on(name, hook)
             stream = client.create_iterable([{"role": "user", "content": "Extract."}], Person, model="any")
-            assert ids(await colour.items(stream)) == [1, 3, 2]
+            assert ids(await harness.items(stream)) == [1, 3, 2]
     asked, answered = "completion:kwargs", "completion:response"
     assert told == [
         *(asked, "item:good", "item:bad", answered),
@@ -285,31 +285,31 @@ class Seen(list[Any]):
             self.append(item)
 
 
-def read_elsewhere(colour: Colour, stream: Any, into: list[Any]) -> asyncio.Task[None]:
+def read_elsewhere(harness: Harness, stream: Any, into: list[Any]) -> asyncio.Task[None]:
     """Collect a stream in another task, or in another thread."""
-    reading = colour.collect(stream, into)
-    return asyncio.ensure_future(reading if colour.awaiting else asyncio.to_thread(asyncio.run, reading))
+    reading = harness.collect(stream, into)
+    return asyncio.ensure_future(reading if harness.is_async else asyncio.to_thread(asyncio.run, reading))
 
 
 @pytest.mark.parametrize("count", [0, 2])
-async def test_leaving_while_another_reads(colour: Colour, count: int, capfd: pytest.CaptureFixture[str]) -> None:
+async def test_leaving_while_another_reads(harness: Harness, count: int, capfd: pytest.CaptureFixture[str]) -> None:
     ended: list[Any] = []
     found = Seen(count)
     gate = Gate()
     at = 1 + len(people(1, 2)) if count else 2
     with Scripted([tools(people(1, 2, 3), chunk=1, wait_after=at, gate=gate)]) as server:
-        client = colour.client(server)
+        client = harness.client(server)
         client.on("stream:end", ended.append)
         stream = client.create_iterable([{"role": "user", "content": "Extract."}], Person, model="any")
-        reading = read_elsewhere(colour, stream, found)
-        await colour.off_loop(gate.reached)
+        reading = read_elsewhere(harness, stream, found)
+        await harness.off_loop(gate.reached)
         if count:
-            await colour.off_loop(found.enough.wait)
-        await colour.close(stream)
-        await colour.off_loop(server.wait_closed)
+            await harness.off_loop(found.enough.wait)
+        await harness.close(stream)
+        await harness.off_loop(server.wait_closed)
         await reading
-        await colour.close(stream)
-        assert await colour.items(stream) == []
+        await harness.close(stream)
+        assert await harness.items(stream) == []
         gate.open()
     assert ended == [stream.report]
     assert ids(found) == [1, 2][:count]
@@ -317,39 +317,39 @@ async def test_leaving_while_another_reads(colour: Colour, count: int, capfd: py
     assert capfd.readouterr() == ("", "")
 
 
-async def test_a_stream_of_the_sdks_objects_is_left_too(colour: Colour, capfd: pytest.CaptureFixture[str]) -> None:
+async def test_a_stream_of_the_sdks_objects_is_left_too(harness: Harness, capfd: pytest.CaptureFixture[str]) -> None:
     found: list[Any] = []
     gate = Gate()
     with Scripted([tools(people(1, 2, 3), chunk=1, wait_after=30, gate=gate)]) as server:
-        sdk = colour.sdk(server)
+        sdk = harness.sdk(server)
         sdk.chat.completions.create = functools.partial(sdk.chat.completions.create)  # as a tracing tool would
         stream = instructor.from_openai(sdk).create_iterable(response_model=Person, **asking())
-        reading = read_elsewhere(colour, stream, found)
-        await colour.off_loop(gate.reached)
-        await colour.close(stream)
+        reading = read_elsewhere(harness, stream, found)
+        await harness.off_loop(gate.reached)
+        await harness.close(stream)
         gate.open()  # what the SDK reads in another thread ends with the next event
         await reading
-        await colour.off_loop(server.wait_closed)
+        await harness.off_loop(server.wait_closed)
     assert len(server.requests) == 1
     assert len(found) <= 2
     assert capfd.readouterr() == ("", "")
 
 
-async def test_who_left_while_it_was_opened_asks_no_more(colour: Colour) -> None:
+async def test_who_left_while_it_was_opened_asks_no_more(harness: Harness) -> None:
     gate = Gate()
     with Scripted([tools(people(1), wait_after=0, gate=gate), tools(people(2))]) as server:
-        stream = stream_of(colour, server)
+        stream = stream_of(harness, server)
         found: list[Any] = []
-        reading = read_elsewhere(colour, stream, found)
-        await colour.off_loop(gate.reached)
-        await colour.close(stream)
+        reading = read_elsewhere(harness, stream, found)
+        await harness.off_loop(gate.reached)
+        await harness.close(stream)
         gate.open()
         await reading
-        await colour.off_loop(server.wait_closed)
+        await harness.off_loop(server.wait_closed)
     assert (found, len(server.requests)) == ([], 1)
 
 
-async def test_an_sdk_that_waits_for_headers_is_not_let_try_again(colour: Colour) -> None:
+async def test_an_sdk_that_waits_for_headers_is_not_let_try_again(harness: Harness) -> None:
     """For its client repeats what a lost connection ends."""
     asked, found = threading.Event(), Seen(9)
 
@@ -358,18 +358,18 @@ async def test_an_sdk_that_waits_for_headers_is_not_let_try_again(colour: Colour
         return silence()
 
     with Scripted(silent) as server:
-        stream = colour.client(server, max_retries=2).create_iterable(response_model=Person, **asking())
-        reading = read_elsewhere(colour, stream, found)
-        await colour.off_loop(asked.wait)
-        await colour.close(stream)
+        stream = harness.client(server, max_retries=2).create_iterable(response_model=Person, **asking())
+        reading = read_elsewhere(harness, stream, found)
+        await harness.off_loop(asked.wait)
+        await harness.close(stream)
         await reading
-        await colour.off_loop(server.wait_closed)
+        await harness.off_loop(server.wait_closed)
         assert server.served[0].wait().client_left
         assert len(server.requests) == 1
     assert (stream.report.attempts, stream.report.complete, found) == (1, False, [])
 
 
-async def test_a_hooks_own_connection_is_let_be(colour: Colour) -> None:
+async def test_a_hooks_own_connection_is_let_be(harness: Harness) -> None:
     """Who leaves while a hook waits for something of its own breaks nothing off there."""
     ours, theirs = socket.socketpair()
     waits, heard = threading.Event(), list[bytes]()
@@ -382,56 +382,56 @@ async def test_a_hooks_own_connection_is_let_be(colour: Colour) -> None:
         await asyncio.to_thread(ask, report)
 
     with Scripted([tools(people(1, 2))]) as server, ours, theirs:
-        sdk = colour.sdk(server)
+        sdk = harness.sdk(server)
         sdk.chat.completions.create = functools.partial(sdk.chat.completions.create)
         client = instructor.from_openai(sdk)
-        client.on("item:good", lambda *each: aask(each) if colour.awaiting else ask(each))
+        client.on("item:good", lambda *each: aask(each) if harness.is_async else ask(each))
         stream = client.create_iterable(response_model=Person, **asking())
-        reading = read_elsewhere(colour, stream, [])
-        await colour.off_loop(waits.wait)
-        await colour.close(stream)
+        reading = read_elsewhere(harness, stream, [])
+        await harness.off_loop(waits.wait)
+        await harness.close(stream)
         theirs.sendall(b"yes")
         await reading
     assert heard == [b"yes"]
 
 
-async def test_leaving_between_two_requests(colour: Colour) -> None:
+async def test_leaving_between_two_requests(harness: Harness) -> None:
     with Scripted([tools(people(1, 2), finish="length"), tools(people(3))]) as server:
-        client = colour.client(server)
+        client = harness.client(server)
         stream = client.create_iterable(response_model=Person, **asking())
 
         async def leave(_: Any) -> None:
             await stream.aclose()
 
-        client.on("stream:continue", leave if colour.awaiting else lambda _: stream.close())
-        assert ids(await colour.items(stream)) == [1, 2]
+        client.on("stream:continue", leave if harness.is_async else lambda _: stream.close())
+        assert ids(await harness.items(stream)) == [1, 2]
     assert len(server.requests) == 1
     assert not stream.report.complete
 
 
-async def test_leaving_while_a_policy_waits(colour: Colour) -> None:
+async def test_leaving_while_a_policy_waits(harness: Harness) -> None:
     """Waiting for ten minutes ends at once."""
     waits = threading.Event()
     policy = Retrying(wait=wait_fixed(600), before_sleep=lambda _: waits.set())
     with Scripted([tools('{"tasks": [{"id": 1}, {"id": "x"}]}'), tools(people(3))]) as server:
-        stream = colour.client(server).create_iterable(response_model=Person, **asking(max_retries=policy))
+        stream = harness.client(server).create_iterable(response_model=Person, **asking(max_retries=policy))
         found: list[Any] = []
-        reading = read_elsewhere(colour, stream, found)
-        await colour.off_loop(waits.wait)
-        await colour.close(stream)
+        reading = read_elsewhere(harness, stream, found)
+        await harness.off_loop(waits.wait)
+        await harness.close(stream)
         await reading
     assert (ids(found), len(server.requests)) == ([1], 1)
 
 
-async def test_a_hook_may_leave(colour: Colour) -> None:
+async def test_a_hook_may_leave(harness: Harness) -> None:
     with held() as (server, gate):
-        client = colour.client(server)
+        client = harness.client(server)
         stream = client.create_iterable(response_model=Person, **asking())
 
         async def leave(*_: Any) -> None:
             await stream.aclose()
 
-        client.on("item:good", leave if colour.awaiting else lambda *_: stream.close())
-        assert await colour.items(stream) == []  # before the item was handed out
-        await colour.off_loop(server.wait_closed)
+        client.on("item:good", leave if harness.is_async else lambda *_: stream.close())
+        assert await harness.items(stream) == []  # before the item was handed out
+        await harness.off_loop(server.wait_closed)
         gate.open()

@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 from readings import BARE, PEOPLE, WRAPPED, A, B, Person, read_in_all_ways
 
-from colours import Colour, asking
+from harness import Harness, asking
 from instructor import Mode
 from instructor.parsing.items import ItemReader
 from instructor.testing import Scripted, content
@@ -48,9 +48,9 @@ LINES = [
 
 
 @pytest.mark.parametrize("form", LINES)
-async def test_lines_with_a_mark_before_the_object(colour: Colour, form: str) -> None:
+async def test_lines_with_a_mark_before_the_object(harness: Harness, form: str) -> None:
     text = form.replace("{}", A, 1).replace("{}", B, 1)
-    assert await read_in_all_ways(colour, text, Person, Mode.JSON) == PEOPLE
+    assert await read_in_all_ways(harness, text, Person, Mode.JSON) == PEOPLE
 
 
 @pytest.mark.parametrize("line", ["1.1.", "**--**", "__a__:", "a. ", "and ", "<|a|>b", "## ", "1)"])
@@ -68,12 +68,12 @@ def test_a_line_that_only_begins_like_one_of_a_list(line: str) -> None:
         '<tool_call>{{"name": "IterablePerson", "arguments": {}}}</tool_call>',
     ],
 )
-async def test_a_call_that_came_as_a_text(colour: Colour, form: str) -> None:
+async def test_a_call_that_came_as_a_text(harness: Harness, form: str) -> None:
     class Person(BaseModel):
         name: str
         age: int | None = None
 
-    found = await read_in_all_ways(colour, form.format(WRAPPED), Person, Mode.JSON)
+    found = await read_in_all_ways(harness, form.format(WRAPPED), Person, Mode.JSON)
     assert found == [Person(name="Ann", age=1), Person(name="Bob", age=2)]
 
 
@@ -86,34 +86,34 @@ async def test_a_call_that_came_as_a_text(colour: Colour, form: str) -> None:
         '[{{"name": "IterablePerson", "arguments": {{"tasks": [{}, {}]}}}}]',
     ],
 )
-async def test_items_that_are_calls(colour: Colour, form: str) -> None:
+async def test_items_that_are_calls(harness: Harness, form: str) -> None:
     class Person(BaseModel):
         name: str
         age: int | None = None
 
-    found = await read_in_all_ways(colour, form.format(A, B), Person, Mode.JSON)
+    found = await read_in_all_ways(harness, form.format(A, B), Person, Mode.JSON)
     assert found == [Person(name="Ann", age=1), Person(name="Bob", age=2)]
 
 
-async def test_one_object_after_a_name_may_be_an_example(colour: Colour) -> None:
+async def test_one_object_after_a_name_may_be_an_example(harness: Harness) -> None:
     text = 'They look like this: {"name": "Jane", "age": 3}. I found none.'
-    await is_asked_again(colour, text)
-    await is_asked_again(colour, f'Schema: {{"name": "string", "age": 1}}\nAnswer: {A}')
+    await is_asked_again(harness, text)
+    await is_asked_again(harness, f'Schema: {{"name": "string", "age": 1}}\nAnswer: {A}')
 
 
-async def is_asked_again(colour: Colour, text: str) -> None:
+async def is_asked_again(harness: Harness, text: str) -> None:
     with Scripted([content(text), content(WRAPPED)]) as server:
-        stream = colour.client(server, Mode.JSON).create_iterable(response_model=Person, **asking())
-        assert await colour.items(stream) == PEOPLE
+        stream = harness.client(server, Mode.JSON).create_iterable(response_model=Person, **asking())
+        assert await harness.items(stream) == PEOPLE
 
 
-async def test_lines_of_items_with_an_empty_list_of_their_own(colour: Colour) -> None:
+async def test_lines_of_items_with_an_empty_list_of_their_own(harness: Harness) -> None:
     class Plan(BaseModel):
         tasks: list[str] = []
         done: bool = False
 
     text = '{"done": true, "tasks": ["a"]}\n{"tasks": []}'
-    assert await read_in_all_ways(colour, text, Plan, Mode.JSON) == [Plan(tasks=["a"], done=True), Plan()]
+    assert await read_in_all_ways(harness, text, Plan, Mode.JSON) == [Plan(tasks=["a"], done=True), Plan()]
 
 
 COMMENTS = [
@@ -129,8 +129,8 @@ COMMENTS = [
 
 
 @pytest.mark.parametrize("text", COMMENTS)
-async def test_a_comment_is_no_item(colour: Colour, text: str) -> None:
-    assert await read_in_all_ways(colour, text, Person, Mode.JSON) == PEOPLE
+async def test_a_comment_is_no_item(harness: Harness, text: str) -> None:
+    assert await read_in_all_ways(harness, text, Person, Mode.JSON) == PEOPLE
 
 
 STRINGS = [
@@ -148,21 +148,21 @@ STRINGS = [
 
 @pytest.mark.parametrize("mode", [Mode.TOOLS, Mode.JSON])
 @pytest.mark.parametrize("text", STRINGS)
-async def test_a_string_that_holds_the_list(colour: Colour, text: str, mode: Mode) -> None:
-    assert await read_in_all_ways(colour, text, Person, mode) == PEOPLE
+async def test_a_string_that_holds_the_list(harness: Harness, text: str, mode: Mode) -> None:
+    assert await read_in_all_ways(harness, text, Person, mode) == PEOPLE
 
 
 @pytest.mark.parametrize("form", ["```json\n{}\n```", "Here:\n{}", "{}\n"])
-async def test_a_string_that_holds_the_list_in_prose(colour: Colour, form: str) -> None:
+async def test_a_string_that_holds_the_list_in_prose(harness: Harness, form: str) -> None:
     text = form.replace("{}", json.dumps(WRAPPED))
-    assert await read_in_all_ways(colour, text, Person, Mode.JSON) == PEOPLE
+    assert await read_in_all_ways(harness, text, Person, Mode.JSON) == PEOPLE
 
 
 @pytest.mark.parametrize(
     "prose", ['G{\\"o}del says:', '{\\"O}sterreich\n', r"$\frac{\nu}{\text{x}}$:", '[{\\"o}]\n', "{'tis so}: "]
 )
-async def test_what_only_looks_like_it_costs_nothing(colour: Colour, prose: str) -> None:
-    assert await read_in_all_ways(colour, prose + WRAPPED, Person, Mode.JSON) == PEOPLE
+async def test_what_only_looks_like_it_costs_nothing(harness: Harness, prose: str) -> None:
+    assert await read_in_all_ways(harness, prose + WRAPPED, Person, Mode.JSON) == PEOPLE
 
 
 NAMES = ["A}nn", "A]nn", 'A"nn', "A,nn", "{", "[", "it's", "it's }", '}"]', 'it\'s "so" }', "# no", "http://x", "x\\"]
@@ -170,18 +170,18 @@ NAMES = ["A}nn", "A]nn", 'A"nn', "A,nn", "{", "[", "it's", "it's }", '}"]', 'it\
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("form", ["bare", "wrapped", "lines"])
-async def test_lists_as_python_writes_them(colour: Colour, name: str, form: str) -> None:
+async def test_lists_as_python_writes_them(harness: Harness, name: str, form: str) -> None:
     values = [{"name": name, "age": 1}, {"name": "Bob", "age": 2}]
     text = {"bare": str(values), "wrapped": str({"tasks": values}), "lines": "\n".join(map(str, values))}[form]
-    assert await read_in_all_ways(colour, text, Person, Mode.JSON) == [Person(**value) for value in values]
+    assert await read_in_all_ways(harness, text, Person, Mode.JSON) == [Person(**value) for value in values]
 
 
 @pytest.mark.parametrize("form", ["{}", "Here: {}", "{{'tasks': {}}}"])
-async def test_strings_as_python_writes_them(colour: Colour, form: str) -> None:
+async def test_strings_as_python_writes_them(harness: Harness, form: str) -> None:
     text = form.format(NAMES)
-    assert await read_in_all_ways(colour, text, str, Mode.JSON) == NAMES
+    assert await read_in_all_ways(harness, text, str, Mode.JSON) == NAMES
 
 
-async def test_an_example_in_a_sentence_is_no_item(colour: Colour) -> None:
+async def test_an_example_in_a_sentence_is_no_item(harness: Harness) -> None:
     text = f'An answer looks like this: {{"name": "Jane", "age": 3}}.\n{WRAPPED}'
-    assert await read_in_all_ways(colour, text, Person, Mode.JSON) == PEOPLE
+    assert await read_in_all_ways(harness, text, Person, Mode.JSON) == PEOPLE

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from persons import Person, ids, said, taken, tasks
 
-from colours import Colour, asking
+from harness import Harness, asking
 from instructor import Mode
 from instructor.exceptions import IncompleteOutputException
 from instructor.testing import Faults, Reply, Scripted
@@ -43,13 +43,13 @@ def test_the_stream_has_sixty_events() -> None:
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("mode", MODES)
-async def test_the_good_items_then_the_error(colour: Colour, mode: Mode, fault: str) -> None:
+async def test_the_good_items_then_the_error(harness: Harness, mode: Mode, fault: str) -> None:
     with Scripted() as server:
-        client = colour.client(server, mode)
+        client = harness.client(server, mode)
         for place in range(LAST + 1 if fault == "length" else EVENTS + 1):
             server.add(broken(mode, fault, place))
             stream = client.create_iterable(response_model=Person, max_retries=0, **asking())
-            found, error = await taken(colour, stream)
+            found, error = await taken(harness, stream)
             assert server.served[-1].events == (place + 3 if fault == "length" else EVENTS), place
             assert ids(found) == closed(mode, place), place
             report = stream.report
@@ -66,15 +66,15 @@ async def test_the_good_items_then_the_error(colour: Colour, mode: Mode, fault: 
 
 @pytest.mark.parametrize("fault", ["drop_after", "length"])
 @pytest.mark.parametrize("mode", [Mode.TOOLS, Mode.MD_JSON])
-async def test_all_items_once_when_it_may_go_on(colour: Colour, mode: Mode, fault: str) -> None:
+async def test_all_items_once_when_it_may_go_on(harness: Harness, mode: Mode, fault: str) -> None:
     with Scripted() as server:
-        client = colour.client(server, mode)
+        client = harness.client(server, mode)
         for place in range(LAST + 1):
             begun = closed(mode, place)
             seam = begun[-1:] if place % 2 else []  # each second time the last one is given again
             server.add(broken(mode, fault, place), said(tasks(*ITEMS[len(begun) - len(seam) :]), mode))
             stream = client.create_iterable(response_model=Person, max_retries=1, **asking())
-            found, error = await taken(colour, stream)
+            found, error = await taken(harness, stream)
             assert error is None, place
             assert ids(found) == list(range(len(ITEMS))), place
             report = stream.report

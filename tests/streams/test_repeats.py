@@ -9,7 +9,7 @@ import pytest
 from persons import Person, adds_up, ids, people, stream_of, taken, tasks
 from pydantic import BaseModel, Field
 
-from colours import Colour, asking
+from harness import Harness, asking
 from instructor import Mode, Usage
 from instructor.exceptions import IncompleteOutputException, InstructorRetryException
 from instructor.testing import Reply, Scripted, answer, content, events, tools
@@ -40,14 +40,14 @@ def broken(*items: Any, chunk: int = 7) -> Reply:
         [(1, 2, 3), (1, BAD, 3, 4, 5, 6)],  # a right one that is wrong now
     ],
 )
-async def test_two_faults_at_one_seam(colour: Colour, replies: list[Any], chunk: int) -> None:
+async def test_two_faults_at_one_seam(harness: Harness, replies: list[Any], chunk: int) -> None:
     as_items = [[{"id": each} if isinstance(each, int) else each for each in reply] for reply in replies]
     script = [broken(*reply, chunk=chunk) for reply in as_items[:-1]] + [tools(tasks(*as_items[-1]), chunk=chunk)]
     with Scripted(script) as server:
-        stream = stream_of(colour, server, max_retries=5)
-        assert sorted(ids(await colour.items(stream))) == [1, 2, 3, 4, 5, 6]
+        stream = stream_of(harness, server, max_retries=5)
+        assert sorted(ids(await harness.items(stream))) == [1, 2, 3, 4, 5, 6]
         server.add(*script)
-        whole = await colour.create(colour.client(server), list[Person], max_retries=5)
+        whole = await harness.create(harness.client(server), list[Person], max_retries=5)
         assert sorted(ids(whole)) == [1, 2, 3, 4, 5, 6]
     adds_up(stream.report, 6)
     adds_up(whole.report, 6)
@@ -55,7 +55,7 @@ async def test_two_faults_at_one_seam(colour: Colour, replies: list[Any], chunk:
 
 
 @pytest.mark.parametrize("again", [1, 2, 3])
-async def test_what_may_be_a_correction_does_not_end_the_list(colour: Colour, again: int) -> None:
+async def test_what_may_be_a_correction_does_not_end_the_list(harness: Harness, again: int) -> None:
     def script(asked: Any) -> Reply:
         if asked.number == 1:
             return broken(BAD, {"id": 2}, {"id": 3})
@@ -67,13 +67,13 @@ async def test_what_may_be_a_correction_does_not_end_the_list(colour: Colour, ag
         return tools(people(*range(shown[-1]["id"] + 1, 7)))
 
     with Scripted(script) as server:
-        stream = stream_of(colour, server, max_retries=6)
-        assert sorted(ids(await colour.items(stream))) == [1, 2, 3, 4, 5, 6]
+        stream = stream_of(harness, server, max_retries=6)
+        assert sorted(ids(await harness.items(stream))) == [1, 2, 3, 4, 5, 6]
     adds_up(stream.report, 6)
 
 
 @pytest.mark.parametrize("chunk", CHUNKS)
-async def test_a_list_that_begins_again_from_the_correction_of_its_first_item(colour: Colour, chunk: int) -> None:
+async def test_a_list_that_begins_again_from_the_correction_of_its_first_item(harness: Harness, chunk: int) -> None:
     every = [{"id": number} for number in range(1, 7)]
     script = [
         broken(BAD, chunk=chunk),
@@ -82,21 +82,21 @@ async def test_a_list_that_begins_again_from_the_correction_of_its_first_item(co
         tools(people(1), chunk=chunk),
     ]
     with Scripted(script) as server:
-        stream = stream_of(colour, server, max_retries=5)
-        assert sorted(ids(await colour.items(stream))) == [1, 2, 3, 4, 5, 6]
+        stream = stream_of(harness, server, max_retries=5)
+        assert sorted(ids(await harness.items(stream))) == [1, 2, 3, 4, 5, 6]
     adds_up(stream.report, 6)
     assert stream.report.complete
 
 
-async def test_a_long_list_that_begins_again(colour: Colour) -> None:
+async def test_a_long_list_that_begins_again(harness: Harness) -> None:
     every = [{"id": number} for number in range(500)]
     with Scripted([broken(*every, chunk=1000), tools(tasks(*every, {"id": 500}), chunk=1000)]) as server:
-        stream = stream_of(colour, server)
-        assert ids(await colour.items(stream)) == list(range(501))
+        stream = stream_of(harness, server)
+        assert ids(await harness.items(stream)) == list(range(501))
     assert stream.report.dropped_repeats == 500
 
 
-async def test_comparisons_of_the_users_own(colour: Colour) -> None:
+async def test_comparisons_of_the_users_own(harness: Harness) -> None:
     class Strange(BaseModel):
         id: int
         name: str = ""
@@ -112,7 +112,7 @@ async def test_comparisons_of_the_users_own(colour: Colour) -> None:
 
     for kind in (Strange, Numbered):
         with Scripted([broken({"id": 1}, {"id": 2}), tools(people(2, 3))]) as server:
-            assert ids(await colour.items(stream_of(colour, server, kind))) == [1, 2, 3]
+            assert ids(await harness.items(stream_of(harness, server, kind))) == [1, 2, 3]
 
 
 FIRST = tasks({"id": 1}, {"id": 2}, {"id": 3}, BAD, {"id": 5}, OTHER)
@@ -137,7 +137,7 @@ FIRST = tasks({"id": 1}, {"id": 2}, {"id": 3}, BAD, {"id": 5}, OTHER)
     ],
 )
 async def test_an_item_of_the_list_is_no_correction(
-    colour: Colour, second: tuple[int | str, ...], cut: bool, chunk: int
+    harness: Harness, second: tuple[int | str, ...], cut: bool, chunk: int
 ) -> None:
     items = [{"id": each} for each in second]
     reply = broken(*items, chunk=chunk) if cut else tools(tasks(*items), chunk=chunk)
@@ -149,25 +149,25 @@ async def test_an_item_of_the_list_is_no_correction(
                             *([6] if '"y"' in str(asked.messages[1]) else [])))  # fmt: skip
 
     with Scripted(script) as server:
-        stream = stream_of(colour, server)
-        assert sorted(ids(await colour.items(stream))) == [1, 2, 3, 4, 5, 6]
+        stream = stream_of(harness, server)
+        assert sorted(ids(await harness.items(stream))) == [1, 2, 3, 4, 5, 6]
     adds_up(stream.report, 6)
     assert stream.report.complete
     assert stream.report.attempts == 3
 
 
 @pytest.mark.parametrize(("again", "cut"), [((1, 2, 3, 4), True), ((1, 2, 3, 4, 5, 6), False), ((1, 2, 3, 4), False)])
-async def test_the_whole_list_answers_in_its_places(colour: Colour, again: tuple[int, ...], cut: bool) -> None:
+async def test_the_whole_list_answers_in_its_places(harness: Harness, again: tuple[int, ...], cut: bool) -> None:
     second = broken(*({"id": each} for each in again)) if cut else tools(people(*again))
     with Scripted([tools(FIRST), second, tools(people(6))], strict=False) as server:
-        stream = stream_of(colour, server)
-        assert sorted(ids(await colour.items(stream))) == [1, 2, 3, 4, 5, 6]
+        stream = stream_of(harness, server)
+        assert sorted(ids(await harness.items(stream))) == [1, 2, 3, 4, 5, 6]
     adds_up(stream.report, 6)
 
 
-async def test_the_model_is_told_what_was_in_the_list(colour: Colour) -> None:
+async def test_the_model_is_told_what_was_in_the_list(harness: Harness) -> None:
     with Scripted([tools(FIRST), tools(people(1, 2)), tools(people(4, 6))]) as server:
-        await colour.items(stream_of(colour, server))
+        await harness.items(stream_of(harness, server))
     notes = server.requests[2].messages[-1]["content"]
     assert 'These items were already in the list:\n- {"id": 1}\n- {"id": 2}\n' in notes
     assert "Give the corrected versions of the items below instead." in notes
@@ -175,20 +175,20 @@ async def test_the_model_is_told_what_was_in_the_list(colour: Colour) -> None:
     assert "not 'y'" in notes
 
 
-async def test_items_that_are_really_equal(colour: Colour) -> None:
+async def test_items_that_are_really_equal(harness: Harness) -> None:
     with Scripted([tools(tasks(1, 2, 3, '"x"')), tools(tasks(2)), tools(tasks(2))]) as server:
-        stream = stream_of(colour, server, int)
-        assert await colour.items(stream) == [1, 2, 3, 2]
+        stream = stream_of(harness, server, int)
+        assert await harness.items(stream) == [1, 2, 3, 2]
     adds_up(stream.report, 4)
     with Scripted([tools(tasks(True, False, True, '"x"')), tools(tasks(True)), tools(tasks(True))]) as server:
-        assert await colour.items(stream_of(colour, server, bool)) == [True, False, True, True]
+        assert await harness.items(stream_of(harness, server, bool)) == [True, False, True, True]
     with Scripted([tools(tasks({"id": 1}, BAD, BAD)), tools(people(2, 2))]) as server:  # as the wrong ones were
-        assert ids(await colour.items(stream_of(colour, server))) == [1, 2, 2]
+        assert ids(await harness.items(stream_of(harness, server))) == [1, 2, 2]
 
 
-async def test_the_start_of_the_list_is_never_believed(colour: Colour) -> None:
+async def test_the_start_of_the_list_is_never_believed(harness: Harness) -> None:
     with Scripted([tools(FIRST), *[tools(people(1, 2))] * 3]) as server:
-        found, error = await taken(colour, stream := stream_of(colour, server, max_retries=3))
+        found, error = await taken(harness, stream := stream_of(harness, server, max_retries=3))
     assert ids(found) == [1, 2, 3, 5]
     assert isinstance(error, InstructorRetryException)
     assert [failed.index for failed in error.failed_items] == [3, 5]
@@ -199,38 +199,38 @@ async def test_the_start_of_the_list_is_never_believed(colour: Colour) -> None:
 
 
 @pytest.mark.parametrize("finish", ["abort", "insufficient_system_resource", "weird"])
-async def test_an_unknown_ending_proves_nothing_of_a_list(colour: Colour, finish: str) -> None:
+async def test_an_unknown_ending_proves_nothing_of_a_list(harness: Harness, finish: str) -> None:
     with Scripted([answer(people(1, 2), finish=finish), answer(people(3))] * 2) as server:
-        assert ids(await colour.items(stream := stream_of(colour, server))) == [1, 2, 3]
-        assert ids(await colour.create(colour.client(server), list[Person])) == [1, 2, 3]
+        assert ids(await harness.items(stream := stream_of(harness, server))) == [1, 2, 3]
+        assert ids(await harness.create(harness.client(server), list[Person])) == [1, 2, 3]
     assert stream.report.continuations == 1
 
 
 @pytest.mark.parametrize("mode", [Mode.TOOLS, Mode.JSON])
-async def test_one_value_is_whole_by_its_last_bracket(colour: Colour, mode: Mode) -> None:
+async def test_one_value_is_whole_by_its_last_bracket(harness: Harness, mode: Mode) -> None:
     whole, cut, wrong = '{"id": 1, "name": "Ann"}', '{"id": 1, "name": "An', '{"id": "x"}'
     script = [answer(text, finish="abort") for text in (whole, cut, wrong)]
     for stream in (False, True):
         for first, count in zip(script, (1, 2, 2), strict=True):
             with Scripted([first, answer(whole)], strict=False) as server:
-                client = colour.client(server, mode)
+                client = harness.client(server, mode)
                 if stream:
-                    value = (await colour.items(client.create_partial(response_model=Person, **asking())))[-1]
+                    value = (await harness.items(client.create_partial(response_model=Person, **asking())))[-1]
                 else:
-                    value = await colour.create(client, Person)
+                    value = await harness.create(client, Person)
                 assert value == Person(id=1, name="Ann")
                 assert len(server.requests) == count
                 assert ("valid integer" in str(server.requests[-1].messages)) is (first is script[2])
 
 
 @pytest.mark.parametrize("finish", ["length", "content_filter"])
-async def test_one_value_that_is_said_to_be_cut_is_cut(colour: Colour, finish: str) -> None:
+async def test_one_value_that_is_said_to_be_cut_is_cut(harness: Harness, finish: str) -> None:
     with Scripted([answer('{"id": 1}', finish=finish)] * 2) as server:
-        client = colour.client(server)
+        client = harness.client(server)
         with pytest.raises(IncompleteOutputException):
-            await colour.create(client, Person)
+            await harness.create(client, Person)
         with pytest.raises(IncompleteOutputException):
-            await colour.items(client.create_partial(response_model=Person, **asking()))
+            await harness.items(client.create_partial(response_model=Person, **asking()))
 
 
 def chunk_of(text: str = "", finish: str | None = None, **more: Any) -> dict[str, Any]:
@@ -238,15 +238,15 @@ def chunk_of(text: str = "", finish: str | None = None, **more: Any) -> dict[str
     return {"choices": [{"index": 0, "delta": delta, "finish_reason": finish}], **more}
 
 
-async def test_a_finish_counts_if_nothing_of_the_answer_follows(colour: Colour) -> None:
+async def test_a_finish_counts_if_nothing_of_the_answer_follows(harness: Harness) -> None:
     usage: dict[str, Any] = {"usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}}
     stamped = [chunk_of(finish="stop"), chunk_of('{"tasks": [{"id": 1}'), chunk_of(', {"id": 2}]}')]
     with Scripted([events(stamped), content(people(3))]) as server:
-        assert ids(await colour.items(stream := stream_of(colour, server, mode=Mode.JSON))) == [1, 2, 3]
+        assert ids(await harness.items(stream := stream_of(harness, server, mode=Mode.JSON))) == [1, 2, 3]
     assert stream.report.continuations == 1
     for after in ([chunk_of(**usage)], [chunk_of("\n")], [chunk_of(finish="stop")], [{"choices": [], **usage}]):
         with Scripted([events([*stamped[1:], chunk_of(finish="stop"), *after])]) as server:
-            assert ids(await colour.items(stream_of(colour, server, mode=Mode.JSON))) == [1, 2]
+            assert ids(await harness.items(stream_of(harness, server, mode=Mode.JSON))) == [1, 2]
 
 
 # Hooks that fail where warnings are errors, and the tokens of all attempts.
@@ -254,24 +254,24 @@ async def test_a_finish_counts_if_nothing_of_the_answer_follows(colour: Colour) 
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("name", ["item:good", "item:bad", "completion:kwargs", "stream:end", "parse:error"])
-async def test_a_failing_hook_loses_nothing_where_warnings_are_errors(colour: Colour, name: str) -> None:
+async def test_a_failing_hook_loses_nothing_where_warnings_are_errors(harness: Harness, name: str) -> None:
     def fails(*_: Any, **__: Any) -> None:
         raise ValueError("the hook's own")
 
     with Scripted([tools(tasks({"id": 1}, BAD, {"id": 3})), tools(people(2))]) as server:
-        client = colour.client(server)
+        client = harness.client(server)
         client.on(name, fails)
         stream = client.create_iterable(response_model=Person, **asking())
-        assert ids(await colour.items(stream)) == [1, 3, 2]
+        assert ids(await harness.items(stream)) == [1, 3, 2]
     adds_up(stream.report, 3)
     assert stream.report.complete
 
 
-async def test_the_completion_has_the_tokens_of_all_attempts(colour: Colour) -> None:
+async def test_the_completion_has_the_tokens_of_all_attempts(harness: Harness) -> None:
     usage = Usage(10, 5, cached_tokens=3)
     with Scripted([answer(BAD, usage=usage), answer(BAD, usage=usage), answer('{"id": 1}', usage=usage)]) as server:
-        made = colour.client(server).create_with_completion(response_model=Person, **asking())
-        person, completion = await colour.result(made)
+        made = harness.client(server).create_with_completion(response_model=Person, **asking())
+        person, completion = await harness.result(made)
     assert (completion.usage.prompt_tokens, completion.usage.completion_tokens) == (30, 15)
     assert completion.usage.total_tokens == 45
     assert completion.usage.prompt_tokens_details.cached_tokens == 9

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from tenacity import AsyncRetrying, Retrying, stop_after_attempt, wait_fixed
 
 import instructor
-from colours import asking
+from harness import asking
 from instructor.exceptions import ConfigurationError
 from instructor.testing import Gate, Scripted, content, tools
 

@@ -13,7 +13,7 @@ import pytest
 from persons import ids, people, stream_of
 
 import instructor
-from colours import Colour
+from harness import Harness
 from instructor.core.drivers import Escape, StreamCloser, shut_socket
 from instructor.testing import Gate, Scripted, tools
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings("error")
 
 
 @pytest.mark.parametrize("by_next", [False, True])
-async def test_who_goes_on_while_another_closes_is_at_the_end(colour: Colour, by_next: bool) -> None:
+async def test_who_goes_on_while_another_closes_is_at_the_end(harness: Harness, by_next: bool) -> None:
     gate = Gate()
     one = 1 + len(people(1))
     with Scripted([tools(people(1, 2), chunk=1, wait_after=one, gate=gate)]) as server:
@@ -34,16 +34,16 @@ async def test_who_goes_on_while_another_closes_is_at_the_end(colour: Colour, by
         async def told_later(report: Any) -> None:
             await asyncio.to_thread(told, report)
 
-        hooks.on("stream:end", told_later if colour.awaiting else told)
-        stream = stream_of(colour, server, hooks=hooks)
-        found = [await colour.next(stream)]
-        closing = asyncio.ensure_future(stream.aclose() if colour.awaiting else asyncio.to_thread(stream.close))
+        hooks.on("stream:end", told_later if harness.is_async else told)
+        stream = stream_of(harness, server, hooks=hooks)
+        found = [await harness.next(stream)]
+        closing = asyncio.ensure_future(stream.aclose() if harness.is_async else asyncio.to_thread(stream.close))
         assert await asyncio.to_thread(closes.wait, 30)
         if by_next:
-            assert (await anext(stream, None) if colour.awaiting else next(stream, None)) is None
+            assert (await anext(stream, None) if harness.is_async else next(stream, None)) is None
         else:
-            found += await colour.items(stream)
-        await colour.close(stream)
+            found += await harness.items(stream)
+        await harness.close(stream)
         went_on.set()
         await closing
         gate.open()

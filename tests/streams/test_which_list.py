@@ -9,7 +9,7 @@ import pytest
 from persons import said
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
-from colours import Colour, asking
+from harness import Harness, asking
 from instructor import Mode
 from instructor.exceptions import IncompleteOutputException, InstructorRetryException
 from instructor.testing import Scripted, answer, content, tools
@@ -81,28 +81,28 @@ OTHERWISE = {
 }
 
 
-async def both_ways(colour: Colour, server: Scripted, kind: Any, mode: Mode = Mode.TOOLS, **how: Any) -> list[Any]:
+async def both_ways(harness: Harness, server: Scripted, kind: Any, mode: Mode = Mode.TOOLS, **how: Any) -> list[Any]:
     """Ask for a list by stream and at once, which must give the same."""
-    client = colour.client(server, mode)
+    client = harness.client(server, mode)
     stream = client.create_iterable(response_model=kind, **asking(**how))
-    streamed = await colour.items(stream)
+    streamed = await harness.items(stream)
     assert stream.report.complete
-    whole = await colour.create(client, response_model=list[kind], **how)
+    whole = await harness.create(client, response_model=list[kind], **how)
     assert streamed == whole
     return streamed
 
 
 @pytest.mark.parametrize("mode", [Mode.TOOLS, Mode.JSON])
 @pytest.mark.parametrize("document", OTHERWISE.values(), ids=list(OTHERWISE))
-async def test_a_list_under_another_name_is_read(colour: Colour, document: Any, mode: Mode) -> None:
+async def test_a_list_under_another_name_is_read(harness: Harness, document: Any, mode: Mode) -> None:
     with Scripted([answer(document, chunk=3), answer(document)]) as server:
-        assert await both_ways(colour, server, Lead, mode, max_retries=0) == LEADS
+        assert await both_ways(harness, server, Lead, mode, max_retries=0) == LEADS
 
 
-async def test_a_list_under_another_name_keeps_its_wrong_items(colour: Colour) -> None:
+async def test_a_list_under_another_name_keeps_its_wrong_items(harness: Harness) -> None:
     document = {"people": [{"name": "a", "age": 1}, {"name": "b"}]}
     with Scripted([answer(document), answer({"tasks": [{"name": "b", "age": 2}]})] * 2) as server:
-        assert await both_ways(colour, server, Person) == [Person(name="a", age=1), Person(name="b", age=2)]
+        assert await both_ways(harness, server, Person) == [Person(name="a", age=1), Person(name="b", age=2)]
 
 
 @pytest.mark.parametrize("mode", [Mode.TOOLS, Mode.JSON])
@@ -111,19 +111,19 @@ async def test_a_list_under_another_name_keeps_its_wrong_items(colour: Colour) -
     [{"tasks": None}, {}, {"leads": "none"}, {"leads": [{"nom": "Jason"}]}, {"a": [JASON], "b": [ANN]}, {"leads": []}],
     ids=str,
 )
-async def test_what_cannot_be_told_is_asked_for_again_whole(colour: Colour, document: Any, mode: Mode) -> None:
+async def test_what_cannot_be_told_is_asked_for_again_whole(harness: Harness, document: Any, mode: Mode) -> None:
     with Scripted([answer(document), answer({"tasks": [JASON, ANN]})] * 2) as server:
-        assert await both_ways(colour, server, Lead, mode) == LEADS
+        assert await both_ways(harness, server, Lead, mode) == LEADS
         assert len(server.requests) == 4
     with Scripted([answer(document)]) as server, pytest.raises(InstructorRetryException) as failed:
-        await colour.create(colour.client(server, mode), response_model=list[Lead], max_retries=0)
+        await harness.create(harness.client(server, mode), response_model=list[Lead], max_retries=0)
     assert failed.value.failed_items == []
     assert json.dumps(document) in str(failed.value)
 
 
-async def test_a_re_ask_says_that_it_was_no_list(colour: Colour) -> None:
+async def test_a_re_ask_says_that_it_was_no_list(harness: Harness) -> None:
     with Scripted([answer({"tasks": None}), answer({"tasks": [ANN]})] * 2) as server:
-        await both_ways(colour, server, Lead)
+        await both_ways(harness, server, Lead)
     assert "neither the list nor an item" in server.requests[1].messages[-1]["content"]
 
 
@@ -172,39 +172,39 @@ async def test_a_re_ask_says_that_it_was_no_list(colour: Colour) -> None:
     ],
     ids=str,
 )
-async def test_an_item_without_the_list(colour: Colour, kind: Any, document: Any, read: list[Any]) -> None:
+async def test_an_item_without_the_list(harness: Harness, kind: Any, document: Any, read: list[Any]) -> None:
     with Scripted([tools(document, chunk=1), tools(document)]) as server:
-        assert await both_ways(colour, server, kind, max_retries=0) == read
+        assert await both_ways(harness, server, kind, max_retries=0) == read
 
 
-async def test_a_part_of_an_item_is_not_taken_for_the_list_without_a_word(colour: Colour) -> None:
+async def test_a_part_of_an_item_is_not_taken_for_the_list_without_a_word(harness: Harness) -> None:
     document = {"tasks": [{"name": "b"}], "name": "a"}
     with Scripted([answer(document), answer({"tasks": []})]) as server:
-        stream = colour.client(server).create_iterable(response_model=Step, **asking(max_retries=1))
-        await colour.items(stream)
+        stream = harness.client(server).create_iterable(response_model=Step, **asking(max_retries=1))
+        await harness.items(stream)
         assert len(server.requests) == 2
     with Scripted([answer(document)]) as server, pytest.raises(IncompleteOutputException):
-        await colour.create(colour.client(server), response_model=list[Step], max_retries=0)
+        await harness.create(harness.client(server), response_model=list[Step], max_retries=0)
 
 
-async def test_items_a_line_with_a_field_like_the_wrappers(colour: Colour) -> None:
+async def test_items_a_line_with_a_field_like_the_wrappers(harness: Harness) -> None:
     text = '{"title": "t", "tasks": ["a", "b"]}\n{"title": "u", "tasks": []}\n{"tasks": ["c"], "title": "v"}'
     with Scripted([content(text, chunk=1), content(text)]) as server:
-        found = await both_ways(colour, server, Plan, Mode.JSON, max_retries=0)
+        found = await both_ways(harness, server, Plan, Mode.JSON, max_retries=0)
     assert [(plan.title, plan.tasks) for plan in found] == [("t", ["a", "b"]), ("u", []), ("v", ["c"])]
 
 
-async def test_a_line_without_a_key_of_an_item_is_a_wrong_item(colour: Colour) -> None:
+async def test_a_line_without_a_key_of_an_item_is_a_wrong_item(harness: Harness) -> None:
     text = '{"name": "Jason", "email": "j@x"}\n{"nom": "Ann"}\n'
     with Scripted([content(text), answer({"tasks": [ANN]})] * 2) as server:
-        assert await both_ways(colour, server, Lead, Mode.JSON) == LEADS
+        assert await both_ways(harness, server, Lead, Mode.JSON) == LEADS
     assert "no key of Lead" in server.requests[1].messages[-1]["content"]
 
 
-async def test_objects_in_the_prose_are_no_items(colour: Colour) -> None:
+async def test_objects_in_the_prose_are_no_items(harness: Harness) -> None:
     text = 'For example:\n{"page": 1}\nThe list:\n{"tasks": [{"name": "Ann"}]}'
     with Scripted([content(text), content(text)]) as server:
-        assert await both_ways(colour, server, Lead, Mode.JSON, max_retries=0) == LEADS[1:]
+        assert await both_ways(harness, server, Lead, Mode.JSON, max_retries=0) == LEADS[1:]
 
 
 # Several lists in one text: for a whole response the last one counts, in a fence or a wrapper before others.
@@ -236,17 +236,17 @@ SURE = {
 
 @pytest.mark.parametrize("mode", [Mode.JSON, Mode.MD_JSON])
 @pytest.mark.parametrize("text", [*LAST.values(), *SURE.values()], ids=[*LAST, *SURE])
-async def test_of_several_lists_the_last_is_the_answer(colour: Colour, text: str, mode: Mode) -> None:
+async def test_of_several_lists_the_last_is_the_answer(harness: Harness, text: str, mode: Mode) -> None:
     with Scripted([content(text)]) as server:
-        assert await colour.create(colour.client(server, mode), response_model=list[int], max_retries=0) == [1, 2]
+        assert await harness.create(harness.client(server, mode), response_model=list[int], max_retries=0) == [1, 2]
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 1000])
 @pytest.mark.parametrize("text", SURE.values(), ids=list(SURE))
-async def test_a_stream_waits_where_it_cannot_know(colour: Colour, text: str, chunk: int) -> None:
+async def test_a_stream_waits_where_it_cannot_know(harness: Harness, text: str, chunk: int) -> None:
     with Scripted([content(text, chunk=chunk)]) as server:
-        client = colour.client(server, Mode.JSON)
-        assert await colour.items(client.create_iterable(response_model=int, **asking(max_retries=0))) == [1, 2]
+        client = harness.client(server, Mode.JSON)
+        assert await harness.items(client.create_iterable(response_model=int, **asking(max_retries=0))) == [1, 2]
 
 
 # What waits for the end of the text counts only where the text has ended, and was not cut.
@@ -265,47 +265,47 @@ CUT = {
 @pytest.mark.parametrize("finish", ["length", "abort"])
 @pytest.mark.parametrize(("kind", "text"), CUT.values(), ids=list(CUT))
 async def test_what_waits_for_the_end_is_dropped_where_there_was_none(
-    colour: Colour, kind: Any, text: str, finish: str
+    harness: Harness, kind: Any, text: str, finish: str
 ) -> None:
     document: Any = {int: [1001, 1002], str: ["a", "b"], Lead: [JASON, ANN]}[kind]
     for chunk in (1, 7, 100_000):
         with Scripted([content(text, chunk=chunk, finish=finish), content({"tasks": document})]) as server:
-            stream = colour.client(server, Mode.JSON).create_iterable(response_model=kind, **asking())
-            assert await colour.items(stream) == (LEADS if kind is Lead else document)
+            stream = harness.client(server, Mode.JSON).create_iterable(response_model=kind, **asking())
+            assert await harness.items(stream) == (LEADS if kind is Lead else document)
             assert stream.report.complete
             assert len(server.requests) == 2
     with Scripted([content(text, finish=finish), content({"tasks": document})]) as server:
-        found = await colour.create(colour.client(server, Mode.JSON), response_model=list[kind])
+        found = await harness.create(harness.client(server, Mode.JSON), response_model=list[kind])
         assert found == (LEADS if kind is Lead else document)
 
 
-async def test_each_channel_waits_by_itself(colour: Colour) -> None:
+async def test_each_channel_waits_by_itself(harness: Harness) -> None:
     calls = ['{"tasks": [{"name": "Jason", "email": "j@x"}]}', '{"leads": [{"name": "Draft"}]}']
     with Scripted([tools(*calls, finish="length"), answer({"tasks": [ANN]})]) as server:
-        stream = colour.client(server).create_iterable(response_model=Lead, **asking())
-        assert await colour.items(stream) == LEADS
+        stream = harness.client(server).create_iterable(response_model=Lead, **asking())
+        assert await harness.items(stream) == LEADS
 
 
-async def test_strings_in_the_prose_are_no_items(colour: Colour) -> None:
+async def test_strings_in_the_prose_are_no_items(harness: Harness) -> None:
     text = 'I found ["these"] items:\n```json\n{"tasks": ["a", "b"]}\n```'
     with Scripted([content(text, chunk=1), content(text)]) as server:
-        assert await both_ways(colour, server, str, Mode.MD_JSON, max_retries=0) == ["a", "b"]
+        assert await both_ways(harness, server, str, Mode.MD_JSON, max_retries=0) == ["a", "b"]
 
 
-async def test_a_draft_before_a_list_that_broke_off_is_not_delivered(colour: Colour) -> None:
+async def test_a_draft_before_a_list_that_broke_off_is_not_delivered(harness: Harness) -> None:
     text = 'First {"tasks": [{"name": "Draft", "age": 1}]}. Better:\n{"tasks": [{"name": "a", "age": 1}, {"name'
     with Scripted([
         content(text, finish="length"),
         said('{"tasks": [{"name": "b", "age": 2}]}', Mode.JSON),
     ]) as server:  # fmt: skip
-        found = await colour.create(colour.client(server, Mode.JSON), response_model=list[Person])
+        found = await harness.create(harness.client(server, Mode.JSON), response_model=list[Person])
     assert found == [Person(name="a", age=1), Person(name="b", age=2)]
 
 
-async def test_one_value_is_not_looked_for_in_a_thought(colour: Colour) -> None:
+async def test_one_value_is_not_looked_for_in_a_thought(harness: Harness) -> None:
     text = '<think>```json\n{"name": "Draft", "age": 1}\n```</think>\n{"name": "a", "age": 2}'
     with Scripted([content(text), content(text, chunk=1)]) as server:
-        client = colour.client(server, Mode.JSON)
-        assert await colour.create(client, Person, max_retries=0) == Person(name="a", age=2)
-        snapshots = await colour.items(client.create_partial(Person, **asking(max_retries=0)))
+        client = harness.client(server, Mode.JSON)
+        assert await harness.create(client, Person, max_retries=0) == Person(name="a", age=2)
+        snapshots = await harness.items(client.create_partial(Person, **asking(max_retries=0)))
     assert {person.name for person in snapshots} == {None, "", "a"}

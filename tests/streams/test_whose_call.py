@@ -9,7 +9,7 @@ import pytest
 from persons import taken
 from pydantic import BaseModel
 
-from colours import Colour, asking
+from harness import Harness, asking
 from instructor import Mode
 from instructor.core.tool_names import Names
 from instructor.exceptions import InstructorRetryException
@@ -53,11 +53,11 @@ def chunks(*calls: Any, finish: str = "tool_calls") -> Reply:
     return events([*told, {"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]}])
 
 
-async def parallel(colour: Colour, reply: Reply, kind: Any = ASKED) -> tuple[list[Any], Any]:
+async def parallel(harness: Harness, reply: Reply, kind: Any = ASKED) -> tuple[list[Any], Any]:
     with Scripted([reply]) as server:
-        client = colour.client(server, Mode.PARALLEL_TOOLS)
+        client = harness.client(server, Mode.PARALLEL_TOOLS)
         stream = client.create_iterable(response_model=kind, **asking(max_retries=0))
-        found, error = await taken(colour, stream)
+        found, error = await taken(harness, stream)
         if error is not None:
             raise error
         return found, stream
@@ -84,17 +84,17 @@ PIECES: dict[str, Sequence[Any]] = {
 
 
 @pytest.mark.parametrize("how", PIECES)
-async def test_a_name_that_comes_otherwise(colour: Colour, how: str) -> None:
-    found, stream = await parallel(colour, chunks(*PIECES[how], (1, "Traffic", A1)))
+async def test_a_name_that_comes_otherwise(harness: Harness, how: str) -> None:
+    found, stream = await parallel(harness, chunks(*PIECES[how], (1, "Traffic", A1)))
     assert sorted(found, key=repr) == [Traffic(road="A1"), Weather(city="Paris")]
     assert (stream.report.unknown_calls, stream.report.complete) == (0, True)
     named = {call.function.name for call in stream.completion.choices[0].message.tool_calls}
     assert named == {"Weather", "Traffic"}
 
 
-async def test_pieces_of_two_names_take_turns(colour: Colour) -> None:
+async def test_pieces_of_two_names_take_turns(harness: Harness) -> None:
     found, stream = await parallel(
-        colour,
+        harness,
         chunks((0, "Wea", ""), (1, "Traf", ""), (0, "ther", ""), (1, "fic", ""), (1, None, A1), (0, None, PARIS)),
     )
     assert found == [Traffic(road="A1"), Weather(city="Paris")]
@@ -113,8 +113,8 @@ async def test_pieces_of_two_names_take_turns(colour: Colour) -> None:
         ([(0, None, PARIS), (0, "Wea", None), (0, "ther", None)], Weather),
     ],
 )
-async def test_a_tools_name_that_begins_anothers(colour: Colour, pieces: Any, kind: type[BaseModel]) -> None:
-    found, stream = await parallel(colour, chunks(*pieces), Iterable[Wea | Weather])
+async def test_a_tools_name_that_begins_anothers(harness: Harness, pieces: Any, kind: type[BaseModel]) -> None:
+    found, stream = await parallel(harness, chunks(*pieces), Iterable[Wea | Weather])
     assert found == [kind(city="Paris")]
     assert type(found[0]) is kind
     assert stream.report.complete
@@ -132,8 +132,8 @@ ONE_CHANNEL: dict[str, Sequence[Any]] = {
 
 
 @pytest.mark.parametrize("how", ONE_CHANNEL)
-async def test_calls_in_one_channel_are_told_apart(colour: Colour, how: str) -> None:
-    found, stream = await parallel(colour, chunks(*ONE_CHANNEL[how]))
+async def test_calls_in_one_channel_are_told_apart(harness: Harness, how: str) -> None:
+    found, stream = await parallel(harness, chunks(*ONE_CHANNEL[how]))
     assert found == [Weather(city="Paris"), Traffic(road="A1"), Weather(city="Paris")]
     assert stream.report.complete
     assert "WeatherTraffic" not in repr(stream.completion)
@@ -148,11 +148,11 @@ MARKED = [
 
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize("written", MARKED)
-async def test_marks_that_servers_leave(colour: Colour, written: str, streamed: bool) -> None:
+async def test_marks_that_servers_leave(harness: Harness, written: str, streamed: bool) -> None:
     with Scripted([tools(ToolCall(PARIS, written), ToolCall(A1, "Traffic"))]) as server:
-        client = colour.client(server, Mode.PARALLEL_TOOLS)
-        asked = await colour.result(client.create(response_model=ASKED, stream=streamed, **asking(max_retries=0)))
-        found = await colour.items(asked) if streamed else asked
+        client = harness.client(server, Mode.PARALLEL_TOOLS)
+        asked = await harness.result(client.create(response_model=ASKED, stream=streamed, **asking(max_retries=0)))
+        found = await harness.items(asked) if streamed else asked
     assert found == [Weather(city="Paris"), Traffic(road="A1")]
     assert (asked.report.unknown_calls, asked.report.complete) == (0, True)
 
@@ -166,16 +166,16 @@ def test_names_that_stand_for_none_or_for_several() -> None:
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-async def test_an_unknown_name_is_told_of_once_and_in_one_piece(colour: Colour, streamed: bool) -> None:
+async def test_an_unknown_name_is_told_of_once_and_in_one_piece(harness: Harness, streamed: bool) -> None:
     reply = chunks((0, "Sea", ""), (0, "rch", ""), *cut(0, '{"q": 1}', 2), (1, "Traffic", A1))
     if not streamed:
         reply = tools(ToolCall('{"q": 1}', "Search"), ToolCall(A1, "Traffic"))
     told: list[str] = []
     with Scripted([reply]) as server:
-        client = colour.client(server, Mode.PARALLEL_TOOLS)
+        client = harness.client(server, Mode.PARALLEL_TOOLS)
         client.on("parse:error", lambda error: told.append(str(error)))
-        asked = await colour.result(client.create(response_model=ASKED, stream=streamed, **asking(max_retries=0)))
-        found = await colour.items(asked) if streamed else asked
+        asked = await harness.result(client.create(response_model=ASKED, stream=streamed, **asking(max_retries=0)))
+        found = await harness.items(asked) if streamed else asked
     assert found == [Traffic(road="A1")]
     assert told == ["No tool is called 'Search'; there are Weather, Traffic."]
     assert asked.report.unknown_calls == 1
@@ -184,10 +184,10 @@ async def test_an_unknown_name_is_told_of_once_and_in_one_piece(colour: Colour, 
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize("count", [100, 400])
 async def test_unknown_calls_build_one_response(
-    colour: Colour, count: int, streamed: bool, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, count: int, streamed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Scripted([tools(*[ToolCall('{"q": 1}', "Search")] * count, ToolCall(A1, "Traffic"))]) as server:
-        client = colour.client(server, Mode.PARALLEL_TOOLS)
+        client = harness.client(server, Mode.PARALLEL_TOOLS)
         told: list[Any] = []
         client.on("parse:error", told.append)
         built: list[Any] = []
@@ -199,8 +199,8 @@ async def test_unknown_calls_build_one_response(
             return response(wire)
 
         monkeypatch.setattr(transport, "response", counted)
-        asked = await colour.result(client.create(response_model=ASKED, stream=streamed, **asking(max_retries=0)))
-        found = await colour.items(asked) if streamed else asked
+        asked = await harness.result(client.create(response_model=ASKED, stream=streamed, **asking(max_retries=0)))
+        found = await harness.items(asked) if streamed else asked
     assert found == [Traffic(road="A1")]
     assert len(told) == asked.report.unknown_calls == count
     assert len(built) == streamed
@@ -213,14 +213,14 @@ ANN, SEARCH = '{"name": "Ann"}', '{"q": "Ann"}'
 OTHERS = ToolCall(SEARCH, "search")
 
 
-async def one(colour: Colour, replies: Sequence[Reply], kind: Any = User, *, streamed: bool, **options: Any) -> Any:
+async def one(harness: Harness, replies: Sequence[Reply], kind: Any = User, *, streamed: bool, **options: Any) -> Any:
     """Ask for one value, whole or as it grows; give it and the requests."""
     with Scripted(replies) as server:
-        client = colour.client(server)
+        client = harness.client(server)
         if not streamed:
-            value = await colour.create(client, kind, **options)
+            value = await harness.create(client, kind, **options)
         else:
-            value = (await colour.items(client.create_partial(response_model=kind, **asking(**options))))[-1]
+            value = (await harness.items(client.create_partial(response_model=kind, **asking(**options))))[-1]
         return value, server.requests
 
 
@@ -236,107 +236,107 @@ async def one(colour: Colour, replies: Sequence[Reply], kind: Any = User, *, str
         [ToolCall(ANN, "lookup")],
     ],
 )
-async def test_a_call_of_the_answers_name_counts(colour: Colour, calls: Any, chunk: int, streamed: bool) -> None:
-    value, _ = await one(colour, [tools(*calls, chunk=chunk)], streamed=streamed, max_retries=0)
+async def test_a_call_of_the_answers_name_counts(harness: Harness, calls: Any, chunk: int, streamed: bool) -> None:
+    value, _ = await one(harness, [tools(*calls, chunk=chunk)], streamed=streamed, max_retries=0)
     assert value.name == "Ann"
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-async def test_another_call_is_no_answer_where_nothing_is_required(colour: Colour, streamed: bool) -> None:
+async def test_another_call_is_no_answer_where_nothing_is_required(harness: Harness, streamed: bool) -> None:
     alone, both = [tools(OTHERS)], [tools(OTHERS, ToolCall('{"theme": "dark"}'))]
-    value, requests = await one(colour, [*alone, *both], Settings, streamed=streamed, max_retries=1)
+    value, requests = await one(harness, [*alone, *both], Settings, streamed=streamed, max_retries=1)
     assert value.theme == "dark"
     assert "Settings" in requests[1].body["messages"][-1]["content"]
     with pytest.raises(InstructorRetryException, match="calls search, and no tool of the answer"):
-        await one(colour, alone, Settings, streamed=streamed, max_retries=0)
+        await one(harness, alone, Settings, streamed=streamed, max_retries=0)
 
 
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize("calls", [[OTHERS], [ToolCall(ANN, "lookup")], [ToolCall(ANN, "functions.search:0")]])
-async def test_beside_the_users_tools_no_other_call_counts(colour: Colour, calls: Any, streamed: bool) -> None:
+async def test_beside_the_users_tools_no_other_call_counts(harness: Harness, calls: Any, streamed: bool) -> None:
     users = {"type": "function", "function": {"name": "search", "parameters": {"type": "object"}}}
     replies = [tools(*calls), tools(OTHERS, ToolCall(ANN))]
-    value, requests = await one(colour, replies, streamed=streamed, max_retries=1, tools=[users])
+    value, requests = await one(harness, replies, streamed=streamed, max_retries=1, tools=[users])
     assert value.name == "Ann"
     assert len(requests) == 2
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-async def test_items_of_another_call_are_no_items(colour: Colour, streamed: bool) -> None:
+async def test_items_of_another_call_are_no_items(harness: Harness, streamed: bool) -> None:
     other = ToolCall('{"tasks": [{"name": "Eve"}]}', "search")
     reply = tools(other, ToolCall('{"tasks": [{"name": "Ann"}, {"name": "Bob"}]}'), other)
     alone = tools(ToolCall('{"tasks": [{"name": "Ann"}, {"name": "Bob"}]}', "save_users"))
     for each in (reply, alone):
         with Scripted([each]) as server:
-            client = colour.client(server)
-            asked = await colour.result(
+            client = harness.client(server)
+            asked = await harness.result(
                 client.create(response_model=Iterable[User], stream=streamed, **asking(max_retries=0))
             )
-            found = await colour.items(asked) if streamed else asked
+            found = await harness.items(asked) if streamed else asked
         assert [user.name for user in found] == ["Ann", "Bob"]
         assert asked.report.complete
 
 
-async def test_one_value_beside_another_call_in_the_same_channel(colour: Colour) -> None:
+async def test_one_value_beside_another_call_in_the_same_channel(harness: Harness) -> None:
     for calls in (
         [(0, "search", SEARCH, "a"), (0, "PartialUser", ANN, "b")],
         [(None, "x", "{}"), (None, "PartialUser", ANN)],
     ):
         with Scripted([chunks(*calls)]) as server:
-            stream = colour.client(server).create_partial(response_model=User, **asking(max_retries=0))
-            found, error = await taken(colour, stream)
+            stream = harness.client(server).create_partial(response_model=User, **asking(max_retries=0))
+            found, error = await taken(harness, stream)
         assert (found[-1].name, error) == ("Ann", None)
 
 
-async def test_snapshots_come_as_they_grow_though_the_call_has_no_name(colour: Colour) -> None:
+async def test_snapshots_come_as_they_grow_though_the_call_has_no_name(harness: Harness) -> None:
     with Scripted([chunks(*cut(0, '{"name": "Ann Lee"}', 3))]) as server:
-        found = await colour.items(colour.client(server).create_partial(response_model=User, **asking()))
+        found = await harness.items(harness.client(server).create_partial(response_model=User, **asking()))
     assert len({user.name for user in found}) > 2
 
 
 LIST = '{"tasks": [{"name": "Ann"}, {"name": "Bob"}]}'
 
 
-async def test_a_call_that_comes_again_under_another_index(colour: Colour) -> None:
+async def test_a_call_that_comes_again_under_another_index(harness: Harness) -> None:
     again = chunks((0, "IterableUser", LIST, "a"), (1, "IterableUser", LIST, "a"))
     other = chunks((0, "IterableUser", LIST, "a"), (1, "IterableUser", LIST, "b"))
     for reply, names in ((again, ["Ann", "Bob"]), (other, ["Ann", "Bob"] * 2)):
         with Scripted([reply]) as server:
-            stream = colour.client(server).create_iterable(response_model=User, **asking(max_retries=0))
-            assert [user.name for user in await colour.items(stream)] == names
+            stream = harness.client(server).create_iterable(response_model=User, **asking(max_retries=0))
+            assert [user.name for user in await harness.items(stream)] == names
 
 
 @pytest.mark.parametrize("index", [0, 1])
-async def test_a_parallel_call_that_comes_again(colour: Colour, index: int) -> None:
+async def test_a_parallel_call_that_comes_again(harness: Harness, index: int) -> None:
     again = chunks((0, "Weather", PARIS, "a"), (index, "Weather", PARIS, "a"), (2, "Traffic", A1, "b"))
-    assert (await parallel(colour, again))[0] == [Weather(city="Paris"), Traffic(road="A1")]
+    assert (await parallel(harness, again))[0] == [Weather(city="Paris"), Traffic(road="A1")]
     other = chunks((0, "Weather", PARIS, "a"), (index, "Weather", PARIS, "b"))
-    assert (await parallel(colour, other))[0] == [Weather(city="Paris")] * 2
+    assert (await parallel(harness, other))[0] == [Weather(city="Paris")] * 2
 
 
 @pytest.mark.parametrize("name", ["<|constrain|>Weather", "<|tool|> functions.Weather", "Weather<|constrain|>json"])
-async def test_marks_before_a_name(colour: Colour, name: str) -> None:
-    assert (await parallel(colour, chunks((0, name, PARIS, "a"), (1, "Traffic", A1, "b"))))[0] == [
+async def test_marks_before_a_name(harness: Harness, name: str) -> None:
+    assert (await parallel(harness, chunks((0, name, PARIS, "a"), (1, "Traffic", A1, "b"))))[0] == [
         Weather(city="Paris"),
         Traffic(road="A1"),
     ]
 
 
 @pytest.mark.parametrize("streamed", [True, False])
-async def test_what_is_left_over_of_a_parallel_call_is_asked_for_again(colour: Colour, streamed: bool) -> None:
+async def test_what_is_left_over_of_a_parallel_call_is_asked_for_again(harness: Harness, streamed: bool) -> None:
     torn = ToolCall('{"city": "Paris"}, "days": 3}', "Weather")
     for chunk in (1, 7, 1000):
         replies = [tools(ToolCall(A1, "Traffic"), torn, chunk=chunk), tools(ToolCall('{"city": "Rome"}', "Weather"))]
         with Scripted(replies) as server:
-            client = colour.client(server, Mode.PARALLEL_TOOLS)
+            client = harness.client(server, Mode.PARALLEL_TOOLS)
             if streamed:
-                found = await colour.items(client.create_iterable(response_model=ASKED, **asking()))
+                found = await harness.items(client.create_iterable(response_model=ASKED, **asking()))
             else:
-                found = await colour.create(client, response_model=ASKED)
+                found = await harness.create(client, response_model=ASKED)
             assert found == [Traffic(road="A1"), Weather(city="Rome")]
             assert '"days": 3' in server.requests[1].messages[-1]["content"]
 
 
-async def test_a_parallel_call_may_be_wrapped(colour: Colour) -> None:
+async def test_a_parallel_call_may_be_wrapped(harness: Harness) -> None:
     wrapped = chunks((0, "Weather", f'{{"parameters": {PARIS}}}', "a"), (1, "Traffic", A1, "b"))
-    assert (await parallel(colour, wrapped))[0] == [Weather(city="Paris"), Traffic(road="A1")]
+    assert (await parallel(harness, wrapped))[0] == [Weather(city="Paris"), Traffic(road="A1")]

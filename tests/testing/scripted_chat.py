@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from colours import Colour
+from harness import Harness
 from instructor.testing import Scripted
 
 TEXT = '{"tasks": [{"name": "Jörg", "age": 10}, {"name": "Žofie €", "age": 30}]}'
@@ -16,14 +16,14 @@ ASK: dict[str, Any] = {
 }
 
 
-async def stream(colour: Colour, client: Any, into: list[Any], **options: Any) -> None:
+async def stream(harness: Harness, client: Any, into: list[Any], **options: Any) -> None:
     request = {**ASK, **options}
-    await colour.collect(client.chat.completions.create(stream=True, **request), into)
+    await harness.collect(client.chat.completions.create(stream=True, **request), into)
 
 
-async def chunks(colour: Colour, server: Scripted, **options: Any) -> list[Any]:
+async def chunks(harness: Harness, server: Scripted, **options: Any) -> list[Any]:
     found: list[Any] = []
-    await stream(colour, colour.sdk(server), found, **options)
+    await stream(harness, harness.sdk(server), found, **options)
     return found
 
 

@@ -10,7 +10,7 @@ import openai
 import pytest
 from scripted_chat import ASK, TEXT, arguments, chunks, finish, stream
 
-from colours import Colour
+from harness import Harness
 from instructor.testing import Faults, Recorder, Replay, Scripted, body, error, events, recorded, tools
 
 KEY, ORG = "sk-proj-abcdefgh1234567890", "org-ABCDEFGH1234567890abcdef"
@@ -20,23 +20,23 @@ KEY, ORG = "sk-proj-abcdefgh1234567890", "org-ABCDEFGH1234567890abcdef"
 async def recording(tmp_path: Path) -> Path:
     """One streamed reply and one whole, as a file."""
     path = tmp_path / "two.txt"
-    async with Colour("blocking") as colour:
+    async with Harness("sync") as harness:
         with Scripted([tools(TEXT), tools("[1, 2]")]) as upstream, Recorder(upstream.base_url, path) as recorder:
-            client = colour.sdk(recorder.base_url)
-            await stream(colour, client, [])
+            client = harness.sdk(recorder.base_url)
+            await stream(harness, client, [])
             client.chat.completions.create(**ASK)
     return path
 
 
-async def test_recording_changes_nothing(colour: Colour, scripted_server: Any, tmp_path: Path) -> None:
+async def test_recording_changes_nothing(harness: Harness, scripted_server: Any, tmp_path: Path) -> None:
     upstream = scripted_server([tools(TEXT), tools(TEXT), error(429, headers={"retry-after": "3"})])
     with Recorder(upstream.base_url, tmp_path / "all.txt") as recorder:
         found: list[Any] = []
-        client = colour.sdk(recorder.base_url)
-        await stream(colour, client, found)
-        whole = await colour.result(client.chat.completions.create(**ASK))
+        client = harness.sdk(recorder.base_url)
+        await stream(harness, client, found)
+        whole = await harness.result(client.chat.completions.create(**ASK))
         with pytest.raises(openai.RateLimitError):
-            await stream(colour, client, found)
+            await stream(harness, client, found)
     assert arguments(found) == {0: TEXT}
     assert whole.choices[0].message.tool_calls[0].function.arguments == TEXT
     assert [asked.body for asked in upstream.requests[:2]] == [{**ASK, "stream": True}, ASK]
@@ -45,15 +45,15 @@ async def test_recording_changes_nothing(colour: Colour, scripted_server: Any, t
     assert third.headers["retry-after"] == "3"
 
 
-async def test_no_secret_is_written(colour: Colour, scripted_server: Any, tmp_path: Path) -> None:
+async def test_no_secret_is_written(harness: Harness, scripted_server: Any, tmp_path: Path) -> None:
     told = {"error": {"message": f"Incorrect API key {KEY} in organization {ORG}; your cookie is c00kie-value"}}
     upstream = scripted_server([body(told, status=401)])
     with Recorder(upstream.base_url, tmp_path / "secret.txt") as recorder:
         options = {"api_key": KEY, "organization": ORG, "default_headers": {"cookie": "c00kie-value"}}
-        client = colour.sdk(recorder.base_url, **options, default_query={"key": "AIza-query-key", "alt": "sse"})
+        client = harness.sdk(recorder.base_url, **options, default_query={"key": "AIza-query-key", "alt": "sse"})
         said = {"role": "user", "content": f"My key is sk-{'a1' * 12}."}
         with pytest.raises(openai.AuthenticationError, match=KEY):
-            await stream(colour, client, [], messages=[said])
+            await stream(harness, client, [], messages=[said])
     text = (tmp_path / "secret.txt").read_text()
     assert "> POST /v1/chat/completions?alt=sse\n" in text
     assert "Incorrect API key REMOVED in organization REMOVED; your cookie is REMOVED" in text
@@ -77,15 +77,15 @@ def test_the_file_is_readable(recording: Path) -> None:
     "faults",
     [{}, {"chunk": 1}, {"chunk": 30, "events_per_write": 2}, {"split_bytes": range(1, 3000, 7)}, {"speed": 1e5}],
 )
-async def test_the_text_is_the_same_at_every_cutting(colour: Colour, recording: Path, faults: Any) -> None:
+async def test_the_text_is_the_same_at_every_cutting(harness: Harness, recording: Path, faults: Any) -> None:
     with Replay(recording, **faults) as server:
-        found = await chunks(colour, server)
-        whole = await colour.result(colour.sdk(server).chat.completions.create(**ASK))
+        found = await chunks(harness, server)
+        whole = await harness.result(harness.sdk(server).chat.completions.create(**ASK))
     assert (arguments(found), finish(found)) == ({0: TEXT}, "tool_calls")
     assert whole.choices[0].message.tool_calls[0].function.arguments == "[1, 2]"
 
 
-async def test_a_replay_takes_faults(colour: Colour, recording: Path, scripted_server: Any) -> None:
+async def test_a_replay_takes_faults(harness: Harness, recording: Path, scripted_server: Any) -> None:
     first, _ = recorded(recording)
     cases: list[tuple[Faults, str, str | None]] = [
         ({"cut_after": 4}, TEXT[:12], None),
@@ -93,22 +93,22 @@ async def test_a_replay_takes_faults(colour: Colour, recording: Path, scripted_s
         ({"corrupt_item": 0}, TEXT.replace('{"name": "Jörg", "age": 10}', '{"corrupt": true}'), "tool_calls"),
     ]
     for faults, text, reason in cases:
-        found = await chunks(colour, scripted_server([first.but(**faults)]))
+        found = await chunks(harness, scripted_server([first.but(**faults)]))
         assert (arguments(found), finish(found)) == ({0: text}, reason)
     with pytest.raises(openai.APIConnectionError):
-        await chunks(colour, scripted_server([first.but(drop_after=4)]))
+        await chunks(harness, scripted_server([first.but(drop_after=4)]))
 
 
-async def test_a_recording_without_its_end_replays_without_it(colour: Colour, tmp_path: Path) -> None:
+async def test_a_recording_without_its_end_replays_without_it(harness: Harness, tmp_path: Path) -> None:
     path = tmp_path / "dropped.txt"
     with Scripted([tools(TEXT, drop_after=4)]) as upstream, Recorder(upstream.base_url, path) as recorder:
-        client = colour.sdk(recorder.base_url)
+        client = harness.sdk(recorder.base_url)
         with pytest.raises(openai.APIConnectionError):
-            await stream(colour, client, [])
+            await stream(harness, client, [])
     assert path.read_text().endswith("|\n!\n")
     found: list[Any] = []
     with Replay(path) as server, pytest.raises(openai.APIConnectionError):
-        await stream(colour, colour.sdk(server), found)
+        await stream(harness, harness.sdk(server), found)
     assert arguments(found) == {0: TEXT[:12]}
 
 
@@ -144,10 +144,10 @@ def crlf(path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
 
 
-async def test_a_stream_with_other_line_ends(colour: Colour, recording: Path) -> None:
+async def test_a_stream_with_other_line_ends(harness: Harness, recording: Path) -> None:
     crlf(recording)
     with Replay(recording, chunk=7) as server:
-        found = await chunks(colour, server)
+        found = await chunks(harness, server)
     assert (arguments(found), finish(found)) == ({0: TEXT}, "tool_calls")
 
 

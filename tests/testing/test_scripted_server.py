@@ -13,15 +13,15 @@ import openai
 import pytest
 from scripted_chat import ASK, TEXT, arguments, chunks
 
-from colours import Colour
+from harness import Harness
 from instructor.testing import Asked, Gate, Reply, Scripted, tools
 
 
-async def test_requests_are_recorded_without_secrets(colour: Colour, scripted_server: Any) -> None:
+async def test_requests_are_recorded_without_secrets(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([tools(TEXT)])
     headers = {"Cookie": "secret-1", "X-Api-Key": "secret-2", "X-Mine": "kept"}
-    client = colour.sdk(server, organization="secret-3", project="secret-4", default_headers=headers)
-    await colour.result(client.chat.completions.create(**ASK))
+    client = harness.sdk(server, organization="secret-3", project="secret-4", default_headers=headers)
+    await harness.result(client.chat.completions.create(**ASK))
     (asked,) = server.requests
     assert (asked.number, asked.method, asked.path, asked.headers["x-mine"]) == (
         1,
@@ -34,18 +34,18 @@ async def test_requests_are_recorded_without_secrets(colour: Colour, scripted_se
     assert not [value for value in asked.headers.values() if "secret" in value or "sk-fake" in value]
 
 
-async def test_more_requests_than_replies(colour: Colour) -> None:
+async def test_more_requests_than_replies(harness: Harness) -> None:
     with Scripted([tools(TEXT)], strict=False) as server:
-        await chunks(colour, server)
+        await chunks(harness, server)
         with pytest.raises(openai.InternalServerError, match="request 2 was not expected: the script has 1 replies"):
-            await chunks(colour, server)
+            await chunks(harness, server)
         assert [asked.number for asked in server.unexpected] == [2]
 
 
-async def test_a_strict_server_fails_the_test_for_them(colour: Colour) -> None:
+async def test_a_strict_server_fails_the_test_for_them(harness: Harness) -> None:
     server = Scripted().__enter__()
     with pytest.raises(openai.InternalServerError):
-        await chunks(colour, server)
+        await chunks(harness, server)
     with pytest.raises(AssertionError, match="1 requests more than the script"):
         leave(server)
 
@@ -65,12 +65,12 @@ def test_an_error_of_the_test_is_not_covered_up() -> None:
     assert server.unexpected
 
 
-async def test_replies_by_a_function_and_added_later(colour: Colour, scripted_server: Any) -> None:
+async def test_replies_by_a_function_and_added_later(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server(lambda asked: tools(asked.messages[0]["content"]))
-    assert arguments(await chunks(colour, server, messages=[{"role": "user", "content": "[7]"}])) == {0: "[7]"}
+    assert arguments(await chunks(harness, server, messages=[{"role": "user", "content": "[7]"}])) == {0: "[7]"}
     server = scripted_server()
     server.add(tools("[8]"), tools("[9]"))
-    assert arguments(await chunks(colour, server)) == {0: "[8]"}
+    assert arguments(await chunks(harness, server)) == {0: "[8]"}
     assert server.unused == 1
 
 
@@ -134,15 +134,15 @@ def test_a_chunked_request() -> None:
 
 
 async def test_fifty_streams_at_once_do_not_mix() -> None:
-    async with Colour("awaiting") as colour:
+    async with Harness("async") as harness:
         with Scripted(lambda asked: tools(f"[{asked.messages[0]['content']}]", chunk=1)) as server:
-            client = colour.sdk(server)
+            client = harness.sdk(server)
 
             async def one(number: int) -> dict[int, str]:
                 found: list[Any] = []
                 message = {"role": "user", "content": str(number) * 9}
                 request = {**ASK, "messages": [message]}
-                await colour.collect(client.chat.completions.create(stream=True, **request), found)
+                await harness.collect(client.chat.completions.create(stream=True, **request), found)
                 return arguments(found)
 
             got = await asyncio.gather(*map(one, range(50)))

@@ -14,7 +14,7 @@ from growth import grow, values
 from pydantic import BaseModel, Discriminator, Field, RootModel, Tag, create_model
 from typing_extensions import TypedDict
 
-from colours import Colour, asking
+from harness import Harness, asking
 from instructor.core.types import Valid
 from instructor.testing import answer
 
@@ -305,7 +305,7 @@ def test_what_came_is_never_replaced_by_a_default() -> None:
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 10**6])
-async def test_unions_and_defaults_through_the_sdk(colour: Colour, scripted_server: Any, chunk: int) -> None:
+async def test_unions_and_defaults_through_the_sdk(harness: Harness, scripted_server: Any, chunk: int) -> None:
     class Zoo(BaseModel):
         id: UUID = Field(default_factory=uuid4)
         pets: list[Pet]
@@ -313,7 +313,7 @@ async def test_unions_and_defaults_through_the_sdk(colour: Colour, scripted_serv
 
     document = {"pets": [CAT, DOG], "star": {"name": "Bled", "depth": 30}}
     server = scripted_server([answer(document, chunk=chunk)])
-    found = await colour.items(colour.client(server).create_partial(Zoo, **asking()))
+    found = await harness.items(harness.client(server).create_partial(Zoo, **asking()))
     assert {type(pet) for zoo in found for pet in zoo.pets or ()} == {Cat, Dog}
     assert {type(zoo.star) for zoo in found} <= {Lake, type(None)}
     assert len({zoo.id for zoo in found}) == 1

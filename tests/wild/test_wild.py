@@ -16,7 +16,7 @@ import pytest
 from pydantic import BaseModel
 
 import instructor
-from colours import Colour
+from harness import Harness
 from instructor import Mode
 from instructor.testing import Asked
 from instructor.testing.loopback import Link, Loopback
@@ -128,13 +128,13 @@ ODDITIES = list(_oddities())
 
 
 @pytest.mark.parametrize("oddity", ODDITIES, ids=[f"{each.wire}-{each.name}" for each in ODDITIES])
-async def test_oddity(oddity: Oddity, colour: Colour, server: Bytes) -> None:
+async def test_oddity(oddity: Oddity, harness: Harness, server: Bytes) -> None:
     line = oddity.line
-    client = _client(oddity.wire, colour, server, Mode[line["mode"]])
+    client = _client(oddity.wire, harness, server, Mode[line["mode"]])
     for cutting in CUTTINGS if line["stream"] else CUTTINGS[:1]:
         server.requests = []
         server.replies = [(kind, _cut(data, cutting)) for kind, data in oddity.replies]
-        found = await _played(line, colour, client)
+        found = await _played(line, harness, client)
         right, said = line["right"], found.pop("said")
         wanted = {
             **{key: right[key] for key in ("items", "value") if key in right},
@@ -151,31 +151,31 @@ async def test_oddity(oddity: Oddity, colour: Colour, server: Bytes) -> None:
             assert words in server.requests[-1].raw.decode(), (cutting, words)
 
 
-def _client(wire: str, colour: Colour, server: Bytes, mode: Mode) -> Any:
+def _client(wire: str, harness: Harness, server: Bytes, mode: Mode) -> Any:
     provider, options = WIRES[wire]
     client = instructor.from_provider(
-        f"{provider}/scripted", async_client=colour.awaiting, mode=mode, **options(server.root)
+        f"{provider}/scripted", async_client=harness.is_async, mode=mode, **options(server.root)
     )
     if hasattr(client.client, "close") or hasattr(client.client, "aclose"):
-        colour.kept(client.client)
+        harness.kept(client.client)
     else:
-        colour.kept(_Closing(client.client, colour))
+        harness.kept(_Closing(client.client, harness))
     return client
 
 
 class _Closing:
     """Closes an SDK's client that has no name for that, but is a context."""
 
-    def __init__(self, client: Any, colour: Colour) -> None:
-        self._client, self._colour = client, colour
+    def __init__(self, client: Any, harness: Harness) -> None:
+        self._client, self._harness = client, harness
 
     async def aclose(self) -> None:
         for kind in ("__exit__", "__aexit__"):
             if hasattr(self._client, kind):
-                await self._colour.result(getattr(self._client, kind)(None, None, None))
+                await self._harness.result(getattr(self._client, kind)(None, None, None))
 
 
-async def _played(line: Mapping[str, Any], colour: Colour, client: Any) -> dict[str, Any]:
+async def _played(line: Mapping[str, Any], harness: Harness, client: Any) -> dict[str, Any]:
     """Make the call of a line; return its items or its value, its report, and what an error said."""
     kind = line["response_model"]
     many = kind.startswith("Iterable[")
@@ -191,13 +191,13 @@ async def _played(line: Mapping[str, Any], colour: Colour, client: Any) -> dict[
     try:
         if line["stream"]:
             ask = client.create if many else client.create_partial
-            stream = await colour.result(ask(**asked, **({"stream": True} if many else {})))
+            stream = await harness.result(ask(**asked, **({"stream": True} if many else {})))
             try:
-                await colour.collect(stream, items)
+                await harness.collect(stream, items)
             finally:
                 report = stream.report
         else:
-            value = await colour.result(client.create(**asked))
+            value = await harness.result(client.create(**asked))
             report, items = value.report, list(value) if many else [value]
     except Exception as error:
         said = _told(error)

@@ -1,4 +1,4 @@
-"""`instructor schema`: what a provider's constrained decoding is told of a type, and what of it that cannot hold."""
+"""`instructor schema`: the schema that a provider's constrained decoding gets, and what is lost in it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The two drivers: the only code that is written twice. They carry out what a flow asks for, and know nothing else.
 
 An error of a step is thrown into the flow at the step that caused it. However the flow ends, by itself, by an error or
-because the user left, the open stream is closed and the hooks are told.
+because the user left, the open stream is closed and the hooks are called.
 
 A generator that runs cannot be closed. So who leaves a stream that another thread or task is reading takes the
 `StreamCloser`: the connection is ended under the reader, who asks before each step whether there is any use in it.

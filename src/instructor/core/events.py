@@ -62,7 +62,7 @@ class EventReader:
         self.head: Json | None = None
         """The first event."""
         self.passed_over: Any = None
-        """The last event that told nothing of an answer."""
+        """The last event without a part of an answer."""
         self._halves = Halves()
 
     def buffer(self, events: Sequence[Json | bytes]) -> bool:

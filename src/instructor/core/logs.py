@@ -1,7 +1,7 @@
 """What is logged, by the logger `instructor`.
 
 At DEBUG, each request, response and fault, with all that was said; a call has a number, so that those of several can be
-told apart. At ERROR, a call that fails, in a line without a word of the user's or the model's. Keys are in neither.
+distinguished. At ERROR, a call that fails, in a line without a word of the user's or the model's. Keys are in neither.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ def with_logging(hooks: Hooks, report: Report) -> Hooks:
 def _listeners(report: Report) -> Hooks:
     number, hooks = next(_numbers), Hooks()
 
-    def at(name: HookName, said: str, told: Any) -> None:
+    def at(name: HookName, said: str, describe: Any) -> None:
         def listen(*arguments: Any, **keywords: Any) -> None:
-            LOG.debug(f"Call %d, request %d {said}: %s", number, report.attempts, told(*arguments, **keywords))
+            LOG.debug(f"Call %d, request %d {said}: %s", number, report.attempts, describe(*arguments, **keywords))
 
         hooks.on(name, listen)
 

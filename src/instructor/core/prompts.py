@@ -9,10 +9,11 @@ from typing import Any
 
 def schema(schema: dict[str, Any]) -> str:
     """Return the instruction for a model that answers in plain text: which JSON to write."""
-    told = json.dumps(schema, indent=2, ensure_ascii=False)
+    schema_text = json.dumps(schema, indent=2, ensure_ascii=False)
     return (
         "Answer with one JSON value that fits the JSON Schema below, read from what you are given. "
-        f"Write the JSON and nothing else.\n\n{told}\n\nGive an instance that fits this schema, not the schema itself."
+        f"Write the JSON and nothing else.\n\n{schema_text}\n\n"
+        "Give an instance that fits this schema, not the schema itself."
     )
 
 
@@ -95,9 +96,9 @@ def go_on(count: int, shown: int, *, by_calls: bool) -> str:
 
 def missing_call(names: Sequence[str], *, by_calls: bool) -> str:
     """Return the note that no answer tool was called; `by_calls`: each item is a call of its own."""
-    told = ", ".join(f"`{name}`" for name in names)
+    listed = ", ".join(f"`{name}`" for name in names)
     how = "once for each item, with the item" if by_calls else "with the whole answer"
-    return f"No tool of the answer was called. Call {told}, {how} as its arguments."
+    return f"No tool of the answer was called. Call {listed}, {how} as its arguments."
 
 
 def faulty_escape(escape: str) -> str:

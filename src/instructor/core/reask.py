@@ -1,4 +1,4 @@
-"""What a reply lacks, in words: for the error that says it, and for the notes that ask for it."""
+"""What is missing from a reply, in words: for the error that says it, and for the notes that ask for it."""
 
 from __future__ import annotations
 

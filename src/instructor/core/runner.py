@@ -315,7 +315,7 @@ class Run:
         yield from self.state.tell(HookName.COMPLETION_ERROR, error, about=self._about(error))
 
     def _deliver(self, outcomes: Sequence[Outcome]) -> Steps:
-        """Hand out what is good, and put what is bad aside."""
+        """Hand out what is good, and keep what is invalid."""
         if not self._output.many:
             for outcome in outcomes:
                 if isinstance(outcome, Invalid) or outcome.final:
@@ -498,7 +498,7 @@ class Run:
                 break
 
     def _plan_the_rest(self) -> None:
-        """Make the request for what a list lacks: its wrong items, once the others are there, or how it goes on."""
+        """Build the request for what a list misses: its invalid items, once the others are there, or how it goes on."""
         shape, mode, history, self._paused = self._output, self._call.mode, self._history, None
         if self._asked:
             self._cause = "reask"

@@ -28,9 +28,9 @@ class Names:
     def __init__(self, answers: Iterable[str], users: Iterable[str] = ()) -> None:
         self.answers, self.users = tuple(answers), frozenset(users)
         self._known = dict.fromkeys((*self.answers, *self.users))
-        self._alike: dict[str, list[str]] = {}
+        self._by_folded: dict[str, list[str]] = {}
         for name in self._known:
-            self._alike.setdefault(_folded(name), []).append(name)
+            self._by_folded.setdefault(_folded(name), []).append(name)
 
     def of(self, written: str) -> str:
         """Return the known name that a model or a server wrote in its own way; empty where there is none, or several.
@@ -46,8 +46,8 @@ class Names:
         if words[-1] in self._known:
             return words[-1]
         for prefix in ("", *_OUR_PREFIXES):
-            if alike := self._alike.get(_folded(prefix + words[-1]), ()):
-                return alike[0] if len(alike) == 1 else ""
+            if matches := self._by_folded.get(_folded(prefix + words[-1]), ()):
+                return matches[0] if len(matches) == 1 else ""
         return ""
 
     def may_become(self, written: str, *, other: str = "") -> bool:

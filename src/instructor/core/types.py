@@ -110,7 +110,7 @@ class Delta(NamedTuple):
 
 
 class Tool(NamedTuple):
-    """A tool as a model is told of it: its arguments are the answer, or an item of it."""
+    """A tool as the model sees it: its arguments are the answer, or an item of it."""
 
     name: str
     description: str

@@ -96,11 +96,11 @@ def IterableModel(subtask_class: Any, name: str | None = None, description: str 
 
     As a response model it gives the list itself. `name` stands for T's own, `description` for the docstring.
     """
-    told = name or json_schema.name_of(subtask_class)
+    item_name = name or json_schema.name_of(subtask_class)
     item: Any = normalize_type(subtask_class)
-    tasks: Any = (list[item], Field(repr=False, description=prompts.tasks(told)))
-    doc = description or prompts.segmentation(told)
-    model = create_model(json_schema.legal(f"Iterable{told}"), __base__=Segmentation, __doc__=doc, tasks=tasks)
+    tasks: Any = (list[item], Field(repr=False, description=prompts.tasks(item_name)))
+    doc = description or prompts.segmentation(item_name)
+    model = create_model(json_schema.legal(f"Iterable{item_name}"), __base__=Segmentation, __doc__=doc, tasks=tasks)
     model.task_type = subtask_class
     return model
 

@@ -2,7 +2,7 @@
 
 A generation runs in a thread of its own, because the call blocks until the last token; what it says goes to a function
 of the caller's as it comes. `xllamacpp` also listens on a loopback port, which cannot be turned off: a random key
-that nobody is told locks it.
+that no one has been given locks it.
 """
 
 from __future__ import annotations

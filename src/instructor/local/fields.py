@@ -84,10 +84,10 @@ def _check_format(wanted: Any) -> None:
     if kind not in (None, "text", "json_object", "json_schema"):
         raise _wrong("response_format", wanted, "of type 'text', 'json_object' or 'json_schema'")
     if kind == "json_schema":
-        told = wanted.get("json_schema") if isinstance(wanted, dict) else None
-        if not isinstance(told, dict) or not isinstance(told.get("schema"), dict):
-            raise _wrong("response_format.json_schema", told, "an object with a schema, which is an object")
-        _check_schema("response_format.json_schema.schema", told["schema"])
+        requested = wanted.get("json_schema") if isinstance(wanted, dict) else None
+        if not isinstance(requested, dict) or not isinstance(requested.get("schema"), dict):
+            raise _wrong("response_format.json_schema", requested, "an object with a schema, which is an object")
+        _check_schema("response_format.json_schema.schema", requested["schema"])
 
 
 def _check_schema(name: str, schema: Any) -> None:

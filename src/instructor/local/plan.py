@@ -1,6 +1,6 @@
 """An OpenAI chat-completions body as what llama.cpp is asked for. Pure.
 
-A tool that must be called, a response format and a schema told in the prompt all come to the same thing: an answer
+A tool that must be called, a response format and a schema in the prompt all come to the same thing: an answer
 that the grammar of a schema holds to. A schema that stands in the prompt is taken out of it, because so small a model
 copies from it; worked examples take its place.
 """
@@ -45,7 +45,7 @@ def plan(body: Mapping[str, Any]) -> Plan:
     check(body)
     messages: list[Json] = body["messages"]
     tools = _tools(body)
-    told, schema = _told(messages)
+    requested, schema = _requested(messages)
     tool, several = None, False
     if tools:
         choice = body.get("tool_choice")
@@ -62,7 +62,7 @@ def plan(body: Mapping[str, Any]) -> Plan:
     request["max_tokens"] = limit or MAX_TOKENS
     request["timings_per_token"] = True
     with schema_of("tools" if tools else "response_format"):
-        request["messages"] = _turns(told, schema)
+        request["messages"] = _turns(requested, schema)
         if schema is not None:
             request["grammar"] = grammar(schema)
     options = body.get("stream_options") or {}
@@ -105,18 +105,18 @@ def _closed(fields: Json) -> Json:
     return {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
 
 
-def _format(wanted: Any, told: Json | None) -> Json | None:
+def _format(wanted: Any, requested: Json | None) -> Json | None:
     """Choose the schema of an answer in text: the request's own, else the one that the prompt tells."""
     kind = wanted.get("type") if isinstance(wanted, Mapping) else wanted
     if kind == "json_schema":
         schema: Json = wanted["json_schema"]["schema"]
         return schema
     if kind == "json_object":
-        return told or _JSON
-    return told
+        return requested or _JSON
+    return requested
 
 
-def _told(messages: Sequence[Any]) -> tuple[list[Json], Json | None]:
+def _requested(messages: Sequence[Any]) -> tuple[list[Json], Json | None]:
     """Read the messages as plain turns, and take out the schema that the system's text tells, if it does."""
     turns: list[Json] = []
     schema: Json | None = None

@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 from instructor.core.types import Json
 
 TURNS = (
-    (2, "My first one, {0.who}, {0.does}, my second, {1.who} ({1.aside}), is here too."),
-    (1, "We met {0.who}, {0.aside}."),
-    (3, "The list is {0.who}, {0.aside}, and {1.who}, {1.longer}, and {2.who}, who {2.does}."),
+    (2, "My first one, {0.who}, {0.does}, my second, {1.who} ({1.clause}), is here too."),
+    (1, "We met {0.who}, {0.clause}."),
+    (3, "The list is {0.who}, {0.clause}, and {1.who}, {1.longer}, and {2.who}, who {2.does}."),
     (1, "Now {0.who} {0.does}."),
 )
-"""How many items each example has, and how they are told of."""
+"""How many items each example has, and how they are described."""
 ONE = (1, 3, 1)
 """The turns of an answer that is no list."""
 CHARACTERS = 2400
@@ -61,7 +61,7 @@ _PHRASES: tuple[tuple[str, str, str, str], ...] = (
     (r"year", "dates from {v}", "of {v}", "of {v}"),
     (r"author", "was written by {v}", "by {v}", "by {v}"),
 )
-"""A field's phrase as what one does or is, as a short aside, and as a longer one."""
+"""A field's phrase as what one does or is, as a short clause, and as a longer one."""
 
 
 Path = tuple[int, ...]
@@ -90,7 +90,7 @@ class Said(NamedTuple):
 
     who: str
     does: str
-    aside: str
+    clause: str
     longer: str
 
 

@@ -1,4 +1,4 @@
-"""Shapes of an answer: one value, a list of items, or a value that is shown while it grows.
+"""The types of answers: one value, a list of items, or a value that is shown while it grows.
 
 A shape is compiled once for a response model, not for each call.
 """
@@ -26,7 +26,7 @@ from instructor.outputs.tool_calls import ToolCalls
 from instructor.schema.types import LISTS, bared, normalize_type
 
 _KEPT = 512
-"""Shapes kept: enough for a program's own models, and a bound for programs that make a model for each call."""
+"""Outputs kept: enough for a program's own models, and a bound for programs that make a model for each call."""
 
 
 def output_for(response_model: Any) -> Output:

@@ -1,4 +1,4 @@
-"""An answer that is a list: each item is read, judged and handed out on its own."""
+"""An answer that is a list: each item is read, validated and returned on its own."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class ItemListParser:
         self._by_lines = False  # such an object was an item: so is every other
         self._count = 0
         self.doubted = 0
-        """How many items were given before the text told that all so far was a thought."""
+        """How many items were returned before the text showed that all so far was a thought."""
         self.waits_for = ""
 
     def feed(self, deltas: Sequence[Delta]) -> list[Outcome]:

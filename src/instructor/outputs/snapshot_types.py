@@ -116,7 +116,7 @@ class SnapshotTypes:
         finally:
             self._emptied.pop()
 
-    def told(self, kinds: list[Any], parts: dict[str, Any]) -> list[Any]:
+    def matching(self, kinds: list[Any], parts: dict[str, Any]) -> list[Any]:
         """Leave of these types of objects those that the last of the parts allows, as far as literals tell.
 
         A literal that is one type's alone tells it, where each other type has one of its own, which did not come.
@@ -389,7 +389,7 @@ class _Tagged(_Whole):
             named = self._choice.members.get(parts[key]) if type(parts[key]) is str else None
             self._left = [named.kind] if named else self._left
         else:
-            self._left = self._shapes.told(self._left, parts)
+            self._left = self._shapes.matching(self._left, parts)
         if len(self._left) != 1:
             return
         member = self._member = self._shapes.of(self._left[0]).of("{")

@@ -69,7 +69,7 @@ def _free(name: str, taken: Container[str]) -> str:
 
 
 class TaggedUnion:
-    """A union of objects, told apart by a tag of ours."""
+    """A union of objects, distinguished by a tag of ours."""
 
     def __init__(self, adapter: TypeAdapter[Any], members: dict[str, Member]) -> None:
         self._adapter, self.members = adapter, members

@@ -1,4 +1,4 @@
-"""One item's text, judged: right, right once its syntax is mended, or wrong."""
+"""One item's text, validated: right, right once its syntax is mended, or wrong."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def validate_item(validate: Validate, text: str, at: int, call: Call, tool: str 
     try:
         return Valid(at, validate(text, strict=call.strict, context=call.context), text, tool=tool)
     except ValidationError as error:
-        return _judged_again(validate, text, at, call, tool, error)
+        return _validated_again(validate, text, at, call, tool, error)
     except Exception as error:
         return Invalid(at, text, error, tool)
 
 
-def _judged_again(validate: Validate, text: str, at: int, call: Call, tool: str, error: ValidationError) -> Outcome:
+def _validated_again(validate: Validate, text: str, at: int, call: Call, tool: str, error: ValidationError) -> Outcome:
     mended = broken(error)
     try:
         if mended:

@@ -109,7 +109,7 @@ _LEAD = re.compile(
         | <\|\w{1,30}\|>(?:[^<>|\n]{1,60}(?=<\|))?  # tokens of a template, with the names between them
     )*["`\\]*\s*""",
     re.VERBOSE,
-)  # no two of these begin alike: else a line that is none would cost more with each of them
+)  # no two of these begin with the same: else a line that is none would cost more with each of them
 _LONGEST_LEAD = 120
 _NO_ANSWER = re.compile(r"\b(?:examples?|schema|format|template|input|draft|like|e\.g)\b", re.IGNORECASE)
 """Words before an object that is no part of the answer."""

@@ -4,7 +4,7 @@ What is closed is the same object in all later snapshots; only the containers th
 literals are known when they are closed, strings grow. Missing and surplus commas are passed over. At any other fault
 the value stays as it is for good: whether the text can be read after all is decided when it is whole, elsewhere.
 
-What a shape does not show yet is not there: an object lacks the key, a list ends before the element.
+What a shape does not show yet is not there: an object misses the key, a list ends before the element.
 """
 
 from __future__ import annotations

@@ -80,9 +80,9 @@ class EventStream:
             head = head.removeprefix(BOM)
         if len(head) > self._most:
             events = head.split(b"\n\n")
-            fitting = next((at for at, event in enumerate(events) if len(event) > self._most), len(events))
-            if fitting < len(events):
-                head, rest = b"\n\n".join([*events[:fitting], b""]), events[fitting]
+            within = next((at for at, event in enumerate(events) if len(event) > self._most), len(events))
+            if within < len(events):
+                head, rest = b"\n\n".join([*events[:within], b""]), events[within]
         found = _events(head) if head else []
         if rest:
             self._keep(rest, refuse=not found)

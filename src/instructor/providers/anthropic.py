@@ -66,12 +66,12 @@ class Anthropic(BlockDialect):
         return {"type": "tool_use", "id": call.id, "name": call.name, "input": as_object(call.arguments)}
 
     def result(self, call: ToolCall, content: Any, is_error: bool) -> Json:
-        told = {"type": "tool_result", "tool_use_id": call.id, "content": content}
-        return {**told, "is_error": True} if is_error else told
+        written = {"type": "tool_result", "tool_use_id": call.id, "content": content}
+        return {**written, "is_error": True} if is_error else written
 
     def tool(self, tool: Tool, strict: bool) -> Json:
-        told: Json = {"name": tool.name, "description": tool.description, "input_schema": tool.schema}
-        return {**told, "strict": True} if strict else told
+        written: Json = {"name": tool.name, "description": tool.description, "input_schema": tool.schema}
+        return {**written, "strict": True} if strict else written
 
     def choice(self, body: Json, call: Call) -> Json:
         """Force the tool, but where the model is to think first: the wire refuses both at once."""
@@ -151,8 +151,8 @@ class Anthropic(BlockDialect):
                 raise self._failed(event)
         return turn.take()
 
-    def _failed(self, told: Json) -> ProviderError:
-        error = told.get("error") or told
+    def _failed(self, event: Json) -> ProviderError:
+        error = event.get("error") or event
         return ProviderError(self.provider, words_of(error), error)
 
     def _ended(self, ended: Json, usage: Json | None) -> Delta:
@@ -231,9 +231,9 @@ class Turn(StreamedBlocks):
             self.blocks(content)
         super().end_all()
 
-    def block(self, index: Any, told: Any) -> None:
+    def block(self, index: Any, value: Any) -> None:
         """Begin a block, which is empty where a stream is to fill it."""
-        raw = mapping(told)
+        raw = mapping(value)
         kind = _KINDS.get(word(raw.get("type")), "other")
         if kind == "call":
             whole = raw.get("input")
@@ -243,9 +243,9 @@ class Turn(StreamedBlocks):
         if kind == "text" and raw.get("text"):
             self.text(index, raw["text"])
 
-    def piece(self, index: Any, told: Any) -> None:
+    def piece(self, index: Any, value: Any) -> None:
         """Read a delta; one that does not say its type is known by what it holds."""
-        delta = mapping(told)
+        delta = mapping(value)
         type_ = delta.get("type")
         if isinstance(type_, str):
             field, kind = _DELTAS.get(type_, ("", "other"))
@@ -259,9 +259,9 @@ class Turn(StreamedBlocks):
         elif value is not None:
             self.at(index, kind).pieces.setdefault(field, []).append(value)
 
-    def stop(self, index: Any, told: Any) -> None:
+    def stop(self, index: Any, value: Any) -> None:
         """End a block; some servers say then what it was, and a few no sooner."""
-        block = mapping(told)
+        block = mapping(value)
         text, arguments = word(block.get("text")), block.get("input")
         if text and not self.at(index, "text").came:
             self.text(index, text)
@@ -276,9 +276,9 @@ class Turn(StreamedBlocks):
             pieces = {_FIELDS.get(name, name): _joined(name, found) for name, found in block.pieces.items()}
             self._send_back({**block.raw, **{name: value for name, value in pieces.items() if value is not None}})
 
-    def container(self, told: Any) -> None:
+    def container(self, value: Any) -> None:
         """Take note of where code was run: what goes on there says so."""
-        name = mapping(told).get("id")
+        name = mapping(value).get("id")
         if name:
             self._send_back({_CONTAINER: name})
 
@@ -291,8 +291,8 @@ def sent_back(turn: Sequence[tuple[str, str]]) -> tuple[list[Json], str]:
     """Return the content of the turn that a paused reply is, and the name of the container where code was run."""
     content: list[Json] = []
     container = ""
-    for told, text in turn:
-        part = json.loads(told)
+    for part_text, text in turn:
+        part = json.loads(part_text)
         if _CONTAINER in part:
             container = part[_CONTAINER]
         elif part["type"] != "text":

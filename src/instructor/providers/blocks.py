@@ -43,7 +43,7 @@ class BlockDialect(BaseDialect):
         contents = [given, *(message.get("content") for message in messages if message.get("role") in SYSTEM_ROLES)]
         return [self.block(part) for content in contents for part in parts_of(content) if not _is_blank(part)]
 
-    def told(self, messages: Sequence[Message], text: str) -> Sequence[Message]:
+    def with_instruction(self, messages: Sequence[Message], text: str) -> Sequence[Message]:
         """Add a text to what the system says, as a block of its own: a cached one before it stays as it is."""
         return [*messages, {"role": "system", "content": text}]
 
@@ -113,9 +113,9 @@ class StreamedBlocks:
         self._found: list[Delta] = []
         self._whole = set[tuple[str, str, str]]()  # calls that came at once
         self.over = False
-        """Whether a reply with blocks came to its end: what comes then is told again."""
+        """Whether a reply with blocks is complete: what comes then is a repetition."""
         self.ending: Any = None
-        """Why the reply ended, where more is told after that."""
+        """Why the reply ended, if more comes after that."""
 
     @property
     def begun(self) -> bool:

@@ -50,23 +50,25 @@ class Counts(NamedTuple):
     reasoning: str = ""
     total: str = ""
 
-    def read(self, told: Any) -> Counted | None:
+    def read(self, counts: Any) -> Counted | None:
         """Return the counts that a wire says; None where it says none that can be one."""
         groups = (self.input, self.output, (self.cached,), (self.reasoning,))
-        said = Counted(*({name: count for name in names if (count := _at(told, name)) is not None} for names in groups))
-        return said if any(said) else None
+        found = Counted(
+            *({name: count for name in names if (count := _at(counts, name)) is not None} for names in groups)
+        )
+        return found if any(found) else None
 
     def write(self, said: Counted | None) -> Json:
         """Return token counts under all the wire's names, because the SDK's types require them."""
-        told: Json = {}
+        counts: Json = {}
         if said is not None:
             names = dict.fromkeys((*self.input, *self.output, self.cached, self.reasoning), 0)
             counts = {**names, **said.cached, **said.reasoning, **said.input, **said.output}
             for name, count in {**counts, self.total: said.input_tokens + said.output_tokens}.items():
                 *above, last = name.split(".")
                 if last:
-                    reduce(lambda level, key: level.setdefault(key, {}), above, told)[last] = count
-        return told
+                    reduce(lambda level, key: level.setdefault(key, {}), above, counts)[last] = count
+        return counts
 
 
 class BaseDialect(abc.ABC):
@@ -136,7 +138,7 @@ class BaseDialect(abc.ABC):
             messages = with_last_user(messages, prompts.CODE_BLOCK)
         if mode in self.prompted:
             about = {"title": call.output.name, "description": call.output.description}
-            messages = self.told(messages, prompts.schema({**about, **call.output.schema}))
+            messages = self.with_instruction(messages, prompts.schema({**about, **call.output.schema}))
         body = self.encode_plain(messages, call.options)
         if mode.by_tool:
             taken = user_tool_names(call.options) & {tool.name for tool in call.output.tools}
@@ -145,13 +147,13 @@ class BaseDialect(abc.ABC):
                     f"tools= has a tool called {min(taken)!r}, which is the answer's own: rename it."
                 )
             strict, tools = mode is Mode.TOOLS_STRICT, call.output.tools
-            told = [tool._replace(schema=self.strict(tool, mode)) for tool in tools] if strict else tools
-            self.ask_by_tool(body, call, [self.tool(tool, strict) for tool in told])
+            tools_sent = [tool._replace(schema=self.strict(tool, mode)) for tool in tools] if strict else tools
+            self.ask_by_tool(body, call, [self.tool(tool, strict) for tool in tools_sent])
         elif mode is not Mode.MD_JSON:
             self.ask_for_json(body, call)
         return Request(self.streamed(body) if call.stream and self.says_stream else body, call.stream)
 
-    def told(self, messages: Sequence[Message], text: str) -> Sequence[Message]:
+    def with_instruction(self, messages: Sequence[Message], text: str) -> Sequence[Message]:
         """Add a text to what the system says."""
         return with_system(messages, text)
 
@@ -213,8 +215,8 @@ class BaseDialect(abc.ABC):
         finish = self.finish(reason)
         plain = finish is None or finish in PROVEN or (finish == "length" and reason == self.reason("length"))
         words = [as_text(reason)[:_SHOWN] if reason else "", said]
-        told = "" if plain and not said else ": ".join(filter(None, words))
-        return Delta(finish=finish, refusal=refusal, usage=usage, reason=told)
+        reason = "" if plain and not said else ": ".join(filter(None, words))
+        return Delta(finish=finish, refusal=refusal, usage=usage, reason=reason)
 
     def reason(self, finish: Finish | None) -> str | None:
         """Write why a reply ended."""
@@ -243,8 +245,8 @@ def untaken(body: Mapping[str, Any], name: str, mode: Mode) -> None:
 
 def lacking(what: str, wire: Json) -> ResponseParsingError:
     """Make the error that says what a response has not."""
-    told = as_text(wire)[:300]
-    return ResponseParsingError(f"The response has no {what}: {told}", text=told)
+    shown = as_text(wire)[:300]
+    return ResponseParsingError(f"The response has no {what}: {shown}", text=shown)
 
 
 def failing(deltas: Iterable[Delta], error: Exception) -> Iterator[Delta]:
@@ -253,11 +255,11 @@ def failing(deltas: Iterable[Delta], error: Exception) -> Iterator[Delta]:
     raise error
 
 
-def _at(told: Any, name: str) -> int | None:
+def _at(level: Any, name: str) -> int | None:
     """Return the count of a name; None where there is none."""
     for key in name.split("."):
-        told = told.get(key) if isinstance(told, Mapping) else None
-    return count_of(told)
+        level = level.get(key) if isinstance(level, Mapping) else None
+    return count_of(level)
 
 
 def count_of(value: Any) -> int | None:

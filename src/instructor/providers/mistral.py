@@ -62,7 +62,7 @@ class Mistral(OpenAIChat):
         return lambda event: self._told_apart(OpenAIChat.delta(self, event), calls)
 
     def _told_apart(self, deltas: Iterable[Delta], calls: Calls) -> Iterator[Delta]:
-        """Yield deltas with calls told apart: where there is no index the SDK says 0, and `null` for an id."""
+        """Yield deltas that distinguish calls: without an index the SDK says 0, and `null` for an id."""
         seen: set[int] = set()
         for delta in deltas:
             if delta.channel == TEXT:

@@ -15,7 +15,7 @@ MOST = 1 << 20
 """Characters of a text that are kept to compare the whole with: a list may be endless."""
 _HALF = re.compile("[\ud800-\udfff]")
 _BEGINNING = 64
-"""Characters by which a text that begins anew is told from one that goes on."""
+"""Characters by which a text that begins anew is distinguished from one that goes on."""
 
 
 class Text:
@@ -59,7 +59,7 @@ class Text:
             said = _characters("".join(self._pieces))
             if text.startswith(said):
                 missing, self._pieces, self.length = text[len(said) :], None, len(text)
-            elif not checked or said.startswith(text) or alike(said, text):
+            elif not checked or said.startswith(text) or is_same_json(said, text):
                 return ""
             else:
                 shown = f"{said[-60:]!r}, and the whole {text[-60:]!r}"
@@ -77,14 +77,14 @@ class Text:
         said = "".join(self._pieces)
         if text.startswith(said) and (len(text) == len(said) or is_json(text)):
             return self._added(text[len(said) :])
-        return "" if alike(said, text) else None
+        return "" if is_same_json(said, text) else None
 
     def tells(self, text: str) -> bool:
         """Return whether a whole text may be this one: it is what came, or goes on from it."""
         if self._pieces is None:
             return len(text) == self.length
         said = "".join(self._pieces)
-        return text.startswith(said) or alike(said, text)
+        return text.startswith(said) or is_same_json(said, text)
 
     @property
     def is_whole(self) -> bool:
@@ -111,7 +111,7 @@ def _characters(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-def alike(one: str, other: str) -> bool:
+def is_same_json(one: str, other: str) -> bool:
     """Return whether two texts are the same JSON value, or differ in nothing but blanks."""
     try:
         return bool(jiter.from_json(one.encode()) == jiter.from_json(other.encode()))

@@ -152,7 +152,7 @@ class ByteConnection:
     """A stream whose bytes are read below the SDK's objects."""
 
     def __init__(self, manager: Any, doors: Source) -> None:
-        self._manager, self._doors = manager, doors
+        self._manager, self._methods = manager, doors
         self._response = manager.__enter__()
         doors.kind = getattr(self._response, "_cast_to", None)
         self._reads = sync_body(self._response)
@@ -170,7 +170,7 @@ class ByteConnection:
         try:
             data = next(self._reads, None)
         except Exception as error:
-            self._lost = self._doors.sdk_error(error, self._response)
+            self._lost = self._methods.sdk_error(error, self._response)
             if events := self._events.end(lost=True):  # what came counts
                 return events
             raise self._lost from error
@@ -193,7 +193,7 @@ class AsyncByteConnection:
     """The async counterpart."""
 
     def __init__(self, manager: Any, response: Any, doors: Source) -> None:
-        self._manager, self._response, self._doors = manager, response, doors
+        self._manager, self._response, self._methods = manager, response, doors
         doors.kind = getattr(response, "_cast_to", None)
         self._reads = async_body(response)
         self._events = Events(response, doors.most)
@@ -210,7 +210,7 @@ class AsyncByteConnection:
         try:
             data = await anext(self._reads, None)
         except Exception as error:
-            self._lost = self._doors.sdk_error(error, self._response)
+            self._lost = self._methods.sdk_error(error, self._response)
             if events := self._events.end(lost=True):  # what came counts
                 return events
             raise self._lost from error

@@ -1,4 +1,4 @@
-"""A type's JSON Schema, with the name and the description by which a model is told of it."""
+"""A type's JSON Schema, with the name and the description that a model sees."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def described(schema: Json, kind: Any) -> Json:
 
 
 def parameters(schema: Json) -> Json:
-    """Leave out what is told beside the schema: its title and description. `required` is always there, sorted."""
+    """Leave out what is sent beside the schema: its title and description. `required` is always there, sorted."""
     kept = {key: value for key, value in schema.items() if key not in ("title", "description") and value != {}}
     return {**kept, "properties": kept.get("properties", {}), "required": sorted(kept.get("required", ()))}
 

@@ -137,7 +137,7 @@ class _Fitting:
         lost = self._narrow(made, node)
         for what in lost:
             self._loses(what, path)
-        if lost:  # nobody holds the model to it, so it is told
+        if lost:  # nobody holds the model to it, so the prompt says it
             made["description"] = "; ".join([*filter(None, [node.get("description")]), *lost])
         self._union(made, node, path)
         if node.get("type") == "object" or "properties" in node:

@@ -1,4 +1,4 @@
-"""Record a provider's replies to a text file, and serve them again. The file's format is told in docs/testing.md.
+"""Record a provider's replies to a text file, and serve them again. docs/testing.md describes the file's format.
 
 Nothing that identifies the user is written: of the headers only those of `_KEPT`, of the query only parameters that are
 known to be harmless, and no text, sent or received, that equals another header or looks like a key or an organisation.

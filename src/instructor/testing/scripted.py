@@ -20,7 +20,7 @@ class Served:
 
     asked: Asked
     events: int = 0
-    """How many events the reply has, faults aside."""
+    """How many events the reply has, faults apart."""
     sent: int = 0
     """How many were sent; faults of their own included."""
     client_left: bool = False

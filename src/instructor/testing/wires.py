@@ -101,8 +101,8 @@ class Wire(abc.ABC):
         """Name the tools of a request, first the one that it forces."""
         choice = asked.body.get("tool_choice")
         choice = choice.get("value", choice) if isinstance(choice, dict) else choice  # as one provider writes it
-        told = [choice, *(asked.body.get("tools") or ())]
-        names = (each.get("function", each).get("name") for each in told if isinstance(each, dict))
+        tools = [choice, *(asked.body.get("tools") or ())]
+        names = (each.get("function", each).get("name") for each in tools if isinstance(each, dict))
         return [name for name in names if name]
 
     def complete(self, asked: Asked, answer: Answer) -> Answer:
@@ -221,7 +221,7 @@ class OpenAIChat(Wire):
         return {"function": {"arguments": arguments}}
 
     def closing(self, last: Json, usage: Json) -> list[Json]:
-        """Return the last chunk, and the one that tells the tokens if they are to be told."""
+        """Return the last chunk, and the one with the usage if it was requested."""
         return [last, {**last, "choices": [], **usage}] if usage else [last]
 
     def _common(self, asked: Asked, kind: str) -> Json:
@@ -229,14 +229,14 @@ class OpenAIChat(Wire):
         return {**made, "model": asked.body.get("model", "scripted"), "system_fingerprint": "fp_scripted"}
 
 
-class Counting(OpenAIChat):
-    """The same of those that tell of tokens at the end of every stream."""
+class AlwaysCounts(OpenAIChat):
+    """A server that reports usage at the end of every stream, also unasked."""
 
     counts_unasked = True
 
 
-class Groq(Counting):
-    """The same of one that does so under a key of its own."""
+class Groq(AlwaysCounts):
+    """A server that does so under a key of its own."""
 
     def closing(self, last: Json, usage: Json) -> list[Json]:
         return super().closing(last, {"x_groq": usage} if usage else {})
@@ -247,7 +247,7 @@ class Groq(Counting):
 
 WIRES: dict[str, Wire] = {
     r"/chat/completions$|/v1/chat$": OpenAIChat(),
-    r"/inference/v1/chat/completions$": Counting(),
+    r"/inference/v1/chat/completions$": AlwaysCounts(),
     r"/openai/v1/chat/completions$": Groq(),
 }
 """Which wire a request speaks, by a pattern that its path must hold; a later row stands before an earlier one."""

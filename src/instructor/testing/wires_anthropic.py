@@ -26,7 +26,7 @@ class Anthropic(Wire):
     errors = Wire.errors | {403: "permission_error", 404: "not_found_error", 500: "api_error", 529: "overloaded_error"}
 
     def complete(self, asked: Asked, answer: Answer) -> Answer:
-        return super().complete(asked, replace(answer, usage=answer.usage or None))  # tokens are always told
+        return super().complete(asked, replace(answer, usage=answer.usage or None))  # tokens are always reported
 
     def refuses(self, asked: Asked) -> str:
         """Return what is wrong with the turns, the system's text, or a forced tool."""
@@ -40,8 +40,8 @@ class Anthropic(Wire):
         return rules_of_blocks.refused(turns, ids="[a-zA-Z0-9_-]+")
 
     def stream(self, asked: Asked, answer: Answer, cut: Cut) -> Streamed:
-        def event(kind: str, at: int, **told: Any) -> Json:
-            return {"type": f"content_block_{kind}", "index": at, **told}
+        def event(kind: str, at: int, **fields: Any) -> Json:
+            return {"type": f"content_block_{kind}", "index": at, **fields}
 
         channels: list[list[Json]] = []
         if answer.text or not answer.calls:

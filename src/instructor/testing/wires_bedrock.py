@@ -38,7 +38,7 @@ class Bedrock(Wire):
     }
 
     def refuses(self, asked: Asked) -> str:
-        """Return what is wrong with the turns or the system's text, or that tools are used and none is told."""
+        """Return what is wrong with the turns or the system's text, or that tools are used and none is declared."""
         system, messages = asked.body.get("system") or (), asked.body.get("messages") or ()
         if rules_of_blocks.blank(block["text"] for block in system if "text" in block):
             return "The text field in the SystemContentBlock object is blank."
@@ -49,8 +49,8 @@ class Bedrock(Wire):
         return rules_of_blocks.refused(turns, ids="[a-zA-Z0-9_.:-]{1,64}", alternate=True)
 
     def stream(self, asked: Asked, answer: Answer, cut: Cut) -> Streamed:
-        def event(kind: str, at: int, **told: Any) -> Json:
-            return {f"contentBlock{kind}": {"contentBlockIndex": at, **told}}
+        def event(kind: str, at: int, **fields: Any) -> Json:
+            return {f"contentBlock{kind}": {"contentBlockIndex": at, **fields}}
 
         del asked  # no event says what it answers
         channels: list[list[Json]] = []
@@ -63,8 +63,8 @@ class Bedrock(Wire):
             channels.append([start, *pieces, event("Stop", at)])
         channels[0].insert(0, {"messageStart": {"role": "assistant"}})
         usage = self.usage(answer)
-        told = [{"metadata": {**usage, "metrics": {"latencyMs": 1}}}] if usage else []
-        return Streamed(channels, [{"messageStop": {"stopReason": answer.finish}}, *told])
+        metadata = [{"metadata": {**usage, "metrics": {"latencyMs": 1}}}] if usage else []
+        return Streamed(channels, [{"messageStop": {"stopReason": answer.finish}}, *metadata])
 
     def whole(self, asked: Asked, answer: Answer) -> Json:
         del asked  # nor does a reply
@@ -82,9 +82,9 @@ class Bedrock(Wire):
             if use := block.get("toolUse"):
                 heard.call(at, dump(use["input"]), use["name"], use["toolUseId"])
         piece = payload.get("contentBlockStart") or payload.get("contentBlockDelta") or {}
-        told = {**piece.get("start", {}), **piece.get("delta", {})}
-        heard.text += told.get("text", "")
-        if use := told.get("toolUse"):
+        parts = {**piece.get("start", {}), **piece.get("delta", {})}
+        heard.text += parts.get("text", "")
+        if use := parts.get("toolUse"):
             heard.call(piece["contentBlockIndex"], use.get("input", ""), use.get("name"), use.get("toolUseId"))
 
     def counts(self, usage: Usage) -> Json:
@@ -101,8 +101,8 @@ class Bedrock(Wire):
     def tools(self, asked: Asked) -> list[str]:
         config = asked.body.get("toolConfig") or {}
         forced = (config.get("toolChoice") or {}).get("tool")
-        told = [forced, *(each.get("toolSpec") for each in config.get("tools", ()))]
-        return [each["name"] for each in told if each]
+        tools = [forced, *(each.get("toolSpec") for each in config.get("tools", ()))]
+        return [each["name"] for each in tools if each]
 
     def event(self, payload: Json | str) -> bytes:
         if isinstance(payload, str):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from instructor.testing import rules
 from instructor.testing.replies import Asked, Json
-from instructor.testing.wires import WIRES, Counting
+from instructor.testing.wires import WIRES, AlwaysCounts
 
 _IDS = rules.tool_ids("[a-zA-Z0-9]{9}", "a tool call's id must be a-z, A-Z, 0-9, with a length of 9")
 _ORDER = rules.order({"tool": ("assistant", "tool"), "system": ("system", "user", "assistant")})
 
 
-class Mistral(Counting):
+class Mistral(AlwaysCounts):
     """Mistral's chat completions, on a server whose address ends in `/mistral`."""
 
     call_id = "c{:05x}{:03x}"

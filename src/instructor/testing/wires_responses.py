@@ -25,8 +25,8 @@ class OpenAIResponses(Wire):
         return next(filter(None, map(_wrong, items)), "") or ("" if stored else _unpaired(items))
 
     def stream(self, asked: Asked, answer: Answer, cut: Cut) -> Streamed:
-        def event(kind: str, **told: Any) -> Json:
-            return {"type": f"response.{kind}", "sequence_number": next(numbers), **told}
+        def event(kind: str, **fields: Any) -> Json:
+            return {"type": f"response.{kind}", "sequence_number": next(numbers), **fields}
 
         numbers = itertools.count()
         begun = {**_response(asked, [], "in_progress"), "usage": None}
@@ -115,10 +115,10 @@ def _unpaired(items: list[Json]) -> str:
 
 def _response(asked: Asked, output: list[Json], status: str) -> Json:
     made = {"id": f"resp_{asked.number}", "object": "response", "created_at": 1_700_000_000, "status": status}
-    told: Json = {"error": None, "incomplete_details": None, "instructions": None, "metadata": {}}
+    fields: Json = {"error": None, "incomplete_details": None, "instructions": None, "metadata": {}}
     model = {"model": asked.body.get("model", "scripted"), "output": output, "parallel_tool_calls": True}
     choice = {"temperature": 1.0, "tool_choice": asked.body.get("tool_choice", "auto")}
-    return {**made, **told, **model, **choice, "tools": asked.body.get("tools", []), "top_p": 1.0}
+    return {**made, **fields, **model, **choice, "tools": asked.body.get("tools", []), "top_p": 1.0}
 
 
 def _items(asked: Asked, answer: Answer) -> list[Json]:

@@ -20,11 +20,11 @@ class XAI(OpenAIChat):
 
     def refuses(self, asked: Asked) -> str:
         """Return what is wrong with the messages, whose roles have other names and whose contents are lists."""
-        told = [
+        problems = [
             {**message, "role": str(message.get("role")).removeprefix("ROLE_").lower()}
             for message in asked.body.get("messages") or ()
         ]
-        return rules.refused(told, rules.roles(*rules.ROLES), rules.calls, _has_content)
+        return rules.refused(problems, rules.roles(*rules.ROLES), rules.calls, _has_content)
 
     def stream(self, asked: Asked, answer: Answer, cut: Cut) -> Streamed:
         def chunk(delta: Json, **more: Any) -> Json:

@@ -11,7 +11,7 @@ def text(response: Any) -> str:
 
 
 async def close(client: Any) -> None:
-    """Close a client of either colour."""
+    """Close a sync or async client."""
     if hasattr(client, "__aexit__"):
         await client.__aexit__(None, None, None)
     else:

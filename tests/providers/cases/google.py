@@ -16,7 +16,7 @@ def text(response: Any) -> str:
 
 
 async def close(client: Any) -> None:
-    """Close both colours of a client."""
+    """Close the sync and the async client."""
     client.close()
     await client.aio.aclose()
 

@@ -11,7 +11,7 @@ def text(response: Any) -> str:
 
 
 async def close(client: Any) -> None:
-    """Close both colours of a client."""
+    """Close the sync and the async client."""
     client.__exit__(None, None, None)
     await client.__aexit__(None, None, None)
 

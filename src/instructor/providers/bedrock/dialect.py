@@ -82,8 +82,8 @@ class Bedrock(BlockDialect):
         return {"toolUse": {"toolUseId": call.id, "name": call.name, "input": as_object(call.arguments)}}
 
     def result(self, call: ToolCall, content: Any, is_error: bool) -> Json:
-        told = {"toolUseId": call.id, "content": self.blocks(content)}
-        return {"toolResult": {**told, "status": "error"} if is_error else told}
+        result = {"toolUseId": call.id, "content": self.blocks(content)}
+        return {"toolResult": {**result, "status": "error"} if is_error else result}
 
     def tool(self, tool: Tool, strict: bool) -> Json:
         spec: Json = {"name": tool.name, "description": tool.description, "inputSchema": {"json": tool.schema}}
@@ -99,8 +99,8 @@ class Bedrock(BlockDialect):
     def ask_by_tool(self, body: Json, call: Call, tools: Sequence[Json]) -> None:
         """Put the answer's tools beside the user's own."""
         given = body.get("toolConfig") or {}
-        told = [*(given.get("tools") or ()), *tools]
-        body["toolConfig"] = {"toolChoice": self.choice(body, call), **given, "tools": told}
+        every = [*(given.get("tools") or ()), *tools]
+        body["toolConfig"] = {"toolChoice": self.choice(body, call), **given, "tools": every}
 
     def ask_for_json(self, body: Json, call: Call) -> None:
         """Constrain the text."""
@@ -134,8 +134,8 @@ class Bedrock(BlockDialect):
 
     def _read(self, event: Json, blocks: StreamedBlocks) -> Sequence[Delta]:
         found: list[Delta] = []
-        for kind, told in event.items():
-            value = mapping(told)
+        for kind, payload in event.items():
+            value = mapping(payload)
             index = value.get("contentBlockIndex")
             if blocks.over and kind.startswith("contentBlock"):
                 continue
@@ -157,7 +157,7 @@ class Bedrock(BlockDialect):
             elif kind == "metadata":
                 found.append(self._told(value, blocks.ending))
             elif kind.endswith("Exception") or kind == "error":
-                raise ProviderError(self.provider, f"{kind}: {words_of(told)}", event)
+                raise ProviderError(self.provider, f"{kind}: {words_of(payload)}", event)
         return [*blocks.take(), *found]
 
     def assemble(self, reply: Reply, head: Json) -> Json:
@@ -175,7 +175,7 @@ class Bedrock(BlockDialect):
         return (self.ending(reason, refusal=refusal),) if reason else ()
 
     def _told(self, wire: Json, reason: Any) -> Delta:
-        """Read what is told beside a reply: the tokens, and what a guardrail found that ended it."""
+        """Read what comes beside a reply: the tokens, and what a guardrail found that ended it."""
         trace = mapping(mapping(wire.get("trace")).get("guardrail"))
         found = word(trace.get("actionReason")) or (as_text(trace)[:_SHOWN] if trace else "")
         usage = self.counts.read(wire.get("usage"))

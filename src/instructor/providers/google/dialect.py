@@ -105,8 +105,8 @@ class Google(BlockDialect):
 
     def tool(self, tool: Tool, strict: bool) -> Json:
         del strict
-        told = {"name": tool.name, "description": tool.description}
-        return {**told, "parameters_json_schema": self.fitted(tool.schema)}
+        declaration = {"name": tool.name, "description": tool.description}
+        return {**declaration, "parameters_json_schema": self.fitted(tool.schema)}
 
     def choice(self, body: Json, call: Call) -> Json:
         """Allow no other functions."""

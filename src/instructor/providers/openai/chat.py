@@ -84,8 +84,8 @@ class OpenAIChat(BaseDialect):
             body["response_format"] = {"type": "json_object"}
             return
         output, closed = call.output, fit(call.output.schema, self.subset).schema
-        told = {"schema": output.schema} if closed is None else {"schema": closed, "strict": True}
-        asked: Json = {"name": output.name, "description": output.description, **told}
+        schema_part = {"schema": output.schema} if closed is None else {"schema": closed, "strict": True}
+        asked: Json = {"name": output.name, "description": output.description, **schema_part}
         known = {key: value for key, value in asked.items() if key in self._schema_keys}
         body["response_format"] = {"type": "json_schema", "json_schema": known}
 

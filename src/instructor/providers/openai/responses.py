@@ -62,11 +62,11 @@ class OpenAIResponses(BaseDialect):
         return [*before, *(item for message in messages for item in _items(message))]
 
     def tool(self, tool: Tool, strict: bool) -> Json:
-        """Write a tool; the wire takes one for strict unless it is told otherwise."""
+        """Write a tool; the wire treats a tool as strict unless it says otherwise."""
         del strict
         closed = fit(tool.schema, OPENAI).schema
-        told = {"type": "function", "name": tool.name, "description": tool.description}
-        return {**told, "parameters": tool.schema if closed is None else closed, "strict": closed is not None}
+        tool_json = {"type": "function", "name": tool.name, "description": tool.description}
+        return {**tool_json, "parameters": tool.schema if closed is None else closed, "strict": closed is not None}
 
     def choice(self, body: Json, call: Call) -> Any:
         """Force the tool, but where the user's own tools are to be used before."""
@@ -90,15 +90,15 @@ class OpenAIResponses(BaseDialect):
             case "response.function_call_arguments.delta":
                 return items.piece(event, "arguments")
             case "response.function_call_arguments.done":
-                return items.told(event, "arguments", event.get("arguments"))
+                return items.said_whole(event, "arguments", event.get("arguments"))
             case "response.output_text.delta":
                 return items.piece(event, "text")
             case "response.output_text.done":
-                return items.told(event, "text", event.get("text"))
+                return items.said_whole(event, "text", event.get("text"))
             case "response.refusal.delta":
                 return items.piece(event, "refusal")
             case "response.refusal.done":
-                return items.told(event, "refusal", event.get("refusal"))
+                return items.said_whole(event, "refusal", event.get("refusal"))
             case "response.content_part.added":
                 return items.part(event, opens=True)
             case "response.content_part.done":
@@ -238,7 +238,7 @@ class _Item:
             found = self.texts[kind, part] = Text()
         return found
 
-    def may_be(self, kind: str, told: Json, *, marked: bool) -> bool:
+    def may_be(self, kind: str, value: Json, *, marked: bool) -> bool:
         """Return whether an event may be of this item, though no mark says so."""
         if self.kind not in (kind, ""):
             return False
@@ -246,8 +246,8 @@ class _Item:
             return True
         if self.call_id or self.item_id:
             return False
-        part = next(iter(objects(told.get("content"))), {})
-        texts = (("arguments", told.get("arguments")), ("text", part.get("text")), ("refusal", part.get("refusal")))
+        part = next(iter(objects(value.get("content"))), {})
+        texts = (("arguments", value.get("arguments")), ("text", part.get("text")), ("refusal", part.get("refusal")))
         return any(
             said.length and said.tells(_arguments(text))
             for key, text in texts
@@ -282,13 +282,13 @@ class Items:
     def piece(self, event: Json, kind: str) -> Iterator[Delta]:
         """Read a delta: `kind` is arguments, text or refusal."""
         item = self._of(event, {}, CALL if kind == "arguments" else MESSAGE)
-        told = event.get("delta")
-        if item.kind == CALL and told not in (None, [], {}) and not isinstance(told, str):
-            raise ResponseParsingError(f"The delta of a call's arguments must be a text, got {told!r}")
-        new = item.text(kind, number(event.get("content_index")) or 0).piece(word(told))
+        piece = event.get("delta")
+        if item.kind == CALL and piece not in (None, [], {}) and not isinstance(piece, str):
+            raise ResponseParsingError(f"The delta of a call's arguments must be a text, got {piece!r}")
+        new = item.text(kind, number(event.get("content_index")) or 0).piece(word(piece))
         yield from self._said(item, kind, new)
 
-    def told(self, event: Json, kind: str, whole: Any) -> Iterator[Delta]:
+    def said_whole(self, event: Json, kind: str, whole: Any) -> Iterator[Delta]:
         """Read an event that tells a text when it is whole."""
         item = self._of(event, {}, CALL if kind == "arguments" else MESSAGE)
         if item.kind == CALL:
@@ -304,21 +304,21 @@ class Items:
 
     def item(self, event: Json, item: Any, *, opens: bool = False, place: int | None = None) -> Iterator[Delta]:
         """Read an event that brings an item, or an item of a whole reply, which has its place there."""
-        told = mapping(item)
-        if not told:
+        value = mapping(item)
+        if not value:
             return
-        kind = word(told.get("type")) or (MESSAGE if "content" in told else CALL if "arguments" in told else "")
-        found = self._of(event, told, kind, opens=opens, place=place)
+        kind = word(value.get("type")) or (MESSAGE if "content" in value else CALL if "arguments" in value else "")
+        found = self._of(event, value, kind, opens=opens, place=place)
         if found.kind == CALL:
-            yield from self._named(found, told)
-            arguments = told.get("arguments")
+            yield from self._named(found, value)
+            arguments = value.get("arguments")
             if opens:
                 begun = _arguments(arguments)
                 yield from self._said(found, "arguments", found.text().opening("" if begun == NOTHING else begun))
             else:
                 yield from self._closed(found, "arguments", 0, arguments)
         elif found.kind == MESSAGE:
-            content = told.get("content")
+            content = value.get("content")
             for at, part in enumerate(content if isinstance(content, (list, tuple)) else [content]):
                 shown = {"text": part} if isinstance(part, str) else mapping(part)
                 yield from self._part(found, at, shown, opens=opens)
@@ -352,9 +352,9 @@ class Items:
         else:
             yield Delta(TEXT, text) if kind == "text" else Delta(refusal=text)
 
-    def _named(self, item: _Item, told: Json) -> Iterator[Delta]:
-        """Read a call's name and id, which are told again by later events."""
-        name, call_id = word(told.get("name")), word(told.get("call_id"))
+    def _named(self, item: _Item, value: Json) -> Iterator[Delta]:
+        """Read a call's name and id, which later events repeat."""
+        name, call_id = word(value.get("name")), word(value.get("call_id"))
         new_name, new_id = name if not item.name else "", call_id if not item.call_id else ""
         if new_name or new_id:
             item.name, item.call_id = item.name or name, item.call_id or call_id
@@ -362,20 +362,20 @@ class Items:
                 self._by_call.setdefault(item.call_id, item)
             yield Delta(self._channel(item), "", new_id or None, new_name or None)
 
-    def _of(self, event: Json, told: Json, kind: str, *, opens: bool = False, place: int | None = None) -> _Item:
+    def _of(self, event: Json, value: Json, kind: str, *, opens: bool = False, place: int | None = None) -> _Item:
         """Find the item of an event, or begin one."""
         index = number(event.get("output_index"))
-        item_id = word(told.get("id")) or word(event.get("item_id"))
-        call_id = word(told.get("call_id")) or word(event.get("call_id"))
+        item_id = word(value.get("id")) or word(event.get("item_id"))
+        call_id = word(value.get("call_id")) or word(event.get("call_id"))
         index = place if index is None else index
         found = (
             self._named_so(item_id, call_id, index)
-            or self._calling(call_id, index, _arguments(told.get("arguments")))
-            or self._placed(index, told, call_id, kind, opens=opens)
+            or self._calling(call_id, index, _arguments(value.get("arguments")))
+            or self._placed(index, value, call_id, kind, opens=opens)
         )
         if found is None and not opens:
             marked = bool(item_id or call_id or index is not None)
-            found = next((item for item in reversed(self._items) if item.may_be(kind, told, marked=marked)), None)
+            found = next((item for item in reversed(self._items) if item.may_be(kind, value, marked=marked)), None)
         if found is None:
             found = _Item(kind, index, item_id)
             self._items.append(found)
@@ -400,13 +400,13 @@ class Items:
             return found
         return found if arguments and found.text().tells(arguments) else None
 
-    def _placed(self, index: int | None, told: Json, call_id: str, kind: str, *, opens: bool) -> _Item | None:
+    def _placed(self, index: int | None, value: Json, call_id: str, kind: str, *, opens: bool) -> _Item | None:
         found = self._by_index.get(index) if index is not None else None
         if found is None:
             return None
         if kind and found.kind and kind != found.kind:  # a piece of what is not ours belongs to it all the same
-            return found if not told and found.kind not in (CALL, MESSAGE) else None
-        item_id = word(told.get("id"))
+            return found if not value and found.kind not in (CALL, MESSAGE) else None
+        item_id = word(value.get("id"))
         if call_id and found.call_id and call_id != found.call_id:
             return None
         another = opens and item_id and found.item_id and item_id != found.item_id
@@ -422,6 +422,6 @@ class Items:
         return channel
 
 
-def _arguments(told: Any) -> str:
+def _arguments(value: Any) -> str:
     """Read whole arguments, which some servers give as an object."""
-    return as_text(told) if isinstance(told, dict) else word(told)
+    return as_text(value) if isinstance(value, dict) else word(value)

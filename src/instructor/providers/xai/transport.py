@@ -111,7 +111,7 @@ def _chunks(call: Any) -> Iterator[Any]:
 
 async def _achunks(call: Any) -> AsyncIterator[Any]:
     try:
-        await call.initial_metadata()  # an error that comes with it would be told of without it
+        await call.initial_metadata()  # an error that comes with it would be reported without it
         async for chunk in call:
             yield chunk
     finally:

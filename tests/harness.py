@@ -1,7 +1,7 @@
-"""One test body, run blocking and awaiting.
+"""One test body, run sync and async.
 
-A test is a coroutine that takes the fixture `colour`, makes clients by it and awaits everything through it. For the
-blocking colour the awaiting is only for show: the call is done, on this thread, before `await` sees it.
+A test is a coroutine that takes the fixture `harness`, makes clients by it and awaits everything through it. With
+the sync harness `await` does nothing: the call is done, on this thread, before `await` sees it.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from instructor import Mode
 from instructor.testing import Scripted
 
 T = TypeVar("T")
-Name = Literal["blocking", "awaiting"]
-COLOURS: tuple[Name, ...] = ("blocking", "awaiting")
+Name = Literal["sync", "async"]
+KINDS: tuple[Name, ...] = ("sync", "async")
 
 
 def asking(**options: Any) -> dict[str, Any]:
-    """Give the arguments of a call: a model's name and a message, unless the test gives its own, and `options`."""
+    """Return the arguments of a call: a model's name and a message, unless the test gives its own, and `options`."""
     return {"model": "scripted", "messages": [{"role": "user", "content": "Extract."}], **options}
 
 
-class Colour:
-    """Blocking or awaiting; closes the clients it made when it ends."""
+class Harness:
+    """Makes sync or async clients, and closes them when it ends."""
 
     def __init__(self, name: Name) -> None:
         self.name = name
-        self.awaiting = name == "awaiting"
+        self.is_async = name == "async"
         self._made = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -50,7 +50,7 @@ class Colour:
         """Make a real `openai.OpenAI` or `AsyncOpenAI` that speaks with the server (or a base URL), without retries."""
         url = server if isinstance(server, str) else server.base_url
         options = {"base_url": url, "api_key": "sk-fake", "max_retries": 0, **options}
-        if self.awaiting:
+        if self.is_async:
             return self.kept(openai.AsyncOpenAI(**options))
         return self.kept(openai.OpenAI(**options))
 
@@ -63,11 +63,11 @@ class Colour:
         return await self.result(client.create(*arguments, **asking(**options)))
 
     async def result(self, value: Any) -> Any:
-        """Await what the awaiting colour must."""
+        """Await what is awaitable."""
         return await value if inspect.isawaitable(value) else value
 
     async def items(self, stream: Any) -> list[Any]:
-        """Collect what a stream of this colour yields."""
+        """Return what a stream yields, as a list."""
         found: list[Any] = []
         await self.collect(stream, found)
         return found
@@ -75,18 +75,18 @@ class Colour:
     async def collect(self, stream: Any, into: list[Any]) -> None:
         """Append what a stream yields to a list, which keeps what came before an error."""
         stream = await self.result(stream)
-        if self.awaiting:
+        if self.is_async:
             async for each in cast("AsyncIterable[Any]", stream):
                 into.append(each)  # noqa: PERF401 - a comprehension would lose what came before an error
         else:
             into.extend(cast("Iterable[Any]", stream))
 
     async def next(self, iterator: Any) -> Any:
-        """Take one from an iterator of this colour."""
-        return await anext(iterator) if self.awaiting else next(iterator)
+        """Return the next value of a sync or async iterator."""
+        return await anext(iterator) if self.is_async else next(iterator)
 
     async def close(self, thing: Any) -> None:
-        """Close a stream or a client, by the name that its colour has for it."""
+        """Close a stream or a client, sync or async."""
         close = getattr(thing, "aclose", None) or thing.close
         await self.result(close())
 
