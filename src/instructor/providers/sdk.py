@@ -22,6 +22,7 @@ from typing import Any, get_args
 import jiter
 from pydantic import BaseModel, ValidationError
 
+from instructor.core.events import without_halves
 from instructor.core.types import Arguments, AsyncConnection, Connection, Json, Received, Request
 from instructor.exceptions import ResponseParsingError
 from instructor.parsing.sse import BOM, MOST, EventStream
@@ -275,8 +276,6 @@ def _received(response: Any) -> Received:
     try:
         wire = jiter.from_json(content)
     except ValueError:
-        from instructor.core.events import without_halves  # this is rare, and a client is made without that module
-
         content = without_halves(content)
         wire = _read(content, response)
     if isinstance(wire, list) and len(wire) == 1:  # the form of some servers' errors
