@@ -181,13 +181,13 @@ def test_clients_of_the_wrong_kind(client: Any) -> None:
 
 
 def test_hooks_that_are_none() -> None:
-    with pytest.raises(ConfigurationError, match=r"hooks=\[.*\] is no instructor.Hooks"):
+    with pytest.raises(ConfigurationError, match=r"hooks must be an instructor.Hooks, got \[.*\]"):
         instructor.from_provider("openai/m", api_key="sk-fake", hooks=[print])
 
 
 def test_modes_that_do_not_exist(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-fake")
-    with pytest.raises(ModeError, match=r"openai has no mode 'json'; it has Mode\.TOOLS, "):
+    with pytest.raises(ModeError, match=r"mode of openai must be one of Mode\.TOOLS, .*, got 'json'"):
         instructor.from_provider("openai/gpt-4o", mode="json")  # type: ignore[call-overload]  # pyright: ignore
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
@@ -141,6 +141,13 @@ def moved(module: str, name: str) -> Any:
     if name.startswith("from_"):
         return getattr(import_module("instructor"), name)
     return submodule(module, name)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return " Did you mean 'x'?" for the name that is most like this one, or an empty text."""
+    from difflib import get_close_matches  # only for errors
+
+    return "".join(f" Did you mean {each!r}?" for each in get_close_matches(name, known, n=1))
 
 
 def _path_of(module: str) -> list[str]:
