@@ -146,11 +146,11 @@ async def test_parallel_tools_want_a_list_of_models(harness: Harness, scripted_s
 @pytest.mark.parametrize(
     ("model", "told"),
     [
-        ("gpt-4o", "'gpt-4o' names no provider.*openai/gpt-4o-mini"),
-        ("openai/", "'openai/' names no provider"),
-        ("/gpt-4o", "names no provider"),
-        ("", "'' names no provider"),
-        ("openai", "'openai' names no provider"),
+        ("gpt-4o", "openai/gpt-4o-mini.*, got 'gpt-4o'"),
+        ("openai/", "must be .provider/model.*, got 'openai/'"),
+        ("/gpt-4o", "must be .provider/model.*, got '/gpt-4o'"),
+        ("", "must be .provider/model.*, got ''"),
+        ("openai", "must be .provider/model.*, got 'openai'"),
         ("nosuch/model", "Unknown provider 'nosuch'; there are .*openai"),
         ("../x/y", "Unknown provider"),
         ("openai.x/y", "Unknown provider"),

@@ -46,7 +46,7 @@ def test_what_is_no_default_of_calls_is_refused_at_once(argument: str, why: str)
 
 @pytest.mark.parametrize("name", [None, 3, "", "/m", "openai/"])
 def test_what_names_no_model(name: Any) -> None:
-    with pytest.raises(ConfigurationError, match='write "provider/model"'):
+    with pytest.raises(ConfigurationError, match='must be "provider/model"'):
         instructor.from_provider(name)
 
 

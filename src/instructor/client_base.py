@@ -26,7 +26,7 @@ class ClientBase:
         if binding is None or older:
             raise ConfigurationError(
                 f"{type(self).__name__}(...) cannot be called. instructor.from_provider makes a client, and functions "
-                "such as instructor.from_openai wrap an SDK's client. instructor.patch(create=function) patches a function."
+                "instructor.from_... wrap an SDK's client. instructor.patch(create=function) patches a function."
             )
         self._binding = binding
 

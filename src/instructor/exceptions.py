@@ -161,7 +161,7 @@ class _Ended(InstructorError):
 
 
 class IncompleteOutputException(_Ended):
-    """The reply was cut off. Its valid items were delivered, or are in `items`; see `failed_items` and `report`, too."""
+    """The reply was cut off. Its valid items were delivered, or are in `items`. See `failed_items` and `report`."""
 
     _default_args = ("The reply was cut before its end.",)
 
