@@ -185,7 +185,7 @@ async def test_the_users_tools_stay_beside_ours(harness: Harness, make: Make) ->
         (Mode.JSON, "x", {"colour": "red"}, "colour"),
         (Mode.JSON, [{"role": "system", "content": "x"}], {}, "none beside the system's"),
         (Mode.JSON, [{"role": "bishop", "content": "x"}], {}, "'bishop'"),
-        (Mode.JSON, [{"role": "user", "content": [7]}], {}, "7 is no part"),
+        (Mode.JSON, [{"role": "user", "content": [7]}], {}, "a text, a dict or an object of the provider's SDK, got 7"),
         (Mode.JSON, [7], {}, "7"),
         (Mode.JSON, "x", {"config": {"response_schema": User}}, "response_schema"),
         (Mode.TOOLS, "x", {"cached_content": "caches/1"}, "Mode.JSON"),

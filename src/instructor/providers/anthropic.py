@@ -16,9 +16,10 @@ from instructor.exceptions import ProviderError
 from instructor.mode import Mode
 from instructor.providers.base import Provider, Wire
 from instructor.providers.blocks import Block, BlockDialect, Kind, StreamedBlocks
+from instructor.providers.content import File, bytes_of, data_of, file_of, kind_of
 from instructor.providers.dialect import Counts, failing, lacking, untaken
 from instructor.providers.errors import error_of, words_of
-from instructor.providers.messages import as_object, as_text, data_of
+from instructor.providers.messages import as_object, as_text
 from instructor.providers.pieces import mapping, word
 from instructor.schema.subsets import ANTHROPIC
 
@@ -47,25 +48,40 @@ class Anthropic(BlockDialect):
         "output_tokens_details.thinking_tokens",
     )
 
+    own_parts = frozenset(
+        ("text", "image", "document", "search_result", "thinking", "redacted_thinking", "container_upload")
+    )
+    translated_parts = ("image_url", "file")
+
     def encode_plain(self, messages: Sequence[Message], options: Mapping[str, Any]) -> Json:
         """Write a request that asks for no shape; the system's text stands apart."""
         system = self.system(messages, options.get("system"))
         body: Json = {"max_tokens": MAX_TOKENS, **options, "messages": self.encode_messages(messages)}
         return {**body, "system": system} if system else body
 
-    def block(self, part: Json) -> Json:
-        """Write a part of a message: a block of this wire's stays."""
-        if part.get("type") != "image_url":
-            return part
-        url = part.pop("image_url")["url"]
-        data = data_of(url)
-        source = {"type": "base64", "media_type": data[0], "data": data[1]} if data else {"type": "url", "url": url}
-        return {**part, "type": "image", "source": source}
+    def translate_part(self, part: Json) -> Json | None:
+        """Return an image or a file as a block of this wire; marks beside it, such as cache_control, stay."""
+        match part:
+            case {"type": "image_url", "image_url": {"url": str(url)}, **marks}:
+                data = data_of(url)
+                source = (
+                    {"type": "base64", "media_type": data[0], "data": data[1]} if data else {"type": "url", "url": url}
+                )
+                return {**marks, "type": "image", "source": source}
+            case {"type": "file", "file": _, **marks}:
+                return {**marks, "type": "document", **_document(file_of(part))}
+        return None
+
+    def is_own_part(self, part: Json) -> bool:
+        """Return whether a part is a block of this wire. Its server-side tools each have two kinds of their own."""
+        kind = kind_of(part)
+        return kind in self.own_parts or kind.endswith(("tool_use", "tool_result"))
 
     def use(self, call: ToolCall) -> Json:
         return {"type": "tool_use", "id": call.id, "name": call.name, "input": as_object(call.arguments)}
 
     def result(self, call: ToolCall, content: Any, is_error: bool) -> Json:
+        content = content if content is None or isinstance(content, str) else self.blocks(content)
         written = {"type": "tool_result", "tool_use_id": call.id, "content": content}
         return {**written, "is_error": True} if is_error else written
 
@@ -184,6 +200,17 @@ def _type_of(event: Json) -> str:
         return "message_delta" if "stop_reason" in delta else "content_block_delta"
     kinds = {"content_block": "content_block_start", "content": "message", "message": "message_start"}
     return next((kinds[name] for name in kinds if isinstance(event.get(name), (dict, list))), "error")
+
+
+def _document(file: File) -> Json:
+    """Write the source of a document, and its title."""
+    title = {"title": file.name} if file.name else {}
+    if file.id:
+        return {"source": {"type": "file", "file_id": file.id}, **title}
+    if file.media_type.startswith("text/"):
+        text = bytes_of(file.data).decode("utf-8", "replace")
+        return {"source": {"type": "text", "media_type": "text/plain", "data": text}, **title}
+    return {"source": {"type": "base64", "media_type": file.media_type, "data": file.data}, **title}
 
 
 def _thinks(body: Mapping[str, Any]) -> bool:

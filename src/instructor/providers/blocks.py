@@ -9,13 +9,14 @@ from typing import Any, ClassVar, Literal
 
 from instructor.core.types import TEXT, Delta, Json, Message, ToolCall
 from instructor.exceptions import ConfigurationError
+from instructor.providers.content import parts_of
 from instructor.providers.dialect import BaseDialect
-from instructor.providers.messages import SYSTEM_ROLES, call_of, parts_of
+from instructor.providers.messages import SYSTEM_ROLES, call_of
 from instructor.providers.pieces import piece_of, word
 
 
 class BlockDialect(BaseDialect):
-    """A dialect of such a wire: `block`, `use` and `result` say how each kind of block is written."""
+    """A dialect of such a wire: `translate_part`, `use` and `result` say how each kind of block is written."""
 
     roles: ClassVar[Mapping[str, str]] = {"user": "user", "assistant": "assistant", "tool": "user", "function": "user"}
     blocks_key: ClassVar[str] = "content"
@@ -25,10 +26,6 @@ class BlockDialect(BaseDialect):
     alternates: ClassVar[bool] = False
     """Whether what one side says in a row must be one turn."""
     wrong: ClassVar[Json] = {"is_error": True}
-
-    @abc.abstractmethod
-    def block(self, part: Json) -> Json:
-        """Write a part of a message; one of this wire's own stays as it is."""
 
     @abc.abstractmethod
     def use(self, call: ToolCall) -> Json:
@@ -41,7 +38,7 @@ class BlockDialect(BaseDialect):
     def system(self, messages: Sequence[Message], given: Any) -> list[Json]:
         """Return the blocks of the system's text, which stands apart: those that were given as such come first."""
         contents = [given, *(message.get("content") for message in messages if message.get("role") in SYSTEM_ROLES)]
-        return [self.block(part) for content in contents for part in parts_of(content) if not _is_blank(part)]
+        return [self.encode_part(part) for content in contents for part in parts_of(content) if not _is_blank(part)]
 
     def with_instruction(self, messages: Sequence[Message], text: str) -> Sequence[Message]:
         """Add a text to what the system says, as a block of its own: a cached one before it stays as it is."""
@@ -75,7 +72,7 @@ class BlockDialect(BaseDialect):
     def blocks(self, content: Any) -> list[Json]:
         """Write a content, without what these wires refuse: blank texts, and fields that are null."""
         parts = ({name: value for name, value in part.items() if value is not None} for part in parts_of(content))
-        return [self.block(part) for part in parts if not _is_blank(part)]
+        return [self.encode_part(part) for part in parts if not _is_blank(part)]
 
 
 def _is_blank(part: Json) -> bool:

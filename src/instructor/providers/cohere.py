@@ -34,6 +34,7 @@ class Cohere(OpenAIChat):
 
     sees_all = True
     subset = COHERE
+    own_parts = frozenset(("text", "image_url", "document", "thinking"))
     modes = (Mode.TOOLS, Mode.JSON, Mode.JSON_SCHEMA, Mode.MD_JSON, Mode.PARALLEL_TOOLS)
     says_stream = False
     finishes: Mapping[str, Finish] = {
@@ -53,7 +54,10 @@ class Cohere(OpenAIChat):
 
     def encode_messages(self, messages: Sequence[Message], before: Sequence[Json] = ()) -> list[Json]:
         """Write messages with the keys that this wire knows."""
-        turns = [{key: turn[key] for key in _KEYS if turn.get(key) not in (None, "")} for turn in messages]
+        turns = [
+            {key: turn[key] for key in _KEYS if turn.get(key) not in (None, "")}
+            for turn in map(self._with_parts, messages)
+        ]
         return [*before, *({**turn, "role": "system"} if turn["role"] == "developer" else turn for turn in turns)]
 
     def choice(self, body: Json, call: Call) -> str:

@@ -19,6 +19,7 @@ from instructor.core.tool_names import user_tool_names, with_valid_ids
 from instructor.core.types import PROVEN, Call, Delta, Finish, Json, Message, Output, Reply, Request, Tool
 from instructor.exceptions import ConfigurationError, ProviderError, ResponseParsingError
 from instructor.mode import Mode
+from instructor.providers.content import kind_of, refused
 from instructor.providers.messages import as_text, spoken, with_last_user, with_system
 from instructor.schema.subsets import Subset, fit
 from instructor.usage import Counted
@@ -90,6 +91,10 @@ class BaseDialect(abc.ABC):
     """The wire's name for messages. They may be passed by it, too."""
     sees_all: ClassVar[bool] = False
     """Whether later events repeat earlier text, so that a stream's reader must see each event."""
+    own_parts: ClassVar[frozenset[str]] = frozenset()
+    """The kinds of content parts in the wire's own form, which go through unchanged."""
+    translated_parts: ClassVar[tuple[str, ...]] = ("text", "image_url")
+    """The kinds of `ContentPart` that `translate_part` knows."""
     wrong: ClassVar[Json] = {}
     """What marks a tool's result as an error."""
 
@@ -123,6 +128,27 @@ class BaseDialect(abc.ABC):
         """Return the request by which a paused reply goes on: None, for most wires have no paused replies."""
         del request, reply
         return None
+
+    def translate_part(self, part: Json) -> Json | None:
+        """Return a `ContentPart` in the wire's own form; None if the wire has nothing like it."""
+        del part
+        return None
+
+    def encode_part(self, part: Json) -> Json:
+        """Return a part of a message as the wire has it.
+
+        Raises:
+            ConfigurationError: The wire does not take this kind of part; the error says what it takes.
+        """
+        if (translated := self.translate_part(part)) is not None:
+            return translated
+        if self.is_own_part(part):
+            return part
+        raise refused(part, self.provider, (*self.translated_parts, *sorted(self.own_parts)))
+
+    def is_own_part(self, part: Json) -> bool:
+        """Return whether a part is in the wire's own form."""
+        return kind_of(part) in self.own_parts
 
     def as_messages(self, messages: Any) -> Any:
         """Return messages in the SDK's own forms as dicts with a role and a content."""

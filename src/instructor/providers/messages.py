@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from instructor.core.types import Json, Message, Reply, ToolCall
-from instructor.exceptions import ConfigurationError
 
 SYSTEM_ROLES = ("system", "developer")
 
@@ -54,31 +53,6 @@ def call_of(call: Mapping[str, Any]) -> ToolCall:
     """Read a tool call."""
     function = call.get("function") or {}
     return ToolCall(call.get("id") or "", function.get("name") or "", as_text(function.get("arguments") or ""))
-
-
-def parts_of(content: Any) -> list[Json]:
-    """Return a content, which may be a text, a part or a list of parts, as parts; an SDK's objects are dumped."""
-    if content is None or content == "":
-        return []
-    return [_part(part) for part in (content if isinstance(content, (list, tuple)) else [content])]
-
-
-def _part(part: Any) -> Json:
-    if isinstance(part, str):
-        return {"type": "text", "text": part}
-    if hasattr(part, "model_dump"):
-        part = part.model_dump(mode="json", by_alias=True, exclude_none=True)
-    if not isinstance(part, Mapping):
-        raise ConfigurationError(f"{part!r} is no part of a message: a text or a dict is.")
-    if part.get("type") == "image_url" and isinstance(part["image_url"], str):
-        return {**part, "image_url": {"url": part["image_url"]}}
-    return dict(part)
-
-
-def data_of(url: str) -> tuple[str, str] | None:
-    """Split a data URI into its media type and its base64; None for any other address."""
-    kind, found, data = url.removeprefix("data:").partition(";base64,")
-    return (kind, data) if found and url.startswith("data:") else None
 
 
 def as_object(arguments: str) -> Json:

@@ -14,6 +14,7 @@ from instructor.core import prompts
 from instructor.core.types import TEXT, Call, Delta, Json, Message, Reply, Request
 from instructor.mode import Mode
 from instructor.providers.base import Provider, Wire
+from instructor.providers.content import file_of
 from instructor.providers.functions import AsyncFunction, Function, SDKAdapter, as_wire, object_of
 from instructor.providers.openai.chat import OpenAIChat
 from instructor.providers.pieces import Calls
@@ -34,6 +35,28 @@ class Mistral(OpenAIChat):
         named = {_NAMES.get(name, name): value for name, value in options.items()}
         turns = [{**turn, "role": "system"} if turn.get("role") == "developer" else turn for turn in messages]
         return super().encode_plain(turns, named)
+
+    own_parts = frozenset(("text", "image_url", "document_url", "reference", "thinking"))
+    translated_parts = ("input_audio", "file")
+
+    def translate_part(self, part: Json) -> Json | None:
+        """Return a sound or a file in this wire's form; its own forms of them have other fields, and stay."""
+        match part:
+            case {"type": "input_audio", "input_audio": {"data": str(data)}}:
+                return {"type": "input_audio", "input_audio": data}
+            case {"type": "input_audio", "input_audio": str()} | {"type": "file", "file_id": _}:
+                return part
+            case {"type": "file"}:
+                file = file_of(part)
+                if file.id:
+                    return {"type": "file", "file_id": file.id}
+                url = f"data:{file.media_type};base64,{file.data}"
+                return {
+                    "type": "document_url",
+                    "document_url": url,
+                    **({"document_name": file.name} if file.name else {}),
+                }
+        return None
 
     def choice(self, body: Json, call: Call) -> str:
         """Force any tool."""

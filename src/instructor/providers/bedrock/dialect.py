@@ -6,8 +6,8 @@ kind. `messageStop` is the terminal event; the tokens come after it, in `metadat
 
 from __future__ import annotations
 
-import base64
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,15 +15,32 @@ from instructor.core.types import Call, Delta, Finish, Json, Message, Reply, Too
 from instructor.exceptions import ConfigurationError, ProviderError
 from instructor.mode import Mode
 from instructor.providers.blocks import BlockDialect, StreamedBlocks
+from instructor.providers.content import bytes_of, data_of, file_of, kind_of, refused
 from instructor.providers.dialect import Counts, lacking, untaken
 from instructor.providers.errors import words_of
-from instructor.providers.messages import as_object, as_text, data_of
+from instructor.providers.messages import as_object, as_text
 from instructor.providers.pieces import mapping, objects, word
 from instructor.schema.subsets import BEDROCK
 
 _SHOWN = 300
 """Characters of a guardrail's findings that are quoted."""
 _INFERENCE = {"max_tokens": "maxTokens", "temperature": "temperature", "top_p": "topP", "stop": "stopSequences"}
+
+
+_DOCUMENTS = {
+    "application/pdf": "pdf",
+    "text/csv": "csv",
+    "text/html": "html",
+    "text/plain": "txt",
+    "text/markdown": "md",
+    "application/msword": "doc",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
+    "application/vnd.ms-excel": "xls",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
+}
+"""The wire's formats of documents, by media type."""
+_NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9 ()\[\]-]+")
+"""What the name of a document may not hold."""
 
 
 class Bedrock(BlockDialect):
@@ -65,18 +82,55 @@ class Bedrock(BlockDialect):
         body["messages"] = self.encode_messages(messages)
         return {**body, "system": system} if system else body
 
-    def block(self, part: Json) -> Json:
-        """Write a part of a message: OpenAI's two kinds are translated, this wire's own stay."""
-        if part.get("type") == "text":
-            return {"text": part["text"]}
-        if part.get("type") != "image_url":
-            return part
-        url = part["image_url"]["url"]
-        kind, data = data_of(url) or ("", "")
-        if not kind.startswith("image/"):
-            raise ConfigurationError(f"This wire takes images as data:image/...;base64,... only, not {url[:80]!r}.")
-        form = kind.removeprefix("image/").replace("jpg", "jpeg")
-        return {"image": {"format": form, "source": {"bytes": base64.b64decode(data)}}}
+    own_parts = frozenset(
+        {
+            "text",
+            "image",
+            "document",
+            "video",
+            "audio",
+            "toolUse",
+            "toolResult",
+            "guardContent",
+            "cachePoint",
+            "reasoningContent",
+            "citationsContent",
+            "searchResult",
+            "toolAddition",
+            "toolRemoval",
+            "json",
+        }
+    )
+    translated_parts = ("text", "image_url", "input_audio", "file")
+
+    def translate_part(self, part: Json) -> Json | None:
+        """Return a part in this wire's form, whose images, sounds and files are bytes."""
+        match part:
+            case {"type": "text", "text": text}:
+                return {"text": text}
+            case {"type": "image_url", "image_url": {"url": str(url)}}:
+                kind, data = data_of(url) or ("", "")
+                if not kind.startswith("image/"):
+                    raise ConfigurationError(
+                        f"{self.provider} takes images as data:image/...;base64,... only, got {url[:80]!r}."
+                    )
+                form = kind.removeprefix("image/").replace("jpg", "jpeg")
+                return {"image": {"format": form, "source": {"bytes": bytes_of(data)}}}
+            case {"type": "input_audio", "input_audio": {"data": str(data), "format": form}}:
+                return {"audio": {"format": form, "source": {"bytes": bytes_of(data)}}}
+            case {"type": "file"}:
+                file = file_of(part)
+                form = _DOCUMENTS.get(file.media_type, "")
+                if file.id or not form:
+                    why = f"Files must be file_data of {', '.join(_DOCUMENTS)}."
+                    raise refused(part, self.provider, self.translated_parts, why)
+                name = _NOT_IN_NAMES.sub(" ", file.name.rpartition(".")[0] or file.name).strip() or "document"
+                return {"document": {"format": form, "name": name, "source": {"bytes": bytes_of(file.data)}}}
+        return None
+
+    def is_own_part(self, part: Json) -> bool:
+        """Return whether a part has a key of this wire instead of a type."""
+        return "type" not in part and kind_of(part) in self.own_parts
 
     def use(self, call: ToolCall) -> Json:
         return {"toolUse": {"toolUseId": call.id, "name": call.name, "input": as_object(call.arguments)}}

@@ -17,9 +17,10 @@ from instructor.core.types import TEXT, Call, Delta, Finish, Json, Message, Repl
 from instructor.exceptions import ConfigurationError, ProviderError, ResponseParsingError
 from instructor.mode import Mode
 from instructor.providers.blocks import BlockDialect
+from instructor.providers.content import data_of, file_of, parts_of, refused
 from instructor.providers.dialect import Counts, lacking, untaken
 from instructor.providers.errors import words_of
-from instructor.providers.messages import as_object, as_text, data_of, parts_of
+from instructor.providers.messages import as_object, as_text
 from instructor.providers.pieces import mapping, objects, piece_of, word
 from instructor.schema.subsets import GEMINI
 
@@ -32,6 +33,7 @@ _NAMES = {
 }
 _NUMBER = "#"
 """Before the number of a call in its id; no signature has it."""
+_UNDERSCORE = re.compile("_([a-z])")
 _CAPITAL = re.compile(r"(?<=[a-z0-9])[A-Z]")
 _FILTERED: dict[str, Finish] = dict.fromkeys(
     (
@@ -80,8 +82,28 @@ class Google(BlockDialect):
             )
         return {**{key: options[key] for key in _BESIDE if key in options}, "contents": contents, "config": config}
 
-    def block(self, part: Json) -> Json:
-        """Write a part of a message: OpenAI's kinds and an uploaded file are translated, this wire's own stay."""
+    own_parts = frozenset(
+        {
+            "text",
+            "thought",
+            "thoughtSignature",
+            "inlineData",
+            "fileData",
+            "videoMetadata",
+            "mediaResolution",
+            "functionCall",
+            "functionResponse",
+            "executableCode",
+            "codeExecutionResult",
+            "toolCall",
+            "toolResponse",
+            "partMetadata",
+        }
+    )
+    translated_parts = ("text", "image_url", "input_audio", "file", "uri")
+
+    def translate_part(self, part: Json) -> Json | None:
+        """Return a part, or an uploaded file of the SDK's, in this wire's form."""
         match part:
             case {"type": "text", "text": text}:
                 return {"text": text}
@@ -91,9 +113,18 @@ class Google(BlockDialect):
                 return {"fileData": {"fileUri": url, "mimeType": mimetypes.guess_type(url)[0] or "image/jpeg"}}
             case {"type": "input_audio", "input_audio": {"format": form, "data": sound}}:
                 return {"inlineData": {"mimeType": f"audio/{form}", "data": sound}}
+            case {"type": "file"}:
+                file = file_of(part)
+                if file.id:
+                    raise refused(part, self.provider, self.translated_parts, "A file_id is another provider's.")
+                return {"inlineData": {"mimeType": file.media_type, "data": file.data}}
             case {"uri": uri}:
                 return {"fileData": {"fileUri": uri, "mimeType": part.get("mimeType")}}
-        return part
+        return None
+
+    def is_own_part(self, part: Json) -> bool:
+        """Return whether a part has keys of this wire only."""
+        return bool(part) and "type" not in part and self.own_parts.issuperset(map(_in_camel_case, part))
 
     def use(self, call: ToolCall) -> Json:
         part: Json = {"functionCall": {"name": call.name, "args": as_object(call.arguments)}}
@@ -217,6 +248,10 @@ def _message(message: Any) -> Any:
         case {"parts": parts, **rest}:
             return {"role": "user", **rest, "content": list(parts)}
     return message
+
+
+def _in_camel_case(name: str) -> str:
+    return _UNDERSCORE.sub(lambda found: found[1].upper(), name)
 
 
 def _is_made(call: ToolCall) -> bool:

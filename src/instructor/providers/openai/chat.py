@@ -7,14 +7,15 @@ terminal event. Only the first choice is read.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from instructor.core.types import TEXT, Call, Delta, Finish, Json, Message, Reply, Tool
 from instructor.exceptions import ProviderError
 from instructor.mode import Mode
+from instructor.providers.content import KINDS, parts_of
 from instructor.providers.dialect import BaseDialect, Counts, count_of, failing, lacking, untaken
 from instructor.providers.errors import error_of, words_of
-from instructor.providers.messages import as_text, called, parts_of
+from instructor.providers.messages import as_text, called
 from instructor.schema.subsets import OPENAI, fit
 from instructor.usage import Counted
 
@@ -66,7 +67,21 @@ class OpenAIChat(BaseDialect):
 
     def encode_messages(self, messages: Sequence[Message], before: Sequence[Json] = ()) -> list[Any]:
         """Write messages as they are, for this is the form that they have; a text among parts becomes one."""
-        return [*before, *map(_spelled, messages)]
+        return [*before, *map(self._with_parts, messages)]
+
+    own_parts = frozenset((*KINDS, "refusal", "video_url", "audio_url"))
+    translated_parts: ClassVar[tuple[str, ...]] = ()
+
+    def _with_parts(self, message: Message) -> Message:
+        """Return a message whose content has parts of this wire only; one that has already stays the same object."""
+        content = message.get("content")
+        if content is None or isinstance(content, str):
+            return message
+        if isinstance(content, list) and all(
+            type(part) is dict and part.get("type") in self.own_parts for part in content
+        ):
+            return message
+        return {**message, "content": [self.encode_part(part) for part in parts_of(content)]}
 
     def tool(self, tool: Tool, strict: bool) -> Json:
         function: Json = {"name": tool.name, "description": tool.description, "parameters": tool.schema}
@@ -212,13 +227,6 @@ def _without_message(choice: Any) -> Any:
 
 def _word(value: Any) -> str | None:
     return value if isinstance(value, str) else None
-
-
-def _spelled(message: Message) -> Message:
-    content = message.get("content")
-    if isinstance(content, (list, tuple)) and any(isinstance(part, str) for part in content):
-        return {**message, "content": parts_of(content)}
-    return message
 
 
 def _forced(name: str) -> Json:

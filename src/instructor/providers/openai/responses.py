@@ -12,9 +12,10 @@ from typing import Any
 from instructor.core.types import TEXT, Call, Delta, Finish, Json, Message, Reply, Request, Tool, ToolCall
 from instructor.exceptions import ConfigurationError, ProviderError, ResponseParsingError
 from instructor.mode import Mode
+from instructor.providers.content import file_of, parts_of
 from instructor.providers.dialect import BaseDialect, Counts, lacking
 from instructor.providers.errors import complaint, words_of
-from instructor.providers.messages import as_text, call_of, parts_of
+from instructor.providers.messages import as_text, call_of
 from instructor.providers.pieces import Text, mapping, number, objects, word
 from instructor.schema.subsets import OPENAI, fit
 
@@ -59,7 +60,51 @@ class OpenAIResponses(BaseDialect):
 
     def encode_messages(self, messages: Sequence[Message], before: Sequence[Json] = ()) -> list[Json]:
         """Write messages as items: a chat's tool calls and their results are items of their own."""
-        return [*before, *(item for message in messages for item in _items(message))]
+        return [*before, *(item for message in messages for item in self._items(message))]
+
+    own_parts = frozenset(
+        {
+            "input_text",
+            "input_image",
+            "input_file",
+            "input_audio",
+            "output_text",
+            "refusal",
+            "summary_text",
+            "reasoning_text",
+            "computer_screenshot",
+        }
+    )
+    translated_parts = ("text", "image_url", "file")
+
+    def translate_part(self, part: Json) -> Json | None:
+        """Return a part of the user's in this wire's form."""
+        match part:
+            case {"type": "text", "text": text}:
+                return {"type": "input_text", "text": text}
+            case {"type": "image_url", "image_url": {"url": url} as image}:
+                detail = {"detail": image["detail"]} if "detail" in image else {}
+                return {"type": "input_image", "image_url": url, **detail}
+            case {"type": "file"}:
+                file_of(part)  # one without data or id is refused
+                return {"type": "input_file", **part["file"]}
+        return None
+
+    def _items(self, message: Message) -> list[Json]:
+        content, role = message.get("content"), message.get("role")
+        if "content" not in message and "tool_calls" not in message:  # an item of this wire's own
+            return [dict(message)]
+        if role == "tool":
+            return [{"type": "function_call_output", "call_id": message.get("tool_call_id"), "output": content}]
+        if content is not None and not isinstance(content, str):
+            content = [self.encode_part(part) for part in parts_of(content)]
+            if role == "assistant":
+                content = [
+                    {**part, "type": "output_text"} if part["type"] == "input_text" else part for part in content
+                ]
+        kept = {key: value for key, value in message.items() if key != "tool_calls"}
+        calls = [_said(call_of(call)) for call in message.get("tool_calls") or ()]
+        return calls if calls and not content else [{**kept, "content": content}, *calls]
 
     def tool(self, tool: Tool, strict: bool) -> Json:
         """Write a tool; the wire treats a tool as strict unless it says otherwise."""
@@ -191,29 +236,6 @@ def _forced(name: str) -> Json:
 
 def _said(call: ToolCall) -> Json:
     return {"type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.arguments}
-
-
-def _items(message: Message) -> list[Json]:
-    content, role = message.get("content"), message.get("role")
-    if "content" not in message and "tool_calls" not in message:  # an item of this wire's own
-        return [dict(message)]
-    if role == "tool":
-        return [{"type": "function_call_output", "call_id": message.get("tool_call_id"), "output": content}]
-    if isinstance(content, (list, tuple)):
-        content = [_part(part, "output_text" if role == "assistant" else "input_text") for part in parts_of(content)]
-    kept = {key: value for key, value in message.items() if key != "tool_calls"}
-    calls = [_said(call_of(call)) for call in message.get("tool_calls") or ()]
-    return calls if calls and not content else [{**kept, "content": content}, *calls]
-
-
-def _part(part: Json, spoken: str) -> Json:
-    match part:
-        case {"type": "text", "text": text}:
-            return {"type": spoken, "text": text}
-        case {"type": "image_url", "image_url": {"url": url} as image}:
-            detail = {"detail": image["detail"]} if "detail" in image else {}
-            return {"type": "input_image", "image_url": url, **detail}
-    return part
 
 
 CALL, MESSAGE = "function_call", "message"

@@ -13,8 +13,9 @@ from typing import Any
 
 from instructor.core.types import TEXT, Call, Delta, Finish, Json, Message, Reply, Tool
 from instructor.mode import Mode
+from instructor.providers.content import file_of, kind_of, parts_of, refused
 from instructor.providers.dialect import BaseDialect, Counts, lacking, untaken
-from instructor.providers.messages import as_text, called, parts_of
+from instructor.providers.messages import as_text, called
 from instructor.providers.pieces import Calls, mapping, objects, word
 from instructor.schema.subsets import XAI as SUBSET
 
@@ -62,7 +63,39 @@ class XAI(BaseDialect):
 
     def encode_messages(self, messages: Sequence[Message], before: Sequence[Json] = ()) -> list[Json]:
         """Write messages; what one has beside role, content and calls stays."""
-        return [*before, *map(_turn, messages)]
+        return [*before, *map(self._turn, messages)]
+
+    own_parts = frozenset(("text", "image_url", "file"))
+
+    def translate_part(self, part: Json) -> Json | None:
+        """Return a part in this wire's form."""
+        match part:
+            case {"type": "text", "text": text}:
+                return {"text": text}
+            case {"type": "image_url", "image_url": {"url": url, **more}}:
+                detail = f"DETAIL_{str(more.get('detail') or 'auto').upper()}"
+                return {"image_url": {"image_url": url, "detail": detail}}
+            case {"type": "file"}:
+                file = file_of(part)
+                if not file.id:
+                    raise refused(part, self.provider, self.translated_parts, "Files must be uploaded: give a file_id.")
+                return {"file": {"file_id": file.id}}
+        return None
+
+    translated_parts = ("text", "image_url", "file")
+
+    def is_own_part(self, part: Json) -> bool:
+        """Return whether a part has a key of this wire instead of a type."""
+        return "type" not in part and kind_of(part) in self.own_parts
+
+    def _turn(self, message: Message) -> Json:
+        role = str(message.get("role") or "user")
+        turn: Json = {key: value for key, value in message.items() if key not in ("role", "content", "tool_calls")}
+        content = [self.encode_part(part) for part in parts_of(message.get("content"))]
+        turn.update(role=f"ROLE_{role.upper()}", content=content or [{"text": ""}])  # none at all is refused
+        if message.get("tool_calls"):
+            turn["tool_calls"] = [{**call, "type": _OURS} for call in message["tool_calls"]]
+        return turn
 
     def tool(self, tool: Tool, strict: bool) -> Json:
         """Write a tool: all are strict here, as far as they can be."""
@@ -127,25 +160,6 @@ class XAI(BaseDialect):
         if ending or usage:
             deltas.append((ending or Delta())._replace(usage=usage))
         return deltas
-
-
-def _turn(message: Message) -> Json:
-    role = str(message.get("role") or "user")
-    made: Json = {key: value for key, value in message.items() if key not in ("role", "content", "tool_calls")}
-    content = [_part(part) for part in parts_of(message.get("content"))]
-    made.update(role=f"ROLE_{role.upper()}", content=content or [{"text": ""}])  # none at all is refused
-    if message.get("tool_calls"):
-        made["tool_calls"] = [{**call, "type": _OURS} for call in message["tool_calls"]]
-    return made
-
-
-def _part(part: Json) -> Json:
-    match part:
-        case {"type": "text", "text": text}:
-            return {"text": text}
-        case {"type": "image_url", "image_url": {"url": url, **more}}:
-            return {"image_url": {"image_url": url, "detail": f"DETAIL_{str(more.get('detail') or 'auto').upper()}"}}
-    return part
 
 
 def _tool(name: str, description: str, schema: Json) -> Json:
