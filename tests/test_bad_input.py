@@ -117,7 +117,7 @@ async def test_what_only_a_list_can_obey(harness: Harness, scripted_server: Any,
 async def test_an_awaiting_policy_for_a_blocking_client(scripted_server: Any) -> None:
     server = scripted_server()
     async with Harness("sync") as harness:
-        with pytest.raises(ConfigurationError, match=r"AsyncRetrying.* awaits: .*tenacity\.Retrying"):
+        with pytest.raises(ConfigurationError, match=r"AsyncRetrying.* is async: .*tenacity\.Retrying"):
             await harness.create(harness.client(server), User, max_retries=AsyncRetrying(stop=stop_after_attempt(2)))
     assert server.requests == []
 

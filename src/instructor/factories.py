@@ -92,6 +92,9 @@ def from_provider(
         options: Arguments of the SDK's client (api_key, base_url, timeout ...) go to it. All others are defaults of
             each call (temperature, max_tokens ...). With `client` all of them are defaults.
 
+    Returns:
+        An `Instructor`, or an `AsyncInstructor` if `async_client` is True or `client` is async.
+
     Raises:
         ConfigurationError: The provider is unknown, its SDK is not installed, a key is missing, or the mode does not
             exist for it.
@@ -224,9 +227,12 @@ def from_openai(client: Any, mode: Mode = Mode.TOOLS, model: str | None = None, 
 
     Args:
         client: The SDK's client: `OpenAI`, `AsyncOpenAI`, `AzureOpenAI` or `AsyncAzureOpenAI`.
-        mode: How the answer is requested.
+        mode: How the answer is requested (default `Mode.TOOLS`).
         model: The model of each call that does not name one.
         defaults: Other arguments of each call, unless the call has its own.
+
+    Returns:
+        An `Instructor` for a sync client, an `AsyncInstructor` for an async one.
 
     Raises:
         ClientError: `client` is not a client of the openai SDK.
@@ -334,8 +340,11 @@ def patch(
     Args:
         client: The SDK's client, sync or async.
         create: A function to patch instead of a client. The patched function is returned.
-        mode: How the answer is requested.
-        provider: The name of the provider whose wire format the function speaks.
+        mode: How the answer is requested (default `Mode.TOOLS`).
+        provider: The name of the provider: its wire format is used (default "openai").
+
+    Returns:
+        The client that was passed, or the patched function if only `create` was passed.
 
     Raises:
         ConfigurationError: Neither a client nor a function was passed, or the mode does not exist for the provider.
