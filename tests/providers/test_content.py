@@ -87,13 +87,17 @@ def test_a_part_of_another_wire_is_refused(provider: str) -> None:
         written(provider, OF_ANOTHER[provider])
 
 
-@pytest.mark.parametrize("part", [SDKPart(), DataPart(), SimpleNamespace(to_dict=lambda: PARTS["text"])], ids=repr)
+@pytest.mark.parametrize(
+    "part",
+    [SDKPart(), DataPart(), SimpleNamespace(to_dict=lambda: PARTS["text"])],
+    ids=["model", "dataclass", "to_dict"],
+)
 @pytest.mark.parametrize("provider", WIRES)
 def test_objects_of_an_sdk_are_parts(provider: str, part: Any) -> None:
     assert "Look." in written(provider, part)
 
 
-@pytest.mark.parametrize("part", [7, object(), SDKPart], ids=repr)
+@pytest.mark.parametrize("part", [7, object(), SDKPart], ids=["number", "object", "class"])
 @pytest.mark.parametrize("provider", WIRES)
 def test_what_is_no_part_is_an_error_of_ours(provider: str, part: Any) -> None:
     with pytest.raises(ConfigurationError, match="a text, a dict or an object of the provider's SDK, got"):

@@ -55,6 +55,9 @@ def test_a_stream_that_was_left_is_not_opened() -> None:
         def open(self, request: Any) -> Any:
             raise AssertionError("nobody wants it")
 
+        def interrupt_open(self, thread: int) -> bool:
+            return False
+
     way_out = StreamCloser()
     way_out.close()
     transport: Any = Transport()

@@ -74,7 +74,7 @@ class StreamCloser:
 
     def opened(self, transport: Transport, request: Any) -> Connection | None:
         """Open a connection, and lead out of it from now on; None if the way out is taken before the SDK has it."""
-        self._opening = Escape()
+        self._opening = Escape(transport.interrupt_open)
         try:
             if not self.taken:  # whoever takes it from now on ends the call
                 self._connection = self._opening.call(transport.open, request)
@@ -344,10 +344,12 @@ class Left(BaseException):
 class Escape:
     """Makes one call, which another thread can end while it waits."""
 
-    def __init__(self) -> None:
+    def __init__(self, interrupt: Callable[[int], bool] | None = None) -> None:
+        """`interrupt` ends the call that a thread is in without help; it returns False if it cannot."""
         self._thread = 0
-        self._left = False
+        self._left = self._interrupted = False
         self._lock = threading.RLock()
+        self._interrupt = interrupt
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call a function and return what it returns; None if the call is ended before."""
@@ -369,6 +371,9 @@ class Escape:
                 _close_responses(error)
             if not isinstance(error, Left):
                 raise
+        except Exception:
+            if not self._interrupted:
+                raise
         return made
 
     def end(self) -> None:
@@ -376,6 +381,9 @@ class Escape:
         with self._lock, contextlib.suppress(OSError):
             first, self._left = not self._left, True
             if self._thread and self._thread != threading.get_ident():
+                if self._interrupt is not None and self._interrupt(self._thread):
+                    self._interrupted = True
+                    return
                 if first and _can_be_ended(self._thread):
                     _throw(self._thread, Left)
                 shut_socket(self._thread, Escape.call.__code__)

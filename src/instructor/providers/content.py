@@ -137,7 +137,7 @@ def as_part(part: Any) -> Json:
         from google.protobuf.json_format import MessageToDict
 
         part = MessageToDict(part, preserving_proto_field_name=True)
-    elif dataclasses.is_dataclass(part):
+    elif dataclasses.is_dataclass(part) and not isinstance(part, type):
         part = {name: value for name, value in dataclasses.asdict(part).items() if value is not None}
     elif hasattr(part, "to_dict"):
         part = part.to_dict()

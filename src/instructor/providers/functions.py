@@ -151,6 +151,11 @@ class _Functions:
     client: Any
     """What the functions belong to, kept alive: some clients close what they have lent when nobody holds them."""
 
+    def interrupt_open(self, thread: int) -> bool:
+        """Return that this transport cannot end an `open` itself."""
+        del thread
+        return False
+
     @cached_property
     def arguments(self) -> Arguments | None:
         """What the function for whole responses takes; beside it `stream`, which says to call the other one."""

@@ -40,6 +40,11 @@ class Bedrock:
         except Exception as error:
             return as_it_came(error, refused_body)
 
+    def interrupt_open(self, thread: int) -> bool:
+        """Return that this transport cannot end an `open` itself."""
+        del thread
+        return False
+
     def open(self, request: Request) -> EventConnection:
         return EventConnection(self._client.converse_stream(**request.body))
 

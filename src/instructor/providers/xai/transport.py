@@ -7,6 +7,7 @@ floor below, on the chat's stub: the channel with its key, time-outs and retries
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -21,6 +22,8 @@ class XAI:
 
     def __init__(self, client: Any) -> None:
         self._client = client
+        self._opening: dict[int, Any] = {}  # the call that each thread opens; None before it is made
+        self._interrupted: set[int] = set()
 
     def create(self, *, stream: bool = False, **body: Any) -> Any:
         """Make a chat and call its `stream()` or `sample()`."""
@@ -32,8 +35,26 @@ class XAI:
         return _received(chat._stub.GetCompletion(_asked(chat)))
 
     def open(self, request: Request) -> ChunkConnection:
-        chat = _chat(self._client, request.body)
-        return CallConnection(chat._stub.GetCompletionChunk(_asked(chat)))
+        chat, thread = _chat(self._client, request.body), threading.get_ident()
+        self._opening[thread] = None
+        try:
+            call = self._opening[thread] = chat._stub.GetCompletionChunk(_asked(chat))
+            if thread in self._interrupted:
+                call.cancel()
+            return CallConnection(call)
+        finally:
+            self._opening.pop(thread, None)
+            self._interrupted.discard(thread)
+
+    def interrupt_open(self, thread: int) -> bool:
+        """Cancel the call that a thread opens. To throw an exception into it would leave a lock of gRPC's taken."""
+        if thread not in self._opening:
+            return False
+        self._interrupted.add(thread)
+        call = self._opening.get(thread)
+        if call is not None:
+            call.cancel()
+        return True
 
     def response(self, wire: Json) -> Any:
         return _response(wire)
