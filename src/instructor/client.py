@@ -270,7 +270,7 @@ class AsyncInstructor(ClientBase):
         self, messages: Any = ..., response_model: None = ..., **options: Any,
     ) -> tuple[Any, Any]: ...
     @overload
-    async def create_with_completion(
+    async def create_with_completion(  # pyright: ignore[reportOverlappingOverload] - as in `create`
         self, messages: Any = ..., response_model: type[Partial[T]] = ..., *,
         max_retries: AsyncRetries = ..., context: Context = ..., strict: bool | None = ..., on_invalid: OnInvalid = ...,
         hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ..., **options: Any,

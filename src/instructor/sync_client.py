@@ -252,7 +252,7 @@ class Instructor(ClientBase):
         self, messages: Any = ..., response_model: None = ..., **options: Any,
     ) -> tuple[Any, Any]: ...
     @overload
-    def create_with_completion(
+    def create_with_completion(  # pyright: ignore[reportOverlappingOverload] - as in `create`
         self, messages: Any = ..., response_model: type[Partial[T]] = ..., *,
         max_retries: Retries = ..., context: Context = ..., strict: bool | None = ..., on_invalid: OnInvalid = ...,
         hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ..., **options: Any,
