@@ -191,6 +191,7 @@ MEASURES = [
         more={"count": 1_500},
     ),
     Measure("import", "import beyond pydantic", "user/0/0", "imports", "User", ("ours",), 7, 5),
+    Measure("start", "a process that makes a client", "user/0/0", "start", "User", ("ours", "bare"), 11, 7),
     *[
         Measure(
             f"reader-{name}-{chunk}",
@@ -255,4 +256,6 @@ GOALS = [
     Goal("blocks of memory kept per call", 0.05, ("kept", "ours"), kind="objects_a_call"),
     Goal("memory kept per call, bytes", 100, ("kept", "ours"), kind="bytes_a_call"),
     Goal("`import instructor` beyond `import pydantic`, ms", 40, ("import", "ours"), kind="import_ms"),
+    Goal("a client of ours around an SDK's, beyond the SDK's, ms", 120, ("import", "ours"), kind="client_ms"),
+    Goal("from process start to a client ÷ bare `OpenAI()`", 1.05, ("start", "ours"), ("start", "bare")),
 ]

@@ -117,7 +117,7 @@ async def test_what_only_a_list_can_obey(harness: Harness, scripted_server: Any,
 async def test_an_awaiting_policy_for_a_blocking_client(scripted_server: Any) -> None:
     server = scripted_server()
     async with Harness("sync") as harness:
-        with pytest.raises(ConfigurationError, match=r"AsyncRetrying.* awaits: .*tenacity\.Retrying"):
+        with pytest.raises(ConfigurationError, match=r"AsyncRetrying.* is async: .*tenacity\.Retrying"):
             await harness.create(harness.client(server), User, max_retries=AsyncRetrying(stop=stop_after_attempt(2)))
     assert server.requests == []
 
@@ -146,11 +146,11 @@ async def test_parallel_tools_want_a_list_of_models(harness: Harness, scripted_s
 @pytest.mark.parametrize(
     ("model", "told"),
     [
-        ("gpt-4o", "'gpt-4o' names no provider.*openai/gpt-4o-mini"),
-        ("openai/", "'openai/' names no provider"),
-        ("/gpt-4o", "names no provider"),
-        ("", "'' names no provider"),
-        ("openai", "'openai' names no provider"),
+        ("gpt-4o", "openai/gpt-4o-mini.*, got 'gpt-4o'"),
+        ("openai/", "must be .provider/model.*, got 'openai/'"),
+        ("/gpt-4o", "must be .provider/model.*, got '/gpt-4o'"),
+        ("", "must be .provider/model.*, got ''"),
+        ("openai", "must be .provider/model.*, got 'openai'"),
         ("nosuch/model", "Unknown provider 'nosuch'; there are .*openai"),
         ("../x/y", "Unknown provider"),
         ("openai.x/y", "Unknown provider"),
@@ -181,13 +181,13 @@ def test_clients_of_the_wrong_kind(client: Any) -> None:
 
 
 def test_hooks_that_are_none() -> None:
-    with pytest.raises(ConfigurationError, match=r"hooks=\[.*\] is no instructor.Hooks"):
+    with pytest.raises(ConfigurationError, match=r"hooks must be an instructor.Hooks, got \[.*\]"):
         instructor.from_provider("openai/m", api_key="sk-fake", hooks=[print])
 
 
 def test_modes_that_do_not_exist(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-fake")
-    with pytest.raises(ModeError, match=r"openai has no mode 'json'; it has Mode\.TOOLS, "):
+    with pytest.raises(ModeError, match=r"mode of openai must be one of Mode\.TOOLS, .*, got 'json'"):
         instructor.from_provider("openai/gpt-4o", mode="json")  # type: ignore[call-overload]  # pyright: ignore
 
 

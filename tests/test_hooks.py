@@ -280,7 +280,7 @@ def test_sums_of_hooks_are_new_ones() -> None:
 
 
 def test_a_hook_that_does_not_exist() -> None:
-    with pytest.raises(ConfigurationError, match="No hook is called 'on:fire'; there are completion:kwargs"):
+    with pytest.raises(ConfigurationError, match=r"Unknown hook 'on:fire'\. The hooks are completion:kwargs"):
         Hooks().on("on:fire", print)
     with pytest.raises(ValueError, match="on:fire"):
         Hooks().clear("on:fire")

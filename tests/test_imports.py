@@ -32,6 +32,55 @@ def test_importing_loads_no_other_library() -> None:
     assert sorted(HEAVY & set(loaded)) == []
 
 
+AN_OPENAI_CLIENT = """
+import sys
+import openai
+sdk = openai.OpenAI(api_key="none", base_url="http://127.0.0.1:9", max_retries=0)
+before = set(sys.modules)
+import instructor
+client = instructor.from_openai(sdk, model="none")
+"""
+A_CALL = """
+from pydantic import BaseModel
+class User(BaseModel):
+    name: str
+try:
+    client.create(User, [{"role": "user", "content": "x"}], max_retries=0)
+except openai.APIConnectionError:
+    pass
+"""
+OF_OTHERS = {"anyio", "asyncio", "docstring_parser", "jinja2", "rich", "tenacity", "trio", "typer"}
+OF_OTHERS |= {"concurrent", "difflib", "email", "http", "importlib.metadata"}
+OF_CALLS = {"call", "cli", "dsl", "function_calls", "local", "outputs", "results", "templating", "testing"}
+OF_CALLS |= {"core.drivers", "core.runner", "core.watchdog", "parsing.items", "parsing.scanner", "schema.json_schema"}
+
+
+def loaded_by(code: str) -> set[str]:
+    """Return the modules that code loads beyond those that the SDK and its client have loaded."""
+    return set(run(f"{AN_OPENAI_CLIENT}{code}\nprint(*(set(sys.modules) - before))").split())
+
+
+def within(modules: set[str], packages: set[str]) -> list[str]:
+    """List the modules that are one of the packages, or a part of one."""
+    return sorted(name for name in modules if any(f"{name}.".startswith(f"{package}.") for package in packages))
+
+
+def test_a_client_is_made_without_what_its_calls_need() -> None:
+    loaded = loaded_by("")
+    assert "instructor.factories" in loaded
+    assert within(loaded, OF_OTHERS) == []
+    assert within(loaded, {f"instructor.{name}" for name in OF_CALLS}) == []
+    assert sorted(name for name in loaded if name.startswith("instructor.providers.") and "responses" in name) == []
+    assert len(loaded) <= 36, sorted(loaded)
+
+
+def test_a_call_loads_what_it_uses() -> None:
+    loaded = loaded_by(A_CALL)
+    assert "instructor.call" in loaded
+    assert within(loaded, {"docstring_parser", "jinja2", "instructor.templating", "instructor.local"}) == []
+    assert "jinja2" in loaded_by(A_CALL.replace("max_retries", "context={'a': 1}, max_retries"))
+
+
 @pytest.mark.parametrize("name", instructor.__all__)
 def test_a_public_name(name: str) -> None:
     assert getattr(instructor, name) is getattr(import_module(instructor._NAMES[name]), name)

@@ -38,7 +38,7 @@ async def test_no_cache_is_what_a_client_has_anyway(harness: Harness, scripted_s
 @pytest.mark.parametrize(("argument", "why"), [("response_model", "to each call"), ("cache", "not there yet")])
 def test_what_is_no_default_of_calls_is_refused_at_once(argument: str, why: str) -> None:
     defaults: dict[str, Any] = {argument: User}
-    with pytest.raises(ConfigurationError, match=f"{argument}= is no argument of a client: .*{why}"):
+    with pytest.raises(ConfigurationError, match=f"{argument}= is not an argument of a client: .*{why}"):
         instructor.from_provider("openai/m", api_key="none", **defaults)
     with openai.OpenAI(api_key="none") as sdk, pytest.raises(ConfigurationError, match=f"{argument}="):
         instructor.from_openai(sdk, **defaults)
@@ -46,7 +46,7 @@ def test_what_is_no_default_of_calls_is_refused_at_once(argument: str, why: str)
 
 @pytest.mark.parametrize("name", [None, 3, "", "/m", "openai/"])
 def test_what_names_no_model(name: Any) -> None:
-    with pytest.raises(ConfigurationError, match='write "provider/model"'):
+    with pytest.raises(ConfigurationError, match='must be "provider/model"'):
         instructor.from_provider(name)
 
 
@@ -121,5 +121,5 @@ def test_another_name_is_no_older_one() -> None:
 @pytest.mark.parametrize("kind", [Instructor, AsyncInstructor])
 def test_a_class_says_what_makes_its_clients(kind: Any) -> None:
     for older in ({}, {"client": None, "create": print, "mode": Mode.TOOLS}):
-        with pytest.raises(ConfigurationError, match=rf"{kind.__name__}\(\.\.\.\) makes no client"):
+        with pytest.raises(ConfigurationError, match=rf"{kind.__name__}\(\.\.\.\) cannot be called"):
             kind(**older)

@@ -181,9 +181,9 @@ async def test_a_function_and_a_client(harness: Harness, scripted_server: Any) -
 
 
 def test_nothing_to_patch() -> None:
-    with pytest.raises(ConfigurationError, match=r"patch\(\) must have a client, or a function"):
+    with pytest.raises(ConfigurationError, match=r"patch\(\) needs a client, or a function"):
         instructor.patch()  # type: ignore[call-overload]  # pyright: ignore
-    with pytest.raises(ValueError, match="must have a client"):
+    with pytest.raises(ValueError, match="needs a client"):
         instructor.patch(None)
 
 

@@ -28,6 +28,6 @@ def test_both_have_the_same_methods(name: str) -> None:
     assert inspect.signature(sync) == inspect.signature(asynchronous)
     assert not inspect.iscoroutinefunction(sync)
     for text in (sync.__doc__, asynchronous.__doc__):
-        assert all(part in text for part in ("Args:", "Raises:", "Example:"))
+        assert all(part in text for part in ("Args:", "Returns:", "Raises:", "Example:"))
     assert "await" not in sync.__doc__
     assert "async" not in sync.__doc__

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import resource
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -79,3 +82,17 @@ def calls(url: str, model: type[BaseModel], count: int, http: str = "", **_: Any
         return count
 
     return lambda: loop.run_until_complete(every())
+
+
+def start(
+    _url: str, _model: Any, code: str = 'from openai import OpenAI; OpenAI(api_key="none")', **_: Any
+) -> Callable[[], dict[str, float]]:
+    """Run a whole process that does nothing but make a client; the CPU is that of the process."""
+
+    def run() -> dict[str, float]:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-c", code], check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return {"count": 1, "cpu": after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime}
+
+    return run

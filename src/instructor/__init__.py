@@ -1,7 +1,7 @@
-"""Typed, validated objects from what a language model writes, while it writes them.
+"""Typed, validated objects from a language model's answer, while the answer is still streaming.
 
-`import instructor` loads nothing but this file and the old paths' table: each public name comes from its module when it
-is first asked for.
+`import instructor` imports nothing but this file and the table of old paths. The module of a public name is imported
+when the name is first used.
 """
 
 from __future__ import annotations

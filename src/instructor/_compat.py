@@ -1,8 +1,8 @@
-"""Names and module paths of older versions: tables of what became of them, and the import hook that serves the paths.
+"""Names and module paths of older versions: tables of their new places, and the import hook for the old paths.
 
-An old path becomes a module that holds nothing and looks each name up where it lives now, so the objects are the same.
-What is no more, or not there yet, is an ImportError that says what to use. This file knows names only, and imports
-nothing of this library before one is asked for.
+An old path is an empty module that looks each name up in its new place, so the objects are the same. A name that was
+removed, or that does not exist yet, raises an ImportError that says what to use. This file contains names only. It
+imports nothing of this library before a name is used.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
@@ -48,7 +48,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "instructor.processing.schema": ("instructor.function_calls",),
     "instructor.v2": ("instructor.mode", "instructor.providers.provider_enum"),
 }
-"""Old path: the modules that have its names now, the first that has a name giving it. `from_...` is everywhere."""
+"""Old path: the modules that have its names now. The first one that has a name is used. All have `from_...`."""
 
 RENAMED = {
     "IterableBase": "instructor.dsl:Segmentation",
@@ -58,7 +58,7 @@ RENAMED = {
     "Response": "instructor.sync_client:Responses",
     "ValidationError": "pydantic:ValidationError",
 }
-"""Old name: what it is called now."""
+"""Old name: its new name."""
 
 _MEDIA = "multimodal objects are not there yet. Give parts of messages as your provider documents them."
 _BATCHES = "batches are not there yet."
@@ -122,7 +122,7 @@ GONE_PATHS = {
 
 
 def older(module: str, name: str) -> Any:
-    """Return what a name means now that a module had once; an ImportError says what to use where it means nothing."""
+    """Return the object that an old name of a module stands for. Raise an ImportError if the name was removed."""
     if name in RENAMED:
         path, _, now = RENAMED[name].partition(":")
         return getattr(import_module(path), now)
@@ -132,7 +132,7 @@ def older(module: str, name: str) -> Any:
 
 
 def moved(module: str, name: str) -> Any:
-    """Return what an older version's module had by this name, from the module that has it now."""
+    """Return an object that was in an old module, from its new module."""
     if PathFinder.find_spec(f"{module}.{name}", _path_of(module)) is not None:
         return import_module(f"{module}.{name}")  # `from package import module` asks for an attribute first
     for home in map(import_module, ALIASES[module]):
@@ -143,13 +143,20 @@ def moved(module: str, name: str) -> Any:
     return submodule(module, name)
 
 
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return " Did you mean 'x'?" for the name that is most like this one, or an empty text."""
+    from difflib import get_close_matches  # only for errors
+
+    return "".join(f" Did you mean {each!r}?" for each in get_close_matches(name, known, n=1))
+
+
 def _path_of(module: str) -> list[str]:
     path: list[str] = vars(sys.modules[module]).get("__path__", []) if module in sys.modules else []
     return path
 
 
 class _OldPath(ModuleType):
-    """A module of an older version: it looks a name up in the modules that have it now."""
+    """A module of an older version. It looks each name up in the modules that have it now."""
 
     def __getattr__(self, name: str) -> Any:
         return moved(self.__name__, name)
@@ -162,12 +169,12 @@ class _OldPath(ModuleType):
 
 
 def serve_older_names(package: str) -> None:
-    """Let a package of this version have the names, too, that an older version's package of that name had."""
+    """Add to a package the names that the package of an older version had."""
     sys.modules[package].__class__ = _OldPath
 
 
 class _OldPaths(Loader):
-    """Finds the old paths, after all other finders have failed."""
+    """The finder for old paths. It is asked after all other finders."""
 
     def find_spec(
         self,
@@ -183,11 +190,11 @@ class _OldPaths(Loader):
         return _OldPath(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
-        """Do nothing: the module is as it should be."""
+        """Do nothing: the module is complete."""
 
 
 def submodule(package: str, name: str) -> Any:
-    """Import `package.name` because it was asked for as an attribute; where there is none it may be an older name."""
+    """Import `package.name`, which was used as an attribute. If there is no such module, look for an older name."""
     path = f"{package}.{name}"
     try:
         if not name.startswith("_"):
@@ -199,7 +206,7 @@ def submodule(package: str, name: str) -> Any:
 
 
 def install() -> None:
-    """Let the old paths be imported."""
+    """Make the old paths importable."""
     if not any(isinstance(finder, _OldPaths) for finder in sys.meta_path):
         sys.meta_path.append(_OldPaths())
 
@@ -208,7 +215,7 @@ _HERE = os.path.dirname(__file__) + os.sep  # pathlib would be half of `import i
 
 
 def warn_of_old(message: str) -> None:
-    """Warn of an older name, at the nearest line that is not this library's."""
+    """Issue a DeprecationWarning at the nearest line outside this library."""
     level, frame = 1, sys._getframe()
     while (outer := frame.f_back) is not None and frame.f_code.co_filename.startswith(_HERE):
         level, frame = level + 1, outer

@@ -2,7 +2,7 @@
 
 `scripts/generate_sync_client.py` makes the sync client (`sync_client.py`) of this file.
 
-How the overloads read, the first that fits deciding:
+The first overload that fits decides the type of the result:
 
     response_model         value     with `stream=True`
     None                   Any       Any            the SDK's own response
@@ -10,10 +10,10 @@ How the overloads read, the first that fits deciding:
     WholeT                 WholeT    snapshots      a model, a str, a dict ...: they can be iterated, yet are one value
     Iterable[T], list[T]   a list    items T        a ListResponse[T], which has the report; Sequence[T] is the same
     any other type T       T         snapshots      int, A | B, Literal[...], a dataclass
-    anything else          Any       Any            what a checker cannot read as a type
+    anything else          Any       Any            what a type checker does not accept as a type
 
-The arguments that are this library's are named, so that checkers know them, and the last overload has their defaults;
-all others go to the SDK. (A TypedDict would say them once, but none may have other keys beside.)
+This library's own arguments are named, so that type checkers know them. The last overload has their defaults. All other
+arguments go to the SDK. (A TypedDict would list them once, but a TypedDict cannot allow other keys.)
 """
 
 from __future__ import annotations
@@ -124,22 +124,28 @@ class AsyncInstructor(ClientBase):
 
         Args:
             response_model: The type of the answer: a pydantic model, `Iterable[User]`, `Partial[User]`, a union, a
-                dataclass, `int` ... With None the SDK's own response is returned.
+                dataclass, `int` ... None returns the SDK's own response.
             messages: The conversation, as the SDK takes it.
-            stream: Whether to return a stream: of the items of a list, or of snapshots of one value.
-            max_retries: How often to ask again after an invalid or incomplete answer, or a tenacity object.
-            context: Values for templates in messages, and for pydantic validators (`info.context`).
-            strict: Whether values must have the type's own JSON type. None leaves it to the model's configuration.
-            on_invalid: For lists: "reask" asks for invalid items again, "skip" reports them, "raise" raises at once.
-            hooks: Functions that are called for this call's events, beside those of the client.
-            max_continuations: For lists: how often a list that was cut off goes on. None: `max_retries` decides.
-            watchdog: When to stop a stream that repeats itself. None switches this off.
+            stream: Whether to return a stream: of the items of a list, or of snapshots of one value (default False).
+            max_retries: How often to ask again after an invalid or incomplete answer (default 3), or a tenacity object.
+            context: Values for templates in messages, and for pydantic validators as `info.context` (default none).
+            strict: Whether a value must have the JSON type of its field (default). None: the model's own
+                configuration decides.
+            on_invalid: For lists: "reask" asks again for invalid items (default), "skip" only reports them, and
+                "raise" raises at the first one.
+            hooks: Functions for the events of this call. They are called after those of the client.
+            max_continuations: For lists: how often a list that was cut off is continued. None (default):
+                `max_retries` is the limit.
+            watchdog: When to stop a stream that repeats itself (default: `Watchdog()`). None: never.
             options: All other arguments go to the SDK: model, temperature, max_tokens ...
+
+        Returns:
+            The validated answer, a `ListResponse` for a list. With `stream=True` a stream (`AsyncStream`).
 
         Raises:
             ConfigurationError: An argument is wrong. No request was sent.
-            InstructorRetryException: No valid answer came; it has the attempts, the usage and the valid items.
-            IncompleteOutputException: The answer was cut off, and could not be completed.
+            InstructorRetryException: No valid answer came. It has the attempts, the usage and the valid items.
+            IncompleteOutputException: The answer was cut off and could not be continued.
             RefusalError: The model declined to answer.
 
         Example:
@@ -169,30 +175,35 @@ class AsyncInstructor(ClientBase):
         watchdog: Watchdog | None = ..., **options: Any,
     ) -> AsyncStream[Any]: ...
     def create_partial(self, response_model: Any, messages: Any = None, **arguments: Any) -> Any:
-        """Return a stream of snapshots of one value while it grows. The last one is complete and validated.
+        """Return a stream of snapshots of one value while it arrives. The last one is complete and validated.
 
         Args:
-            response_model: The type of the answer: a pydantic model, `Iterable[User]`, `Partial[User]`, a union, a
-                dataclass, `int` ... With None the SDK's own response is returned.
+            response_model: The type of the answer, usually a pydantic model. `Partial[User]` is the same as `User`.
             messages: The conversation, as the SDK takes it.
-            max_retries: How often to ask again after an invalid or incomplete answer, or a tenacity object.
-            context: Values for templates in messages, and for pydantic validators (`info.context`).
-            strict: Whether values must have the type's own JSON type. None leaves it to the model's configuration.
-            on_invalid: For lists: "reask" asks for invalid items again, "skip" reports them, "raise" raises at once.
-            hooks: Functions that are called for this call's events, beside those of the client.
-            max_continuations: For lists: how often a list that was cut off goes on. None: `max_retries` decides.
-            watchdog: When to stop a stream that repeats itself. None switches this off.
+            max_retries: How often to ask again after an invalid or incomplete answer (default 3), or a tenacity object.
+            context: Values for templates in messages, and for pydantic validators as `info.context` (default none).
+            strict: Whether a value must have the JSON type of its field (default). None: the model's own
+                configuration decides.
+            on_invalid: For lists: "reask" asks again for invalid items (default), "skip" only reports them, and
+                "raise" raises at the first one.
+            hooks: Functions for the events of this call. They are called after those of the client.
+            max_continuations: For lists: how often a list that was cut off is continued. None (default):
+                `max_retries` is the limit.
+            watchdog: When to stop a stream that repeats itself (default: `Watchdog()`). None: never.
             options: All other arguments go to the SDK: model, temperature, max_tokens ...
+
+        Returns:
+            The stream (`AsyncStream`). The errors below, except ConfigurationError, are raised while it is read.
 
         Raises:
             ConfigurationError: An argument is wrong. No request was sent.
-            InstructorRetryException: No valid answer came; it has the attempts, the usage and the valid items.
-            IncompleteOutputException: The answer was cut off, and could not be completed.
+            InstructorRetryException: No valid answer came. It has the attempts, the usage and the valid items.
+            IncompleteOutputException: The answer was cut off and could not be continued.
             RefusalError: The model declined to answer.
 
         Example:
             >>> async for user in client.create_partial(User, messages):
-            ...     print(user.name)  # None until the name has come
+            ...     print(user.name)  # None until the name has arrived
         """
         return self._caller.apartial(response_model, messages, arguments)
 
@@ -222,25 +233,30 @@ class AsyncInstructor(ClientBase):
         watchdog: Watchdog | None = ..., **options: Any,
     ) -> AsyncStream[Any]: ...
     def create_iterable(self, messages: Any = None, response_model: Any = None, **arguments: Any) -> Any:
-        """Return a stream of the items of a list. Each is validated and returned when its last bracket has come.
+        """Return a stream of the items of a list. Each item is validated and yielded as soon as it is complete.
 
         Args:
-            response_model: The type of the answer: a pydantic model, `Iterable[User]`, `Partial[User]`, a union, a
-                dataclass, `int` ... With None the SDK's own response is returned.
             messages: The conversation, as the SDK takes it.
-            max_retries: How often to ask again after an invalid or incomplete answer, or a tenacity object.
-            context: Values for templates in messages, and for pydantic validators (`info.context`).
-            strict: Whether values must have the type's own JSON type. None leaves it to the model's configuration.
-            on_invalid: For lists: "reask" asks for invalid items again, "skip" reports them, "raise" raises at once.
-            hooks: Functions that are called for this call's events, beside those of the client.
-            max_continuations: For lists: how often a list that was cut off goes on. None: `max_retries` decides.
-            watchdog: When to stop a stream that repeats itself. None switches this off.
+            response_model: The type of one item, or of the list: `User` is the same as `Iterable[User]`.
+            max_retries: How often to ask again after an invalid or incomplete answer (default 3), or a tenacity object.
+            context: Values for templates in messages, and for pydantic validators as `info.context` (default none).
+            strict: Whether a value must have the JSON type of its field (default). None: the model's own
+                configuration decides.
+            on_invalid: For lists: "reask" asks again for invalid items (default), "skip" only reports them, and
+                "raise" raises at the first one.
+            hooks: Functions for the events of this call. They are called after those of the client.
+            max_continuations: For lists: how often a list that was cut off is continued. None (default):
+                `max_retries` is the limit.
+            watchdog: When to stop a stream that repeats itself (default: `Watchdog()`). None: never.
             options: All other arguments go to the SDK: model, temperature, max_tokens ...
+
+        Returns:
+            The stream (`AsyncStream`). The errors below, except ConfigurationError, are raised while it is read.
 
         Raises:
             ConfigurationError: An argument is wrong. No request was sent.
-            InstructorRetryException: No valid answer came; it has the attempts, the usage and the valid items.
-            IncompleteOutputException: The answer was cut off, and could not be completed.
+            InstructorRetryException: No valid answer came. It has the attempts, the usage and the valid items.
+            IncompleteOutputException: The answer was cut off and could not be continued.
             RefusalError: The model declined to answer.
 
         Example:
@@ -254,7 +270,7 @@ class AsyncInstructor(ClientBase):
         self, messages: Any = ..., response_model: None = ..., **options: Any,
     ) -> tuple[Any, Any]: ...
     @overload
-    async def create_with_completion(
+    async def create_with_completion(  # pyright: ignore[reportOverlappingOverload] - as in `create`
         self, messages: Any = ..., response_model: type[Partial[T]] = ..., *,
         max_retries: AsyncRetries = ..., context: Context = ..., strict: bool | None = ..., on_invalid: OnInvalid = ...,
         hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ..., **options: Any,
@@ -285,25 +301,30 @@ class AsyncInstructor(ClientBase):
         watchdog: Watchdog | None = ..., **options: Any,
     ) -> tuple[Any, Any]: ...
     async def create_with_completion(self, messages: Any = None, response_model: Any = None, **arguments: Any) -> Any:
-        """Return what `create` returns, and the SDK's own response beside it.
+        """Return the validated answer and the SDK's own response.
 
         Args:
-            response_model: The type of the answer: a pydantic model, `Iterable[User]`, `Partial[User]`, a union, a
-                dataclass, `int` ... With None the SDK's own response is returned.
             messages: The conversation, as the SDK takes it.
-            max_retries: How often to ask again after an invalid or incomplete answer, or a tenacity object.
-            context: Values for templates in messages, and for pydantic validators (`info.context`).
-            strict: Whether values must have the type's own JSON type. None leaves it to the model's configuration.
-            on_invalid: For lists: "reask" asks for invalid items again, "skip" reports them, "raise" raises at once.
-            hooks: Functions that are called for this call's events, beside those of the client.
-            max_continuations: For lists: how often a list that was cut off goes on. None: `max_retries` decides.
-            watchdog: When to stop a stream that repeats itself. None switches this off.
+            response_model: The type of the answer, as for `create`.
+            max_retries: How often to ask again after an invalid or incomplete answer (default 3), or a tenacity object.
+            context: Values for templates in messages, and for pydantic validators as `info.context` (default none).
+            strict: Whether a value must have the JSON type of its field (default). None: the model's own
+                configuration decides.
+            on_invalid: For lists: "reask" asks again for invalid items (default), "skip" only reports them, and
+                "raise" raises at the first one.
+            hooks: Functions for the events of this call. They are called after those of the client.
+            max_continuations: For lists: how often a list that was cut off is continued. None (default):
+                `max_retries` is the limit.
+            watchdog: When to stop a stream that repeats itself (default: `Watchdog()`). None: never.
             options: All other arguments go to the SDK: model, temperature, max_tokens ...
+
+        Returns:
+            A tuple of the validated answer and the SDK's response, with the usage of all requests.
 
         Raises:
             ConfigurationError: An argument is wrong. No request was sent.
-            InstructorRetryException: No valid answer came; it has the attempts, the usage and the valid items.
-            IncompleteOutputException: The answer was cut off, and could not be completed.
+            InstructorRetryException: No valid answer came. It has the attempts, the usage and the valid items.
+            IncompleteOutputException: The answer was cut off and could not be continued.
             RefusalError: The model declined to answer.
 
         Example:

@@ -18,28 +18,28 @@ if TYPE_CHECKING:
 
 
 class ClientBase:
-    """What both clients show of themselves. An attribute that is not here is the SDK client's."""
+    """The attributes of both clients. All other attributes are those of the SDK's client."""
 
     _binding: Binding
 
     def __init__(self, binding: Binding | None = None, /, **older: Any) -> None:
         if binding is None or older:
             raise ConfigurationError(
-                f"{type(self).__name__}(...) makes no client: instructor.from_provider does, or its siblings do, which "
-                "wrap an SDK's client. instructor.patch(create=function) teaches a function."
+                f"{type(self).__name__}(...) cannot be called. instructor.from_provider makes a client, and functions "
+                "instructor.from_... wrap an SDK's client. instructor.patch(create=function) patches a function."
             )
         self._binding = binding
 
     @cached_property
     def _caller(self) -> CallBuilder:
-        """What makes the calls. It is imported with the first call, so that a client is made quickly."""
+        """The builder of calls. It is imported with the first call, so that a client is made quickly."""
         from instructor.call import CallBuilder
 
         return CallBuilder(self._binding)
 
     @property
     def client(self) -> Any:
-        """The SDK's client, or None where a function is called instead."""
+        """The SDK's client. None if a function is called instead."""
         return self._binding.client
 
     @property
@@ -56,16 +56,16 @@ class ClientBase:
 
     @property
     def kwargs(self) -> Mapping[str, Any]:
-        """The arguments that every call has unless it gives its own."""
+        """The defaults: arguments of each call, unless the call has its own."""
         return self._binding.defaults
 
     @property
     def default_model(self) -> str | None:
-        """The model of every call that does not name one."""
+        """The model of each call that does not name one."""
         return self.kwargs.get("model")
 
     def handle_kwargs(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """Join a call's arguments with those that every call has."""
+        """Return a call's arguments, joined with the defaults."""
         return {**self.kwargs, **kwargs}
 
     @property
@@ -84,19 +84,19 @@ class ClientBase:
         return self
 
     def on(self, name: HookName | str, handler: Callable[..., Any]) -> None:
-        """Call `handler` at every event `name` of this client's calls."""
+        """Call `handler` at each event `name` of this client's calls."""
         self.hooks.on(name, handler)
 
     def off(self, name: HookName | str, handler: Callable[..., Any]) -> None:
-        """Take back one `on`."""
+        """Stop calling `handler` at the event `name`."""
         self.hooks.off(name, handler)
 
     def clear(self, name: HookName | str | None = None) -> None:
-        """Take back every `on` of the event `name`, or of all events."""
+        """Remove all handlers of the event `name`, or of all events."""
         self.hooks.clear(name)
 
     def __getattr__(self, name: str) -> Any:
-        # `copy` and `pickle` ask a client that has no binding yet; special methods are not the SDK's to give.
+        # `copy` and `pickle` ask a client that has no binding yet. Special methods never come from the SDK's client.
         client = None if name == "_binding" or name.startswith("__") else self._binding.client
         if client is None:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")

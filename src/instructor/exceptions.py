@@ -1,10 +1,10 @@
-"""What can go wrong, as one tree.
+"""The errors of this library, as one tree.
 
     InstructorError
     ├── ConfigurationError            wrong arguments, found before any request is sent
-    │   ├── ModeError                 a mode that this provider has not
+    │   ├── ModeError                 a mode that this provider does not have
     │   └── ClientError               a client of the wrong kind
-    ├── ResponseParsingError          a reply that is not what was asked for (also a ValueError)
+    ├── ResponseParsingError          a reply that is not what was requested (also a ValueError)
     │   ├── RefusalError              the model declined to answer
     │   └── EventTooLargeError        an event of a stream is longer than `max_event_bytes`
     ├── ProviderError                 the provider reported an error inside a reply
@@ -39,12 +39,12 @@ _LASTING = re.compile(
     r"|rate.?limit|too many requests",
     re.IGNORECASE,
 )
-"""Words, and HTTP's codes, of what asking again at once cannot mend. The SDK waits and repeats where that is of use."""
+"""Words and HTTP codes of errors that another request cannot correct. The SDK itself retries where that helps."""
 _CODES = ("code", "type", "status", "status_code", "http_code")
 
 
 class FailedAttempt(NamedTuple):
-    """One attempt that failed: its number (from 1), why, and the response it failed on."""
+    """A failed attempt: its number (from 1), its exception and its response."""
 
     attempt_number: int
     exception: Exception
@@ -52,15 +52,15 @@ class FailedAttempt(NamedTuple):
 
 
 class InstructorError(Exception):
-    """The root of all errors that are this library's own."""
+    """The base class of all errors of this library."""
 
     failed_attempts: Sequence[FailedAttempt] = ()
     lasting: bool = False
-    """Whether it will come again, however often the model is asked."""
+    """Whether another request would fail in the same way."""
 
     @classmethod
     def from_exception(cls, exception: Exception, failed_attempts: Sequence[FailedAttempt] | None = None) -> Self:
-        """Make an error of this type that says what another one does."""
+        """Return an error of this type with the message of another one."""
         made = cls(str(exception))
         made.failed_attempts = list(failed_attempts or ())
         return made
@@ -71,16 +71,16 @@ class InstructorError(Exception):
 
 
 class ConfigurationError(InstructorError):
-    """Arguments that cannot work, found before any request is sent."""
+    """The arguments are wrong. This is found before any request is sent."""
 
 
 class ModeError(ConfigurationError):
-    """A mode that this provider has not."""
+    """A mode that this provider does not have."""
 
     def __init__(self, mode: str, provider: str, valid_modes: Sequence[str]) -> None:
         self.mode, self.provider, self.valid_modes = mode, provider, list(valid_modes)
         known = ", ".join(f"Mode.{name}" for name in self.valid_modes)
-        super().__init__(f"{provider} has no mode {mode!r}; it has {known}.")
+        super().__init__(f"The mode of {provider} must be one of {known}, got {mode!r}.")
 
 
 class ClientError(ConfigurationError):
@@ -88,7 +88,7 @@ class ClientError(ConfigurationError):
 
 
 class ResponseParsingError(InstructorError, ValueError):
-    """A reply that is not what was asked for; `text` holds what came, `raw_response` the SDK's object."""
+    """The reply is not what was requested. `text` is the reply, `raw_response` the SDK's object."""
 
     def __init__(self, message: str, *, text: str = "", mode: str | None = None, raw_response: Any = None) -> None:
         self.text, self.mode, self.raw_response = text, mode, raw_response
@@ -96,11 +96,11 @@ class ResponseParsingError(InstructorError, ValueError):
 
 
 class RefusalError(ResponseParsingError):
-    """The model declined to answer; `text` holds its words."""
+    """The model declined to answer. `text` holds its words."""
 
 
 def is_lasting(error: Exception | None) -> bool:
-    """Return whether an error will come again, however often the model is asked."""
+    """Return whether another request would fail in the same way."""
     return isinstance(error, InstructorError) and error.lasting
 
 
@@ -111,31 +111,31 @@ class EventTooLargeError(ResponseParsingError):
 
 
 class ProviderError(InstructorError):
-    """The provider reported an error inside a reply; `body` is its report.
+    """The provider reported an error inside a reply. `body` is its report.
 
-    It is `lasting` if asking again cannot help: no permission, no credit, too many requests.
+    It is `lasting` if another request cannot help: no permission, no credit, too many requests.
     """
 
     def __init__(self, provider: str, message: str, body: Any = None) -> None:
         self.provider, self.body = provider, body
-        said = [body[key] for key in _CODES if key in body] if isinstance(body, Mapping) else []
-        self.lasting = any(_LASTING.search(str(each)) for each in (message, *said))
+        codes = [body[key] for key in _CODES if key in body] if isinstance(body, Mapping) else []
+        self.lasting = any(_LASTING.search(str(each)) for each in (message, *codes))
         super().__init__(f"{provider}: {message}")
 
 
 class _Ended(InstructorError):
-    """What an extraction that ended without its whole answer knows."""
+    """The base class of errors for a call that ended without its complete answer."""
 
-    TOLD = (
+    FIELDS = (
         "last_completion", "n_attempts", "total_usage", "create_kwargs", "failed_attempts", "failed_items", "report",
         "items",
     )  # fmt: skip
 
-    _unsaid: tuple[str, ...] = ()
+    _default_args: tuple[str, ...] = ()
 
     def __init__(
         self,
-        *said: object,
+        *args: object,
         last_completion: Any = None,
         messages: Sequence[Any] | None = None,
         n_attempts: int = 0,
@@ -151,7 +151,7 @@ class _Ended(InstructorError):
         self.failed_attempts = list(failed_attempts or ())
         self.failed_items, self.report, self.text = list(failed_items), report, text
         self.items: list[Any] = []
-        Exception.__init__(self, *(said or self._unsaid))
+        Exception.__init__(self, *(args or self._default_args))
 
     @property
     def messages(self) -> list[Any]:
@@ -161,27 +161,27 @@ class _Ended(InstructorError):
 
 
 class IncompleteOutputException(_Ended):
-    """The reply was cut; what was good was delivered, or is in `items`. `failed_items` and `report` tell the rest."""
+    """The reply was cut off. Its valid items were delivered, or are in `items`. See `failed_items` and `report`."""
 
-    _unsaid = ("The reply was cut before its end.",)
+    _default_args = ("The reply was cut before its end.",)
 
 
 class InstructorRetryException(_Ended):
-    """All attempts failed; `__cause__` is the last error, `failed_attempts` lists them all.
+    """All attempts failed. `__cause__` is the last error, `failed_attempts` lists all of them.
 
-    `items` are those of a list that were good; empty where a stream handed them out.
+    `items` are the valid items of a list. It is empty if a stream delivered them.
     """
 
 
 class _Joined(InstructorRetryException):
-    """An error that is an SDK's, too. Nothing of the SDK's class is run to make one, nor to read or set what we add."""
+    """An error that is also of the SDK's class. No code of that class runs to make it, or to use our attributes."""
 
     _besides: type[Exception] = Exception
     """The SDK's class."""
     _way: _Way
 
     def __init_subclass__(cls) -> None:
-        """Let no class of an SDK's forbid this one."""
+        """Do not let an SDK's class forbid subclasses."""
 
     def __setattr__(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
@@ -200,14 +200,14 @@ class _Joined(InstructorRetryException):
         facts = {**_members(self, self._besides), **vars(self)}
         way = _Way(facts.pop("_way").name, _portable(self._way.arguments))
         state = {
-            name: None if foreign and name not in self.TOLD and not _is_plain(value) else _portable(value)
+            name: None if foreign and name not in self.FIELDS and not _is_plain(value) else _portable(value)
             for name, value in facts.items()
         }
         return _again_joined, (self._besides, self.args, tuple(way)), state
 
 
 class _Way(NamedTuple):
-    """How an error of an SDK's class is made: by a method of the class, or by its `__new__`."""
+    """How an error of an SDK's class is made: by a method of the class, or by its `__new__` if `name` is empty."""
 
     name: str
     arguments: tuple[Any, ...]
@@ -215,8 +215,8 @@ class _Way(NamedTuple):
 
 @lru_cache(maxsize=64)
 def _also(kind: Any) -> type[_Joined] | None:
-    """Make the type that is both `kind` and InstructorRetryException, so that either `except` clause works."""
-    ours = dict.fromkeys((*_Ended.TOLD, "text"))  # before any property of that name
+    """Return a type that is both `kind` and InstructorRetryException, so that either `except` clause works."""
+    ours = dict.fromkeys((*_Ended.FIELDS, "text"))  # before any property of that name
     namespace: dict[str, Any] = {**ours, "__module__": kind.__module__, "__doc__": kind.__doc__, "_besides": kind}
     try:
         return type(kind.__name__, (_Joined, kind), namespace)
@@ -225,9 +225,9 @@ def _also(kind: Any) -> type[_Joined] | None:
 
 
 def _blank(kind: Any, ways: Sequence[_Way]) -> _Joined | None:
-    """Make a joined error with what C alone can set in it; None where no way leads there."""
-    made = _also(kind)
-    return None if made is None else next(filter(None, (_by(way, made, kind) for way in ways)), None)
+    """Return a new joined error in which only the fields of C types are set, or None if no way works."""
+    joined = _also(kind)
+    return None if joined is None else next(filter(None, (_by(way, joined, kind) for way in ways)), None)
 
 
 def _by(way: _Way, made: Any, kind: Any) -> _Joined | None:
@@ -244,7 +244,7 @@ def _by(way: _Way, made: Any, kind: Any) -> _Joined | None:
 
 
 def _ways(cause: Exception) -> list[_Way]:
-    """List the ways to make an error like another one: as pickling would (pydantic's has no other), or by `__new__`."""
+    """Return the ways to make an error like another one: as pickle does (pydantic needs this), or by `__new__`."""
     ways = [_Way("", cause.args), _Way("", ())]
     try:
         reduced: Any = cause.__reduce__()
@@ -257,7 +257,7 @@ def _ways(cause: Exception) -> list[_Way]:
 
 
 def _members(error: Exception, kind: type[Exception]) -> dict[str, Any]:
-    """Read the attributes of a class's slots, and of C's errors such as OSError: they are in no `__dict__`."""
+    """Return the attributes that are not in a `__dict__`: those of slots, and of C errors such as OSError."""
     names = {
         name: None
         for each in kind.__mro__[: kind.__mro__.index(Exception)]
@@ -268,7 +268,7 @@ def _members(error: Exception, kind: type[Exception]) -> dict[str, Any]:
 
 
 def _again(kind: Any, args: tuple[Any, ...]) -> Exception:
-    """Make an error anew as it was; its attributes are set after that."""
+    """Return the error that pickle reads. Pickle sets its attributes after that."""
     again: Exception = kind.__new__(kind, *args)
     return again
 
@@ -280,7 +280,7 @@ def _again_joined(kind: Any, args: tuple[Any, ...], way: tuple[str, Any]) -> Exc
 
 
 def _portable(value: Any) -> Any:
-    """Return what another process can have of a value: of an SDK's error one of ours, of what cannot be sent None."""
+    """Return a value in a form that can be pickled: an SDK's error as one of ours, and None for what has no form."""
     if type(value) in (list, tuple):
         return type(value)(map(_portable, value))
     if isinstance(value, FailedAttempt):
@@ -305,14 +305,14 @@ def _is_plain(value: Any) -> bool:
 
 
 def joined_failure(cause: Exception, **known: Any) -> InstructorRetryException:
-    """Wrap an error that nothing can be done about: catchable as its own type, with its attributes, and as ours."""
+    """Return an error that can be caught as the type of `cause`, with its attributes, and as ours."""
     kind: Any = type(cause)
     wrapped = _blank(kind, _ways(cause))
     if wrapped is None:
-        failed = InstructorRetryException(_said(cause), **known)
+        failed = InstructorRetryException(_text_of(cause), **known)
         failed.__cause__ = cause
         return failed
-    InstructorRetryException.__init__(wrapped, _said(cause), **known)
+    InstructorRetryException.__init__(wrapped, _text_of(cause), **known)
     ours = wrapped.__dict__
     theirs = {**_members(cause, kind), **vars(cause)}
     wrapped.__setstate__({n: value for n, value in theirs.items() if not ours.get(n) and not n.startswith("__")})
@@ -320,7 +320,7 @@ def joined_failure(cause: Exception, **known: Any) -> InstructorRetryException:
     return wrapped
 
 
-def _said(error: Exception) -> str:
+def _text_of(error: Exception) -> str:
     try:
         return str(error)
     except Exception:  # whatever the classes of others raise

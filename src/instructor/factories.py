@@ -1,4 +1,4 @@
-"""From a name, or from an SDK's client, to a client of ours."""
+"""Functions that make a client from a provider's name, or wrap a client of its SDK."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, overload
 
 from instructor import providers, redaction
+from instructor._compat import did_you_mean
 from instructor.binding import Binding
 from instructor.client import AsyncInstructor, Instructor
 from instructor.exceptions import ConfigurationError
@@ -27,14 +28,14 @@ if TYPE_CHECKING:
 
 
 _NO_DEFAULTS = {
-    "response_model": "give it to each call.",
+    "response_model": "pass it to each call.",
     "cache": "caches are not there yet.",
 }
-"""What a client's calls do not take from it, and why; None is nothing."""
+"""Arguments that a client must not have as defaults of its calls, and why. None as a value is allowed."""
 _SETTINGS = frozenset(
     ("api_key", "base_url", "http_client", "default_headers", "organization", "region", "profile_name")
 )
-"""Arguments that SDKs' clients take, and no call does."""
+"""Arguments of SDK clients that are not arguments of a call."""
 
 
 class SyncClient(Protocol):
@@ -91,6 +92,9 @@ def from_provider(
         options: Arguments of the SDK's client (api_key, base_url, timeout ...) go to it. All others are defaults of
             each call (temperature, max_tokens ...). With `client` all of them are defaults.
 
+    Returns:
+        An `Instructor`, or an `AsyncInstructor` if `async_client` is True or `client` is async.
+
     Raises:
         ConfigurationError: The provider is unknown, its SDK is not installed, a key is missing, or the mode does not
             exist for it.
@@ -119,25 +123,25 @@ def from_provider(
 def _client_of(
     provider: Provider, model: str, async_client: bool, options: Mapping[str, Any]
 ) -> tuple[Any, Mapping[str, Any]]:
-    """Make an SDK's client; a ConfigurationError says why there is none."""
+    """Return a new SDK client and the options that are left. All errors become a ConfigurationError."""
     try:
-        return _made(provider, async_client, dict(options))
+        return _build(provider, async_client, dict(options))
     except ConfigurationError:
         raise
     except Exception as error:
-        hint = f" Set {provider.key} or give api_key=." if provider.key and "api_key" in str(error) else ""
-        raise ConfigurationError(f"No client for {model!r}: {redaction.text(str(error))}{hint}") from error
+        hint = f" Set {provider.key} or pass api_key=." if provider.key and "api_key" in str(error) else ""
+        raise ConfigurationError(f"Cannot make a client for {model!r}: {redaction.text(str(error))}{hint}") from error
 
 
 def _refuse_settings(provider: Provider, client: Any, options: Mapping[str, Any]) -> None:
-    """Refuse what only a client that is made here could obey."""
+    """Raise for options that only a new client could use, and for a client of the wrong kind."""
     provider.is_async_client(client)
     for name in _SETTINGS.intersection(options):
-        raise ConfigurationError(f"{name}= cannot be given with client=, which has its own: make the client with it.")
+        raise ConfigurationError(f"{name}= must be left out with client=: pass {name} to the client itself.")
 
 
-def _made(provider: Provider, async_client: bool, options: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """Make an SDK's client of the options that it takes; return it and the rest."""
+def _build(provider: Provider, async_client: bool, options: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Return a new SDK client, made with the options that it takes, and the other options."""
     if provider.make is not None:
         rest = provider.settings(options)
         return provider.make(async_client, rest), rest
@@ -151,15 +155,15 @@ def _made(provider: Provider, async_client: bool, options: Mapping[str, Any]) ->
 def connect(
     name: str, client: Any, mode: Mode | None = None, *, use_async: bool | None = None, **defaults: Any
 ) -> Instructor | AsyncInstructor:
-    """Wrap a client of a provider's SDK; `defaults` are arguments of every call that does not give its own."""
+    """Wrap a client of a provider's SDK. `defaults` are arguments of each call, unless the call has its own."""
     provider = providers.load(name)
     for argument, why in _NO_DEFAULTS.items():
         if defaults.pop(argument, None) is not None:
-            raise ConfigurationError(f"{argument}= is no argument of a client: {why}")
+            raise ConfigurationError(f"{argument}= is not an argument of a client: {why}")
     hooks = defaults.pop("hooks", None)
     if hooks is not None and not isinstance(hooks, Hooks):
-        raise ConfigurationError(f"hooks={hooks!r} is no instructor.Hooks.")
-    other_name = defaults.pop("async_client", None)  # some providers' clients knew `use_async` by it
+        raise ConfigurationError(f"hooks must be an instructor.Hooks, got {hooks!r}.")
+    other_name = defaults.pop("async_client", None)  # older versions had this name for some providers
     use_async = other_name if use_async is None else use_async
     binding = binding_for(
         provider, client, provider.mode_for(mode, defaults.get("model")), defaults, hooks, use_async=use_async
@@ -176,28 +180,28 @@ def binding_for(
     *,
     use_async: bool | None = None,
 ) -> Binding:
-    """Return what makes the calls of a client, sync or async as the client is."""
+    """Return the binding of an SDK client. It is async if the client is."""
     is_async = provider.is_async_client(client, use_async)
-    kept = dict(defaults)
-    most = kept.pop("max_event_bytes", None)
-    variants = [wire for flag, wire in provider.variants.items() if kept.pop(flag, None)]
+    options = dict(defaults)
+    max_event_bytes = options.pop("max_event_bytes", None)
+    variants = [wire for flag, wire in provider.variants.items() if options.pop(flag, None)]
     wire = variants[0] if variants else provider.wire_for(mode)
     transport: Any = (wire.async_transport if is_async else wire.transport)(client)
-    if most is not None:
-        _bound(transport, most, provider.name)
-    shown = None if inspect.isroutine(client) else client  # a function is no client, and has nothing to show
-    return Binding(shown, provider.name, mode, wire.dialect, transport, is_async, kept, hooks or Hooks())
+    if max_event_bytes is not None:
+        _limit_events(transport, max_event_bytes, provider.name)
+    sdk_client = None if inspect.isroutine(client) else client  # a function has no attributes for users
+    return Binding(sdk_client, provider.name, mode, wire.dialect, transport, is_async, options, hooks or Hooks())
 
 
-def _bound(transport: Any, most: Any, provider: str) -> None:
-    """Set how long an event of a stream may be, where the streams are read here."""
-    if isinstance(most, bool) or not isinstance(most, int) or most < 1:
-        raise ConfigurationError(f"max_event_bytes must be a number of bytes, 1 or more, got {most!r}.")
+def _limit_events(transport: Any, limit: Any, provider: str) -> None:
+    """Set the largest size of a stream's event, for transports that read streams themselves."""
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+        raise ConfigurationError(f"max_event_bytes must be a number of bytes, 1 or more, got {limit!r}.")
     if not hasattr(transport, "max_event_bytes"):
         raise ConfigurationError(
             f"max_event_bytes must be left out for {provider}, whose SDK reads its streams itself."
         )
-    transport.max_event_bytes = most
+    transport.max_event_bytes = limit
 
 
 def _split(model: Any) -> tuple[str, str]:
@@ -209,8 +213,8 @@ def _split(model: Any) -> tuple[str, str]:
         if default is not None:
             return name, default
     raise ConfigurationError(
-        f'{model!r} names no provider and model: write "provider/model", for example "openai/gpt-4o-mini"; '
-        f"providers are {', '.join(providers.names())}."
+        f'The model must be "provider/model", for example "openai/gpt-4o-mini", got {model!r}. '
+        f"The providers are {', '.join(providers.names())}."
     )
 
 
@@ -223,9 +227,12 @@ def from_openai(client: Any, mode: Mode = Mode.TOOLS, model: str | None = None, 
 
     Args:
         client: The SDK's client: `OpenAI`, `AsyncOpenAI`, `AzureOpenAI` or `AsyncAzureOpenAI`.
-        mode: How the answer is requested.
+        mode: How the answer is requested (default `Mode.TOOLS`).
         model: The model of each call that does not name one.
         defaults: Other arguments of each call, unless the call has its own.
+
+    Returns:
+        An `Instructor` for a sync client, an `AsyncInstructor` for an async one.
 
     Raises:
         ClientError: `client` is not a client of the openai SDK.
@@ -240,9 +247,9 @@ def from_openai(client: Any, mode: Mode = Mode.TOOLS, model: str | None = None, 
 
 # fmt: off
 class FromClient(Protocol):
-    """Wraps a client of one provider's SDK, or makes one for a model's name.
+    """Wrap a client of one provider's SDK, or make a client for a model's name.
 
-    `use_async` chooses for a client that is both sync and async; `async_client` chooses which client is made.
+    `use_async` is for an SDK client that is both sync and async. `async_client` decides which client is made.
     """
 
     @overload
@@ -282,34 +289,36 @@ class FromClient(Protocol):
 
 
 def from_named(provider: str) -> FromClient:
-    """Return the function that `instructor.from_<provider>` is; AttributeError for an unknown provider."""
+    """Return the function `instructor.from_<provider>`. Raise an AttributeError for an unknown provider."""
     if not is_known(provider):
         raise AttributeError(
-            f"module 'instructor' has no attribute 'from_{provider}'; providers are {', '.join(names())}."
+            f"module 'instructor' has no attribute 'from_{provider}'.{did_you_mean(provider, names())} "
+            f"The providers are {', '.join(names())}."
         )
 
     def wrap(client: Any = None, mode: Mode | None = None, model: str | None = None, **defaults: Any) -> Any:
         if client is None:
             client, model = model, None
-        given = defaults if model is None else {"model": model, **defaults}
+        options = defaults if model is None else {"model": model, **defaults}
         if not isinstance(client, str):
-            return connect(provider, client, mode, **given)
+            return connect(provider, client, mode, **options)
         if model is not None:
-            raise ConfigurationError(f"{client!r} and model={model!r} are both a model: give one of them.")
-        use_async = bool(given.pop("async_client", None) or given.pop("use_async", None))
-        return from_provider(f"{provider}/{client}", use_async, mode=mode, **given)
+            raise ConfigurationError(f"{client!r} and model={model!r} are both a model: pass one of them.")
+        use_async = bool(options.pop("async_client", None) or options.pop("use_async", None))
+        return from_provider(f"{provider}/{client}", use_async, mode=mode, **options)
 
     wrap.__name__ = wrap.__qualname__ = f"from_{provider}"
-    wrap.__doc__ = f"Wrap a client of the SDK of {provider}; of a model's name, make one as `from_provider` does."
+    wrap.__doc__ = f"Wrap a client of the SDK of {provider}. With a model's name, do what `from_provider` does."
     return wrap
 
 
 ClientT = TypeVar("ClientT")
 _RETRIES = 1
+"""The default of `max_retries` for a patched function."""
 
 
 class NothingToPatchError(ConfigurationError, ValueError):
-    """Neither a client nor a function was given."""
+    """Neither a client nor a function was passed."""
 
 
 @overload
@@ -331,8 +340,11 @@ def patch(
     Args:
         client: The SDK's client, sync or async.
         create: A function to patch instead of a client. The patched function is returned.
-        mode: How the answer is requested.
-        provider: The name of the provider whose wire format the function speaks.
+        mode: How the answer is requested (default `Mode.TOOLS`).
+        provider: The name of the provider: its wire format is used (default "openai").
+
+    Returns:
+        The client that was passed, or the patched function if only `create` was passed.
 
     Raises:
         ConfigurationError: Neither a client nor a function was passed, or the mode does not exist for the provider.
@@ -343,7 +355,7 @@ def patch(
         >>> client.chat.completions.create(model="gpt-4o-mini", messages=messages, response_model=User)
     """
     if client is None and create is None:
-        raise NothingToPatchError("patch() must have a client, or a function as create=.")
+        raise NothingToPatchError("patch() needs a client, or a function as create=.")
     if create is not None and not callable(create):
         raise ConfigurationError(f"create must be a function that makes a request, got {create!r}.")
     row = providers.load(getattr(provider, "value", provider))
@@ -362,13 +374,13 @@ def patch(
 
 
 def apatch(client: ClientT, create: Callable[..., Any] | None = None, mode: Mode = Mode.TOOLS) -> ClientT:
-    """Do what `patch` does. `patch` knows sync from async clients by itself."""
+    """Call `patch`, which knows by itself whether a client is async. Deprecated."""
     warnings.warn("apatch is patch: use instructor.patch.", DeprecationWarning, stacklevel=2)
     return patch(client, create, mode)
 
 
 def _patched(binding: Binding) -> Callable[..., Any]:
-    """Make the `create` that takes `response_model`; without one it is the client's own."""
+    """Return a `create` that takes `response_model`. Without `response_model` it does what the original does."""
     original = binding.transport.create
 
     @cache
@@ -387,8 +399,8 @@ def _patched(binding: Binding) -> Callable[..., Any]:
             response_model: Any = None, context: Any = None, max_retries: Any = _RETRIES, strict: Any = True,
             hooks: Any = None, **rest: Any,
         ) -> Any:  # fmt: skip
-            given = arguments(context, max_retries, strict, hooks, rest)
-            return await calls().acreate(response_model, given.pop("messages", None), given)
+            options = arguments(context, max_retries, strict, hooks, rest)
+            return await calls().acreate(response_model, options.pop("messages", None), options)
 
         return acreate
 
@@ -397,7 +409,7 @@ def _patched(binding: Binding) -> Callable[..., Any]:
         response_model: Any = None, context: Any = None, max_retries: Any = _RETRIES, strict: Any = True,
         hooks: Any = None, **rest: Any,
     ) -> Any:  # fmt: skip
-        given = arguments(context, max_retries, strict, hooks, rest)
-        return calls().create(response_model, given.pop("messages", None), given)
+        options = arguments(context, max_retries, strict, hooks, rest)
+        return calls().create(response_model, options.pop("messages", None), options)
 
     return create

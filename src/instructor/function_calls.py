@@ -43,11 +43,11 @@ def generate_gemini_schema(model: Any) -> Json:
 
 
 def _tool(dialect: BaseDialect, model: Any) -> Json:
-    return deepcopy(dialect.tool(output_for(model).tools[0], strict=False))  # the kept one is not for changing
+    return deepcopy(dialect.tool(output_for(model).tools[0], strict=False))  # the schema is shared
 
 
 class _OfClass:
-    """An attribute made of the class that it is asked of."""
+    """A class attribute that is computed from the class."""
 
     def __init__(self, make: Callable[[Any], Json]) -> None:
         self._make = make
@@ -57,7 +57,7 @@ class _OfClass:
 
 
 class ResponseSchema(BaseModel):
-    """A model that knows its tools, and reads itself from a response."""
+    """A model with its tool schemas, which can read an instance from a response."""
 
     openai_schema: ClassVar[_OfClass] = _OfClass(generate_openai_schema)
     anthropic_schema: ClassVar[_OfClass] = _OfClass(generate_anthropic_schema)
@@ -72,36 +72,40 @@ class ResponseSchema(BaseModel):
         mode: Mode = Mode.TOOLS,
         provider: str = "openai",
     ) -> Self:
-        """Read an instance from a whole response: the SDK's object, or the wire's JSON.
+        """Return an instance that is read from a complete response: the SDK's object, or its JSON.
 
-        Raises what is wrong with it: pydantic's ValidationError, a ResponseParsingError, an IncompleteOutputException.
+        Raises:
+            ValidationError: The answer is not valid for this model.
+            ResponseParsingError: The response does not have an answer that can be read.
+            IncompleteOutputException: The answer was cut off.
         """
         row = providers.load(getattr(provider, "value", provider))
         chosen = row.mode_for(mode)
-        given = Function(lambda **_: completion)
-        caller = CallBuilder(Binding(None, row.name, chosen, row.wire_for(chosen).dialect, given, False, {}, Hooks()))
+        transport = Function(lambda **_: completion)
+        dialect = row.wire_for(chosen).dialect
+        caller = CallBuilder(Binding(None, row.name, chosen, dialect, transport, False, {}, Hooks()))
         arguments = {"max_retries": 0, "context": validation_context, "strict": strict}
         try:
-            made: Self = caller.create(cls, [{"role": "user", "content": ""}], arguments)
+            value: Self = caller.create(cls, [{"role": "user", "content": ""}], arguments)
         except InstructorRetryException as error:
             if isinstance(error.__cause__, (ValidationError, ValueError)):
                 raise error.__cause__ from None
             raise
-        return made
+        return value
 
 
 def response_schema(model: type[ModelT]) -> type[ModelT]:
-    """Make a model a ResponseSchema too, as a decorator of its class."""
+    """Return a model that is a ResponseSchema, too. This is a decorator of its class."""
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
-        raise TypeError(f"{model!r} is no class of pydantic models.")
+        raise TypeError(f"The model must be a subclass of pydantic.BaseModel, got {model!r}.")
     if issubclass(model, ResponseSchema):
         return model
-    make: Any = create_model  # a checker cannot name what is both
-    made: type[ModelT] = make(
+    make: Any = create_model  # a type checker has no type for both
+    joined: type[ModelT] = make(
         model.__name__, __base__=(model, ResponseSchema), __doc__=model.__doc__, __module__=model.__module__
     )
-    made.__qualname__ = model.__qualname__
-    return made
+    joined.__qualname__ = model.__qualname__
+    return joined
 
 
 OpenAISchema = ResponseSchema

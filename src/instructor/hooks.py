@@ -1,4 +1,4 @@
-"""Hooks: functions of the user's, called as an extraction proceeds."""
+"""Hooks: the user's functions, which are called at events of a call."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Hook = Callable[..., Any]
 
 
 class HookName(str, enum.Enum):
-    """When a hook is called, and with what."""
+    """The events, and what a hook gets."""
 
     COMPLETION_KWARGS = "completion:kwargs"
     """Before each request, with its keyword arguments."""
@@ -27,11 +27,11 @@ class HookName(str, enum.Enum):
     COMPLETION_USAGE = "completion:usage"
     """After each response that reports its usage, with the sum so far."""
     PARSE_ERROR = "parse:error"
-    """When a reply, or an item of it, was wrong, with the exception."""
+    """When a reply, or an item of it, is invalid, with the exception."""
     ITEM_GOOD = "item:good"
-    """When an item is right, with its index and value."""
+    """When an item is valid, with its index and value."""
     ITEM_BAD = "item:bad"
-    """When an item is wrong, with its index, text and exception."""
+    """When an item is invalid, with its index, text and exception."""
     STREAM_CONTINUE = "stream:continue"
     """Before a broken answer is continued, with the report."""
     STREAM_END = "stream:end"
@@ -39,43 +39,44 @@ class HookName(str, enum.Enum):
 
 
 def named(name: HookName | str) -> HookName:
-    """Return the hook's name for a name or its text; a ConfigurationError, which is a ValueError too, for another."""
+    """Return the HookName for a name or its text. Raise an UnknownHookError for any other."""
     try:
         return HookName(name)
     except ValueError:
-        known = ", ".join(member.value for member in HookName)
-        raise UnknownHookError(f"No hook is called {name!r}; there are {known}.") from None
+        known = [member.value for member in HookName]
+        hint = _compat.did_you_mean(str(name), known)
+        raise UnknownHookError(f"Unknown hook {name!r}.{hint} The hooks are {', '.join(known)}.") from None
 
 
 class UnknownHookError(ConfigurationError, ValueError):
-    """A hook's name that does not exist."""
+    """There is no hook of this name."""
 
 
 class Hooks:
-    """The user's functions, by hook. Sums of two are new ones."""
+    """The user's functions, by event. `a + b` is a new Hooks with the functions of both."""
 
     def __init__(self) -> None:
         self._hooks: dict[HookName, list[Hook]] = {}
 
     def on(self, hook_name: HookName | str, handler: Hook) -> None:
-        """Call `handler` at this hook from now on; an `async def` one is awaited by asynchronous clients."""
+        """Call `handler` at this event from now on. Async clients await an `async def` handler."""
         self._hooks.setdefault(named(hook_name), []).append(handler)
 
     def off(self, hook_name: HookName | str, handler: Hook) -> None:
-        """Stop calling `handler` at this hook."""
+        """Stop calling `handler` at this event."""
         hooks = self._hooks.get(named(hook_name), [])
         if handler in hooks:
             hooks.remove(handler)
 
     def clear(self, hook_name: HookName | str | None = None) -> None:
-        """Forget all functions of one hook, or of all."""
+        """Remove all functions of one event, or of all events."""
         if hook_name is None:
             self._hooks.clear()
         else:
             self._hooks.pop(named(hook_name), None)
 
     def at(self, hook_name: HookName) -> tuple[Hook, ...]:
-        """List the functions of a hook, in the order they were given."""
+        """Return the functions of an event, in the order in which they were added."""
         hooks = self._hooks.get(hook_name)
         return tuple(hooks) if hooks else ()
 
@@ -95,7 +96,7 @@ class Hooks:
 
 
 def accepted(hook: Hook, arguments: tuple[Any, ...], about: dict[str, Any]) -> dict[str, Any]:
-    """Keep those keyword arguments about an event that the function takes; all or none of them."""
+    """Return the keyword arguments about an event if the function takes all of them, otherwise none."""
     try:
         inspect.signature(hook).bind(*arguments, **about)
     except (TypeError, ValueError):

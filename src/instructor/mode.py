@@ -1,6 +1,6 @@
-"""Modes: by which channel the answer comes, and whether the schema goes into the prompt.
+"""Modes: how an answer is requested, and where the schema is in the request.
 
-The names that older versions gave to modes are members too: clients take them with a warning, and have the new one.
+The older names of modes are members, too. A client accepts them with a warning, and uses the new mode.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from instructor import _compat
 
 
 class Mode(enum.Enum):
-    """How a typed answer is asked for."""
+    """How a typed answer is requested."""
 
     TOOLS = "tool_call"
     TOOLS_STRICT = "tools_strict"
@@ -57,7 +57,7 @@ class Mode(enum.Enum):
 
     @property
     def by_tool(self) -> bool:
-        """Return whether the answer comes as the arguments of tool calls; otherwise it comes as text."""
+        """Return whether the answer comes as arguments of tool calls. Otherwise it comes as text."""
         return self in (Mode.TOOLS, Mode.TOOLS_STRICT, Mode.PARALLEL_TOOLS, Mode.RESPONSES_TOOLS)
 
     @property
@@ -67,17 +67,17 @@ class Mode(enum.Enum):
 
     @classmethod
     def tool_modes(cls) -> set[Mode]:
-        """List the modes whose answers come as tool calls, older names included."""
+        """Return the modes whose answers come as tool calls, with older names."""
         return {mode for mode in cls if mode.by_tool or "TOOLS" in mode.name or mode is cls.FUNCTIONS}
 
     @classmethod
     def json_modes(cls) -> set[Mode]:
-        """List the modes whose answers come as text."""
+        """Return the modes whose answers come as text."""
         return set(cls) - cls.tool_modes()
 
     @classmethod
     def parallel_modes(cls) -> set[Mode]:
-        """List the modes whose answers are several tool calls at once."""
+        """Return the modes whose answers are several tool calls at once."""
         return {mode for mode in cls if "PARALLEL" in mode.name}
 
 

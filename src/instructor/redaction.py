@@ -1,7 +1,7 @@
-"""What of a request may be shown: in logs, in errors that are kept or sent elsewhere, in recordings.
+"""What of a request may be shown in logs, errors and recordings.
 
 Headers and query parameters are shown only if their name is on a short list of harmless ones: any other may hold a key.
-Of the rest of a request, what has the name of a secret, or looks like one, is hidden.
+In all other parts of a request, a value is hidden if its name is that of a secret, or if it looks like a key.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _WORDS = {
 }
 _PARTS = ("apikey", "authorization", "credential", "password", "secret", "cookie")
 _NAMED = ("properties", "$defs", "definitions")
-"""Where a schema has names of the user's own fields: `password` there is no password."""
+"""Where a schema has the names of the user's fields. `password` is not a password there."""
 _URL_USER = re.compile(r"(?<=://)[^/\s@\"'?#]+@")
 _QUERY = re.compile(r"\?[^\s\"'<>]+")
 _PARAMETER = re.compile(r"(?<=[?&;])([\w.%\-\[\]]{1,64})=[^&;#]+")
@@ -49,14 +49,14 @@ def is_harmless_parameter(name: str) -> bool:
 
 
 def is_secret(name: str) -> bool:
-    """Return whether what has this name is a secret: `api_key`, `clientSecret`, `X-Auth-Token`."""
+    """Return whether a name is that of a secret: `api_key`, `clientSecret`, `X-Auth-Token`."""
     words = re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower())
     joined = "".join(words)
     return not _WORDS.isdisjoint(words) or joined.endswith(("token", "key")) or any(part in joined for part in _PARTS)
 
 
 def text(value: str, mark: str = HIDDEN) -> str:
-    """Hide what looks like a key in a text, and the keys in its URLs."""
+    """Return a text in which all that looks like a key, and the keys in URLs, are hidden."""
     if "://" in value:
         value = _URL_USER.sub(f"{mark}@", value)
     if "?" in value and "=" in value:
@@ -69,7 +69,7 @@ def _parameter(found: re.Match[str], mark: str) -> str:
 
 
 def request(body: Mapping[str, Any], mark: str = HIDDEN) -> dict[str, Any]:
-    """Copy a request's keyword arguments without what is secret in them."""
+    """Return a copy of a request's keyword arguments in which secrets are hidden."""
     return {str(name): _part(value, str(name), mark) for name, value in body.items()}
 
 
@@ -93,7 +93,7 @@ def _part(value: Any, name: str, mark: str) -> Any:
 
 
 def _pairs(value: Any, is_harmless: Callable[[str], bool], mark: str) -> Any:
-    """Show pairs of names and values, a mapping or a list of two each; hide anything else."""
+    """Return pairs of names and values, a mapping or a list, in which only harmless values are shown."""
     pairs: Any = value.items() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else ["?"]
     if not all(isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in pairs):
         return mark

@@ -1,4 +1,4 @@
-"""What became of an extraction, counted as it goes: true also after an early end."""
+"""The report of a call. It is counted during the call, so it is right after an early end, too."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Cause = Literal["first", "reask", "continuation"]
 
 @dataclass(frozen=True, slots=True)
 class FailedItem:
-    """An item that never came right: its place in the list, its text as last seen, and `what @ $.path` lines."""
+    """An item that stayed invalid: its index in the list, its last text, and its errors as `message @ $.path`."""
 
     index: int
     text: str
@@ -24,34 +24,34 @@ class FailedItem:
 
 @dataclass(slots=True)
 class Report:
-    """The account of one extraction.
+    """The report of one call.
 
-    It adds up: `bad` = `repaired` + the number of `failed_items`, and `good` + the number of `failed_items` is the
-    number of items that came, repeats at a seam (`dropped_repeats`) left out. Times are in seconds.
+    `bad` is `repaired` plus the number of `failed_items`. `good` plus the number of `failed_items` is the number of
+    items in the answer, without those that a continuation repeated (`dropped_repeats`). Times are in seconds.
     """
 
     good: int = 0
-    """Items delivered, the repaired and mended ones included."""
+    """Items that were delivered, with the repaired and the mended ones."""
     repaired: int = 0
-    """Items that came wrong and were put right by a re-ask."""
+    """Items that were invalid at first, and were corrected by another request."""
     mended: int = 0
-    """Items whose small faults of syntax were put right without a request."""
+    """Items whose small syntax errors were corrected without a request."""
     bad: int = 0
-    """Items that came wrong, whatever became of them."""
+    """Items that were invalid at first, corrected or not."""
     failed_items: list[FailedItem] = field(default_factory=list)
     dropped_repeats: int = 0
-    """Items that a continuation gave again, and that were not delivered twice."""
+    """Items that a continuation repeated. They were not delivered twice."""
     doubted: int = 0
     """Values delivered before the text showed that the model had only been thinking: they may be drafts."""
     unknown_calls: int = 0
-    """Calls of tools that nobody gave, passed over (`Mode.PARALLEL_TOOLS`)."""
+    """Calls of unknown tools, which are ignored (`Mode.PARALLEL_TOOLS`)."""
     attempts: int = 0
-    """Requests made."""
+    """Number of requests."""
     continuations: int = 0
     finish_reason: str | None = None
-    """The last reply's own: stop, tool, length, filter, other (no known word); None where it broke off."""
+    """That of the last reply: stop, tool, length, filter or other (an unknown word). None if the reply broke off."""
     complete: bool = False
-    """Whether the end was proven: a terminal event and a closed answer, and nothing missing."""
+    """Whether the provider's final event came, the answer was closed, and nothing is missing."""
     usage: Usage = field(default_factory=Usage)
     time_to_first_item: float | None = None
     duration: float = 0.0
@@ -62,10 +62,10 @@ class Report:
         self.started = self.clock()
 
     def first_seen(self) -> None:
-        """Note when the first value, an item or a snapshot, was handed out."""
+        """Record the time of the first value, an item or a snapshot."""
         if self.time_to_first_item is None:
             self.time_to_first_item = self.clock() - self.started
 
     def ended(self) -> None:
-        """Note how long it all took."""
+        """Record the duration of the call."""
         self.duration = self.clock() - self.started

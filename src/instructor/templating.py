@@ -104,7 +104,7 @@ def _computes(tree: nodes.Template) -> bool:
 
 
 def render(messages: Sequence[Message], context: Mapping[str, Any] | None) -> Sequence[Message]:
-    """Render the text of each message; the messages given stay as they are."""
+    """Return messages with rendered text. The original messages are not changed."""
     if not context:
         return messages
     known = {str(name): value for name, value in context.items()}

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 class Usage:
     """Tokens of one request, or the sum over several.
 
-    `exact` is False where a provider did not say and the numbers are estimates. `by_cause` splits a sum into the first
-    request ("first"), corrections ("reask") and continuations ("continuation").
+    `exact` is False if a provider did not report its tokens, and the numbers are estimates. `by_cause` splits a sum
+    into the first request ("first"), corrections ("reask") and continuations ("continuation").
     """
 
     input_tokens: int = 0
@@ -38,12 +38,12 @@ class Usage:
 
     @property
     def prompt_tokens_details(self) -> Usage:
-        """This usage: its `cached_tokens` is where OpenAI has it, too."""
+        """This usage, so that `cached_tokens` is found where OpenAI has it."""
         return self
 
     @property
     def completion_tokens_details(self) -> Usage:
-        """This usage: its `reasoning_tokens` is where OpenAI has it, too."""
+        """This usage, so that `reasoning_tokens` is found where OpenAI has it."""
         return self
 
     def model_dump(self) -> dict[str, Any]:
@@ -67,7 +67,7 @@ class Usage:
         )
 
     def spent(self, cause: str, usage: Usage) -> Usage:
-        """Add one request's tokens under its cause."""
+        """Return the sum with one request's tokens, which also count under its cause."""
         split = dict(self.by_cause)
         split[cause] = split.get(cause, Usage()) + usage
         total = self + usage
@@ -77,7 +77,7 @@ class Usage:
 
 
 class Counted(NamedTuple):
-    """What a wire says of the tokens of one reply: counts by the wire's own names, and only those that it said."""
+    """The tokens of one reply as the provider reported them: counts by its own names."""
 
     input: Mapping[str, int]
     output: Mapping[str, int]
@@ -93,17 +93,17 @@ class Counted(NamedTuple):
         return sum(self.output.values())
 
     def merged(self, later: Counted) -> Counted:
-        """Join what a reply says later: it replaces what was said by the same name; a nought replaces nothing."""
+        """Join with later counts. A later count replaces one of the same name, unless it is 0."""
         return Counted(*map(_joined, self, later))
 
     def usage(self, estimate: Callable[[], Usage]) -> Usage:
-        """Return the tokens; those of the request or of the reply that were not said are estimated."""
-        asked, answered, exact = self.input_tokens, self.output_tokens, bool(self.input and self.output)
+        """Return the tokens. Those of the request or of the reply are estimated if they were not reported."""
+        requested, answered, exact = self.input_tokens, self.output_tokens, bool(self.input and self.output)
         if not exact:
             guess = estimate()
-            asked = asked if self.input else guess.input_tokens
+            requested = requested if self.input else guess.input_tokens
             answered = answered if self.output else guess.output_tokens
-        return Usage(asked, answered, sum(self.cached.values()), sum(self.reasoning.values()), exact)
+        return Usage(requested, answered, sum(self.cached.values()), sum(self.reasoning.values()), exact)
 
 
 def _joined(one: Mapping[str, int], later: Mapping[str, int]) -> Mapping[str, int]:

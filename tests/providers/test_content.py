@@ -60,7 +60,7 @@ class DataPart:
 def written(provider: str, part: Any) -> str:
     """Return a request with one message that has this part, as the wire has it."""
     row = providers.load(provider)
-    wires = {row.wire.dialect, *(wire.dialect for wire in row.other_wires.values())}
+    wires = {row.wire_for(mode).dialect for mode in row.modes}
     messages: list[Mapping[str, Any]] = [{"role": "user", "content": ["Read this.", part]}]
     return json.dumps([dialect.encode_plain(messages, {"model": "m"}) for dialect in wires], default=repr)
 

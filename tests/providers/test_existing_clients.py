@@ -118,7 +118,7 @@ async def test_options_are_defaults_of_the_calls(harness: Harness, scripted_serv
 @pytest.mark.parametrize("name", ["api_key", "base_url", "http_client", "default_headers"])
 async def test_what_only_a_new_client_could_obey(harness: Harness, scripted_server: Any, name: str) -> None:
     options: Any = {name: "x"}
-    with pytest.raises(ConfigurationError, match=f"{name}= cannot be given with client="):
+    with pytest.raises(ConfigurationError, match=f"{name}= must be left out with client="):
         instructor.from_provider("openai/m", client=harness.sdk(scripted_server()), **options)
 
 

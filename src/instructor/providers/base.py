@@ -47,8 +47,8 @@ class Provider:
     wire: Wire
     modes: tuple[Mode, ...]
     """The first is the default."""
-    other_wires: Mapping[Mode, Wire] = field(default_factory=dict)
-    """The wires of modes that have one of their own."""
+    other_wires: Mapping[Mode, Wire | Callable[[], Wire]] = field(default_factory=dict)
+    """The wires of modes that have one of their own, or functions that return them."""
     variants: Mapping[str, Wire] = field(default_factory=dict)
     """Flags that a client may be made with, and the wire that it then speaks in all modes."""
     same: Mapping[Mode, Mode] = field(default_factory=dict)
@@ -138,7 +138,8 @@ class Provider:
 
     def wire_for(self, mode: Mode) -> Wire:
         """Return the wire that a mode speaks."""
-        return self.other_wires.get(mode, self.wire)
+        wire = self.other_wires.get(mode, self.wire)
+        return wire if isinstance(wire, Wire) else wire()
 
     def fitted(self, schema: Json) -> Fitted:
         """Cut a schema to what this provider's strict modes take."""

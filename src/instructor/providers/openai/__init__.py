@@ -1,7 +1,17 @@
+from functools import cache
+
 from instructor.mode import Mode
 from instructor.providers.base import Provider, Wire
 from instructor.providers.openai.chat import OLDER, OpenAIChat
-from instructor.providers.openai.responses import OpenAIResponses
+
+
+@cache
+def _responses() -> Wire:
+    """Return the wire of the Responses API. It is imported for clients of its mode only."""
+    from instructor.providers.openai.responses import OpenAIResponses
+
+    return Wire.at(OpenAIResponses("openai"), "responses.create")
+
 
 PROVIDER = Provider(
     name="openai",
@@ -9,8 +19,8 @@ PROVIDER = Provider(
     clients=("OpenAI", "AzureOpenAI"),
     async_clients=("AsyncOpenAI", "AsyncAzureOpenAI"),
     wire=Wire(OpenAIChat("openai")),
-    modes=(*OpenAIChat.modes, *OpenAIResponses.modes),
-    other_wires={Mode.RESPONSES_TOOLS: Wire.at(OpenAIResponses("openai"), "responses.create")},
+    modes=(*OpenAIChat.modes, Mode.RESPONSES_TOOLS),
+    other_wires={Mode.RESPONSES_TOOLS: _responses},
     same={Mode.RESPONSES_TOOLS_WITH_INBUILT_TOOLS: Mode.RESPONSES_TOOLS},
     legacy=OLDER,
     key="OPENAI_API_KEY",
