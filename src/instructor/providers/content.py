@@ -137,10 +137,10 @@ def as_part(part: Any) -> Json:
         from google.protobuf.json_format import MessageToDict
 
         part = MessageToDict(part, preserving_proto_field_name=True)
-    elif dataclasses.is_dataclass(part) and not isinstance(part, type):
-        part = {name: value for name, value in dataclasses.asdict(part).items() if value is not None}
     elif hasattr(part, "to_dict"):
         part = part.to_dict()
+    elif dataclasses.is_dataclass(part) and not isinstance(part, type):
+        part = {name: value for name, value in dataclasses.asdict(part).items() if value is not None}
     if not isinstance(part, Mapping):
         raise ConfigurationError(
             f"A part of a message must be a text, a dict or an object of the provider's SDK, got {_shown(part)}."

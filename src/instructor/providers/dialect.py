@@ -87,9 +87,9 @@ class BaseDialect(abc.ABC):
     """Where a request has its turns."""
     says_stream: ClassVar[bool] = True
     """Whether a body says that a stream is wanted; otherwise another method is called."""
-    messages_name: ClassVar[str] = "messages"
+    messages_name: str = "messages"
     """The wire's name for messages. They may be passed by it, too."""
-    sees_all: ClassVar[bool] = False
+    sees_all: bool = False
     """Whether later events repeat earlier text, so that a stream's reader must see each event."""
     own_parts: ClassVar[frozenset[str]] = frozenset()
     """The kinds of content parts in the wire's own form, which go through unchanged."""

@@ -156,9 +156,13 @@ class _Functions:
         del thread
         return False
 
-    @cached_property
+    @property
     def arguments(self) -> Arguments | None:
-        """What the function for whole responses takes; beside it `stream`, which says to call the other one."""
+        """What the function for responses takes, and `stream`, which says to call the other one."""
+        return self._arguments
+
+    @cached_property
+    def _arguments(self) -> Arguments | None:
         names = arguments_of(self._whole)
         return names if names is None or self._streamed is None else names._replace(taken=names.taken | {"stream"})
 

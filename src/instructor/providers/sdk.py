@@ -107,13 +107,17 @@ class _SDKTransport(Bounded):
     def _source(self) -> Source:  # type: ignore[override]  # read only here
         return self._methods
 
-    @cached_property
+    @property
     def create(self) -> Callable[..., Any]:
         create: Callable[..., Any] = self._methods.create
         return create
 
-    @cached_property
+    @property
     def arguments(self) -> Arguments | None:
+        return self._arguments
+
+    @cached_property
+    def _arguments(self) -> Arguments | None:
         return arguments_of(self.create, its_own=self._methods.is_own)
 
     def response(self, wire: Json) -> Any:
