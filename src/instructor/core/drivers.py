@@ -35,7 +35,20 @@ AsyncValues = AsyncGenerator[Any, None]
 
 
 class StreamCloser:
-    """How a stream is left while it is being read."""
+    """Closes a stream while another thread or task reads it, or waits for its headers or for the next attempt.
+
+    Theory of operation. The driver tells what it is in; `close()` or `aclose()` ends exactly that.
+
+        the driver is in      sync: `close()` from another thread     async: `aclose()` from another task
+        opening a request     `Escape.end`: the transport cancels      the task is cancelled, by its own scope if the
+                              it, or the call is ended from outside    event loop is not asyncio's
+        a read                `connection.interrupt()`, or its         the same
+                              socket is shut
+        a wait                an event ends it                         an event ends it
+        a hook or a policy    nothing is broken off: it runs to its end, and then the stream ends
+
+    The one who reads sees the stream end, never an error. `taken` stays true: nothing is opened after it.
+    """
 
     __slots__ = (
         "_at",

@@ -77,7 +77,29 @@ _tuple = tuple.__new__  # a third of the price of Emit(...), for each snapshot
 
 
 class Run:
-    """One run of a call over a wire."""
+    """One run of a call over a wire.
+
+    Theory of operation. `run()` is a generator: it yields effects and is sent their results. Around each request:
+
+        step         method           what it does
+        policy       _attempts        asks the retry policy whether there is another request; sleeps as it says
+        request      _ask             sends `_request`, which the step before has built
+        reading      _stream, _whole  events -> deltas -> outcomes; valid items are emitted at once (`_deliver`)
+        overlap      _place           at the start of a continuation: is an item new, a repeat, or a correction?
+        decision     _follow          `reask.decide`: done, re-ask, continue, restart or give up; builds `_request`
+
+    The state of a list. Every item that came has an index in `_history`.
+
+        `_pending`    invalid items by index; empty when the answer is valid
+        `_asked`      the request asks for just these; its outcomes are kept in `_answers` until it has ended
+        `_repeats`    answers that equal an item of the list: no corrections, the model is told so once
+        `_doubts`     indices of items that may be repeats of others, because a reply was cut before that was certain
+        `_delivered`  items that were emitted but have no index any more, for the same reason: they come again
+        `_broke_off`  why the list must go on after the re-ask
+
+    Never: an item emitted twice, an item lost, a request after `_hopeless`. The report is true at every moment, also if
+    the user leaves the stream.
+    """
 
     def __init__(self, call: Call, dialect: Dialect, policy: Policy, state: RunState) -> None:
         self._call, self._dialect, self._policy, self.state = call, dialect, policy, state

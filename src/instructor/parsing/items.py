@@ -97,10 +97,35 @@ NESTED = "[{"
 class ItemReader(BufferedReader):
     """Cuts the items out of a list as it comes.
 
-    `key` is the wrapper's key that holds the list, `opens` the characters that an item may begin with: `[` in prose
-    begins a list only if one of them or `]` follows. `rivals`: the keys of an item, if `key` is one of them; with
-    `ANY_KEY` where it may have others, with `NESTED` where its own list may hold objects. Numbers and
-    literals end at the delimiter after them.
+    Theory of operation. The reader is a state machine whose state is a method, `_phase(text, index)`: it reads on and
+    returns where it stopped, and sets the next phase. A text may end anywhere, so a phase keeps what it needs. Every
+    character is looked at once. An item is handed out when its last character has come, never before.
+
+        phase            reads                              next, by what comes
+        in_prose         text around the answer             after_opener: `{` or `[`
+        after_opener     what follows that bracket          before_key: `"` or `}` · in_list: an item or `]` ·
+                                                            after_backslash: JSON in a JSON string · else in_prose
+        before_key       what may be the wrapper            in_key · in_prose: `}` (a loose object)
+        in_key, after_key, before_value                     in_list: `[` under the wrapper's key · after_rival: the
+                                                            key is also an item's · in_nest/string/scalar: a value
+        in_list          the list: commas, comments, items  in_nest, in_string, in_scalar: an item · leaves: `]`
+        in_nest          an object or array, by counting    in_list or before_key, when its bracket closes
+        in_scalar        a number or literal                ends at the delimiter after it
+        after_doubted    a scalar in a list of prose        in_list: `,` or `]` · else in_prose (it was a phrase)
+        in_escaped       a JSON string that holds JSON      an inner reader reads it, unescaped
+
+    What is certain, and what waits: a list is `_sure` if it is under the wrapper's key, or when its first object or
+    array closes. Scalars of other lists are kept in `_pending`. When such a list ends they become the `_fallback`: it
+    counts only if no better list came and the text was proven to end. A loose object is one outside of any list. It is
+    handed out by `_at_line_start`, and the caller decides whether it is an item.
+
+    Never: an item twice, an item before its end, a character looked at again, an item out of a thought that was marked.
+
+    Args:
+        key: The wrapper's key that holds the list.
+        opens: The characters that an item may begin with. `[` in prose begins a list only before one of them or `]`.
+        rivals: The keys of an item, if `key` is one of them; with `ANY_KEY` if it may have others, with `NESTED` if its
+            own list may hold objects.
     """
 
     __slots__ = (
@@ -149,9 +174,7 @@ class ItemReader(BufferedReader):
         self._wrapped = False  # the list is inside a wrapper
         self._listed = False  # a list is open
         self._sure = False  # the list is believed
-        self._unmatched_brace = (
-            False  # a closing brace came that the list cannot hold: perhaps the list's end was forgotten
-        )
+        self._unmatched_brace = False  # a `}` came that the list cannot hold: perhaps its end was forgotten
         self._remark = Comment()  # a comment between items
         self._pending: list[Slice] = []  # the scalars of a list that is not believed
         self._fallback: list[Slice] | None = None  # those of such a list that came to its end

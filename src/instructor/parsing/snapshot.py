@@ -186,9 +186,28 @@ _ONLY_US = _holders(_new._spare) or -1  # PyPy does not count, and copies
 
 
 class Snapshot:
-    """Reads a JSON object or array as it comes, with prose and fences before it.
+    """Reads one JSON value and shows it after each piece of text.
 
-    `opens` says with which brackets the value may begin. `how` is handed to `Shape.close`.
+    Theory of operation. `_open` is the stack of containers that are open, outermost first. A closed part is added to its
+    container once and stays the same object in all later snapshots. A snapshot copies only the open containers, from the
+    innermost outwards (`_shown`), so it costs its depth and the length of what is open, not the size of the value. Long
+    containers keep a copy of their own (`spine`), which is brought up to date if nobody else holds it.
+
+        phase           reads                              next, by what comes
+        in_prose        text around the value              after_opener: a bracket of `opens`
+        after_opener    what follows that bracket          a container, if a part or its end can follow; else in_prose
+        in an object    a key, a colon, a value            a container, a string, a scalar · leaves: `}`
+        in a list       values                             the same · leaves: `]`
+        in a string     characters; it is shown growing    its container, at the closing quote
+        in a scalar     a number or literal                its container, at the delimiter after it
+        at_rest         nothing: a fault stopped it        stays: the whole text is judged when it has ended
+
+    Never: a value that later changes in a snapshot that was returned, a half escape, a number before its end.
+
+    Args:
+        shape: What the value is shown as.
+        opens: The brackets with which the value may begin.
+        how: Is passed to `Shape.close`.
     """
 
     __slots__ = (
