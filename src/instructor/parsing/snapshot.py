@@ -188,10 +188,10 @@ _ONLY_US = _holders(_new._spare) or -1  # PyPy does not count, and copies
 class Snapshot:
     """Reads one JSON value and shows it after each piece of text.
 
-    Theory of operation. `_open` is the stack of containers that are open, outermost first. A closed part is added to its
-    container once and stays the same object in all later snapshots. A snapshot copies only the open containers, from the
-    innermost outwards (`_shown`), so it costs its depth and the length of what is open, not the size of the value. Long
-    containers keep a copy of their own (`spine`), which is brought up to date if nobody else holds it.
+    Theory of operation. `_open` is the stack of containers that are open, outermost first. A closed part is added to
+    its container once and stays the same object in all later snapshots. A snapshot copies only the open containers,
+    from the innermost outwards (`_shown`). So it costs its depth and the length of what is open, not the size of the
+    value. Long containers keep a copy of their own (`spine`), which is brought up to date if nobody else holds it.
 
         phase           reads                              next, by what comes
         in_prose        text around the value              after_opener: a bracket of `opens`
@@ -200,7 +200,7 @@ class Snapshot:
         in a list       values                             the same · leaves: `]`
         in a string     characters; it is shown growing    its container, at the closing quote
         in a scalar     a number or literal                its container, at the delimiter after it
-        at_rest         nothing: a fault stopped it        stays: the whole text is judged when it has ended
+        at_rest         nothing: a fault stopped it        stays: the whole text is validated at its end
 
     Never: a value that later changes in a snapshot that was returned, a half escape, a number before its end.
 
