@@ -92,7 +92,7 @@ class Run:
 
         `_pending`    invalid items by index; empty when the answer is valid
         `_asked`      the request asks for just these; its outcomes are kept in `_answers` until it has ended
-        `_repeats`    answers that equal an item of the list: no corrections, the model is told so once
+        `_repeats`    answers that equal an item of the list: no corrections, a note says so to the model, once
         `_doubts`     indices of items that may be repeats of others, because a reply was cut before that was certain
         `_delivered`  items that were emitted but have no index any more, for the same reason: they come again
         `_broke_off`  why the list must go on after the re-ask
