@@ -88,6 +88,21 @@ async def test_a_list_that_begins_again_from_the_correction_of_its_first_item(ha
     assert stream.report.complete
 
 
+async def test_what_later_items_refute_is_no_repeat(harness: Harness) -> None:
+    """A wrong item at the start of a continuation is not the first one again if the next right ones are not."""
+    script = [
+        broken({"id": 1}, {"id": 2}, {"id": 3}),
+        tools(tasks(BAD, {"id": 5}, {"id": 6})),
+        tools(people(1)),  # the model answers with an item of the list, not with the correction
+        tools(people(4)),
+    ]
+    with Scripted(script) as server:
+        stream = stream_of(harness, server, max_retries=5)
+        assert sorted(ids(await harness.items(stream))) == [1, 2, 3, 4, 5, 6]
+    adds_up(stream.report, 6)
+    assert stream.report.complete
+
+
 async def test_a_long_list_that_begins_again(harness: Harness) -> None:
     every = [{"id": number} for number in range(500)]
     with Scripted([broken(*every, chunk=1000), tools(tasks(*every, {"id": 500}), chunk=1000)]) as server:

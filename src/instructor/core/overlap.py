@@ -170,12 +170,14 @@ Placed = Outcome | Correction | Moved | Unsure
 class _Run:
     """The items from a place to the end of the list."""
 
-    __slots__ = ("likely", "proven", "start")
+    __slots__ = ("likely", "proven", "refuted", "start")
 
     def __init__(self, start: int) -> None:
         self.start = start
         self.proven = False
         """Whether an item came again, right or wrong, by its value or its text."""
+        self.refuted = False
+        """Whether an item came that stands for none of it: what came before repeats it no more."""
         self.likely = True
         """Whether all that came is a repeat by what it says, or there is evidence for it."""
 
@@ -212,7 +214,7 @@ class OverlapFilter:
         self._early: list[Outcome] = []  # delivered as new ones, without certainty
         self._held: list[Outcome] = []
         self._best: _Run | None = None  # the longest run that was repeated to its end
-        self._places: list[set[int]] = []  # for each item, the places of those that it may be a repeat of
+        self._going: list[list[_Run]] = []  # for each item, the runs that it went on with
         self.dropped = 0
 
     @property
@@ -240,7 +242,7 @@ class OverlapFilter:
             del self._held[kept:]
         yield from self._decided(best)
         count = self._history.count - self._end
-        sure = not self._early or count > len(self._early) or not self._places[count - 1]
+        sure = not self._early or count > len(self._early) or not self._places(count - 1)
         self._runs = []
         if not (ended or sure):
             yield Unsure(len(self._early))
@@ -248,14 +250,24 @@ class OverlapFilter:
     def doubts(self) -> dict[int, set[int]]:
         """Return the places of items that were delivered without certainty, and of those that they may stand for."""
         places = range(self._end, min(self._end + len(self._early), self._history.count))
-        return {place: here for place, here in zip(places, self._places, strict=False) if here}
+        found = {place: self._places(place - self._end) for place in places}
+        return {place: here for place, here in found.items() if here}
+
+    def _places(self, index: int) -> set[int]:
+        """Return the places of the items that one of this reply may be a repeat of."""
+        return {run.start + index for run in self._going[index] if not run.refuted}
 
     def _waits(self, outcome: Outcome) -> bool:
         """Compare the next item; return whether it has to wait."""
         item, at = Item(outcome), len(self._early) + len(self._held)
         self._held.append(outcome)
-        going = [run for run in self._runs if run.goes_on(self._history, run.start + at, item)]
-        self._places.append({run.start + at for run in going})
+        going = []
+        for run in self._runs:
+            if run.goes_on(self._history, run.start + at, item):
+                going.append(run)
+            else:
+                run.refuted = True
+        self._going.append(going)
         self._runs = []
         for run in going:
             if run.start + at + 1 < self._end:
