@@ -133,8 +133,10 @@ class OpenAIChat(BaseDialect):
 
     def delta(self, event: Json) -> Iterable[Delta]:
         choice = _first(event.get("choices"))
-        self._raise_reported(event, choice)
-        usage = self._usage(event, choice or {})
+        if choice is None or "error" in event or "base_resp" in event or "error" in choice:
+            self._raise_reported(event, choice)
+        said = event.get("usage") or (choice is not None and choice.get("usage")) or "x_groq" in event
+        usage = self._usage(event, choice or {}) if said else None
         if choice is None:
             return (Delta(usage=usage),) if usage else ()
         deltas = self._said(choice)
@@ -211,6 +213,8 @@ def text_of(content: Any) -> str:
 
 def _first(choices: Any, *, every: bool = False) -> Mapping[str, Any] | None:
     """Return the first choice; None where there is none, or, unless `every` one will do, where it has another index."""
+    if type(choices) is list and len(choices) == 1 and type(only := choices[0]) is dict and only.get("index") == 0:
+        return only  # what nearly all events have
     for choice in choices if isinstance(choices, list) else ():
         if isinstance(choice, dict) and (every or not count_of(choice.get("index"))):
             return choice
