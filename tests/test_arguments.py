@@ -28,20 +28,27 @@ async def test_an_unknown_argument(harness: Harness, scripted_server: Any) -> No
     policy = Retrying(wait=wait_fixed(600))
     for method, kind in (("create", User), ("create", None), ("create_iterable", User), ("create_partial", User)):
         with pytest.raises(
-            ConfigurationError, match=r"openai takes no max_tokenz=; it takes max_tokens= and extra_body=\."
+            ConfigurationError,
+            match=r"Unknown argument 'max_tokenz': .* openai .* Did you mean 'max_tokens'\? .*extra_body=",
         ) as failed:
             await harness.result(
                 getattr(client, method)(response_model=kind, **asking(max_retries=policy, max_tokenz=3))
             )
         assert isinstance(failed.value, TypeError)
-    with pytest.raises(ConfigurationError, match="openai takes no xyz=; it takes extra_body="):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"Unknown argument 'xyz': the SDK of openai does not take it\. To send it anyway, use extra_body=",
+    ):
         await harness.create(client, User, xyz=None)
     assert server.requests == []
 
 
 async def test_what_a_request_must_have(harness: Harness, scripted_server: Any) -> None:
     client = harness.client(scripted_server([], strict=False))
-    with pytest.raises(ConfigurationError, match="openai must have model=: give it to the call, or to the client"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"Missing argument 'model': the SDK of openai requires it\. Pass it to the call or the client",
+    ):
         await harness.result(client.create(User, [{"role": "user", "content": "x"}]))
 
 
@@ -60,7 +67,7 @@ async def test_arguments_of_older_versions(
 ) -> None:
     client = harness.client(server := scripted_server([answer(ANN), content("Hi")]))
     for kind in (User, None):
-        with pytest.raises(ConfigurationError, match=f"{name}= is no argument of a call: .*{why}"):
+        with pytest.raises(ConfigurationError, match=f"{name}= must be left out: .*{why}"):
             await harness.create(client, kind, **{name: value})
         await harness.create(client, kind, **{name: None})
     assert len(server.requests) == 2
@@ -88,7 +95,7 @@ def test_a_function_of_the_users() -> None:
     def open_handed(**given: Any) -> Any:
         raise KeyError(given["best"])
 
-    with pytest.raises(ConfigurationError, match=r"openai takes no best=\."):
+    with pytest.raises(ConfigurationError, match=r"Unknown argument 'best': the SDK of openai does not take it\."):
         instructor.patch(create=strict)(User, messages=[], best=1)
     with pytest.raises(KeyError, match="1"):
         instructor.patch(create=open_handed)(User, messages=[], best=1)
@@ -123,5 +130,5 @@ def test_names_are_those_that_the_wire_makes_of_them(module: str, kind: str, opt
     client = getattr(instructor, f"from_{'genai' if 'google' in module else module.split('ai.')[0].split('.')[0]}")(sdk)
     client.create_iterable(response_model=User, **asking(**options))  # nothing is sent before it is read
     if kind in ("Mistral", "Anthropic", "Groq"):  # the others take any name, and look at it later
-        with pytest.raises(ConfigurationError, match="takes no nonsense="):
+        with pytest.raises(ConfigurationError, match="Unknown argument 'nonsense'"):
             client.create_iterable(response_model=User, **asking(nonsense=1))

@@ -319,3 +319,29 @@ async def test_one_value_that_fails_is_no_item(harness: Harness, scripted_server
     with pytest.raises(InstructorRetryException) as failed:
         await harness.create(client, User, max_retries=0)
     assert failed.value.items == []
+
+
+async def test_the_error_of_a_list_names_its_items(harness: Harness, scripted_server: Any) -> None:
+    class Row(BaseModel):
+        n: int
+
+    rows = {"tasks": [{"n": 0}, {"n": "a"}, {"n": 2}, {"n": "b"}, {"n": "c"}, {"n": "d"}]}
+    client = harness.client(scripted_server([answer(rows)]))
+    with pytest.raises(
+        InstructorRetryException, match="No valid IterableRow after 1 attempt: item 2: .*n, not 'a'"
+    ) as failed:
+        await harness.create(client, list[Row], max_retries=0)
+    for words in (
+        "No valid IterableRow after 1 attempt: item 2: ",
+        ".n, not 'a'",
+        "item 4: ",
+        "item 5: ",
+        "and 1 more. 2 items are valid.",
+    ):
+        assert words in str(failed.value)
+
+
+async def test_a_misspelled_argument_of_ours_is_named(harness: Harness, scripted_server: Any) -> None:
+    client = harness.client(scripted_server([]))
+    with pytest.raises(ConfigurationError, match=r"Unknown argument 'max_retrys': .* Did you mean 'max_retries'\?"):
+        await harness.create(client, int, max_retrys=3)

@@ -135,9 +135,9 @@ async def _later() -> Any:
         (User(**ANN), "'role': 'user'"),
         (User, "'role': 'user'"),
         (_later, "'role': 'user'"),
-        (iter, "'a' is no dict"),
-        ({"Extract."}, "'Extract.' is no dict"),
-        (map, "None is no dict"),
+        (iter, "got 'a'"),
+        ({"Extract."}, "got 'Extract.'"),
+        (map, "got None"),
     ],
 )
 async def test_what_is_no_list_of_messages(harness: Harness, scripted_server: Any, wrong: Any, hint: str) -> None:

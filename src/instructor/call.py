@@ -154,7 +154,7 @@ class CallBuilder:
         context = _context(given)
         strict = given.get("strict", True)
         if strict is not None and not isinstance(strict, bool):
-            raise ConfigurationError(f"strict={strict!r} is neither True, False nor None.")
+            raise ConfigurationError(f"strict must be True, False or None, got {strict!r}.")
         call = Call(
             messages=_rendered(self._messages(messages, given), context),
             output=output,
@@ -166,7 +166,7 @@ class CallBuilder:
         )
         hooks = given.get("hooks")
         if hooks is not None and not isinstance(hooks, Hooks):
-            raise ConfigurationError(f"hooks={hooks!r} is no instructor.Hooks.")
+            raise ConfigurationError(f"hooks must be an instructor.Hooks, got {hooks!r}.")
         every = self.hooks + hooks if hooks is not None else self.hooks
         state = RunState(self.dialect, self.transport.response, every)
         policy = _policy(given, is_async=self.is_async, stream=stream)
@@ -181,17 +181,22 @@ class CallBuilder:
         if not _NAMES_NOT_YET.isdisjoint(given):
             for name in _NOT_YET:
                 if given.get(name) not in (None, False):
-                    raise ArgumentsError(f"{name}= is no argument of a call: {_NOT_YET[name]}")
+                    raise ArgumentsError(f"{name}= must be left out: {_NOT_YET[name]}")
         names = self.transport.arguments
         if names is None or (names.taken.issuperset(body) and names.required.issubset(body)):
             return
         for name in body:
             if name not in names.taken:
-                hints = [*get_close_matches(name, names.taken, n=1), *({"extra_body"} & names.taken)]
-                hint = f"; it takes {' and '.join(f'{each}=' for each in hints)}" if hints else ""
-                raise ArgumentsError(f"The SDK of {self.provider} takes no {name}={hint}.")
-        lacking = ", ".join(f"{name}=" for name in sorted(names.required.difference(body)))
-        raise ArgumentsError(f"The SDK of {self.provider} must have {lacking}: give it to the call, or to the client.")
+                close = get_close_matches(name, names.taken | _OURS, n=1)
+                hint = f" Did you mean {close[0]!r}?" if close else ""
+                more = " To send it anyway, use extra_body=." if "extra_body" in names.taken else ""
+                raise ArgumentsError(
+                    f"Unknown argument {name!r}: the SDK of {self.provider} does not take it.{hint}{more}"
+                )
+        missing = ", ".join(map(repr, sorted(names.required.difference(body))))
+        raise ArgumentsError(
+            f"Missing argument {missing}: the SDK of {self.provider} requires it. Pass it to the call or the client."
+        )
 
     def _whole(self, response_model: Any) -> Output:
         if self.mode is not Mode.PARALLEL_TOOLS:
@@ -283,7 +288,7 @@ def _checked_message(message: Any) -> Mapping[str, Any]:
     if isinstance(message, BaseModel):  # an SDK's own, from a response before this call
         return message.model_dump(mode="json", exclude_unset=True)
     if not isinstance(message, Mapping):
-        raise ConfigurationError(f"The message {message!r} is no dict with a role and a content.")
+        raise ConfigurationError(f"A message must be a dict with a role and a content, got {message!r}.")
     return {name: _read_once(part) for name, part in message.items()}
 
 
@@ -296,31 +301,35 @@ def _context(given: Mapping[str, Any]) -> Mapping[str, Any] | None:
         warn_of_old("validation_context is now called context.")
         context = old
     if context is not None and not isinstance(context, Mapping):
-        raise ConfigurationError(f"context={context!r} is no dict.")
+        raise ConfigurationError(f"context must be a dict, got {context!r}.")
     return context
 
 
 def _policy(given: Mapping[str, Any], *, is_async: bool, stream: bool) -> Policy:
     max_retries = given.get("max_retries", DEFAULT_RETRIES)
     if isinstance(max_retries, AsyncRetrying) and not is_async:
-        raise ConfigurationError(f"max_retries={max_retries!r} is async: a sync client takes a tenacity.Retrying.")
+        raise ConfigurationError(
+            f"max_retries of a sync client must be an int or a tenacity.Retrying, got {max_retries!r}."
+        )
     if (
         isinstance(max_retries, bool)
         or not isinstance(max_retries, (int, BaseRetrying))
         or (isinstance(max_retries, int) and max_retries < 0)
     ):
         raise ConfigurationError(
-            f"max_retries={max_retries!r} is neither a number of re-asks (0, 1, 2 ...) nor a tenacity.Retrying."
+            f"max_retries must be a number of re-asks (0, 1, 2 ...) or a tenacity.Retrying, got {max_retries!r}."
         )
     on_invalid: Any = given.get("on_invalid", "reask")
     if on_invalid not in get_args(OnInvalid):
-        raise ConfigurationError(f"on_invalid={on_invalid!r} is none of {', '.join(get_args(OnInvalid))}.")
+        raise ConfigurationError(f"on_invalid must be one of {', '.join(get_args(OnInvalid))}, got {on_invalid!r}.")
     continuations = given.get("max_continuations")
     if continuations is not None and (type(continuations) is not int or continuations < 0):
-        raise ConfigurationError(f"max_continuations={continuations!r} is no number of requests (0, 1, 2 ...).")
+        raise ConfigurationError(
+            f"max_continuations must be a number of requests (0, 1, 2 ...), got {continuations!r}."
+        )
     watchdog = given.get("watchdog", _WATCHDOG)
     if watchdog is not None and not isinstance(watchdog, Watchdog):
-        raise ConfigurationError(f"watchdog={watchdog!r} is neither an instructor.Watchdog nor None, which is off.")
+        raise ConfigurationError(f"watchdog must be an instructor.Watchdog or None (off), got {watchdog!r}.")
     if isinstance(max_retries, int):
         seconds = given.get("timeout")  # a stream's is for each of its reads, and says nothing about the whole
         timed = type(seconds) in (int, float) and not stream

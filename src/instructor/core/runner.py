@@ -592,7 +592,7 @@ class Run:
             error = last  # the other is a spent policy's word for it
         yield from self.state.tell(HookName.COMPLETION_LAST_ATTEMPT, error, about=self._about())
         self._settle_account()
-        self.state.fail(error, self._output.name, self._sent, is_sdks=error is self._sdk_error)
+        self.state.fail(error, self._output.name, self._sent, many=self._output.many, is_sdks=error is self._sdk_error)
 
     def _about(self, error: Exception | None = None) -> dict[str, Any]:
         count, most = self._report.attempts, self._policy.most

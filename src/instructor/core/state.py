@@ -22,6 +22,9 @@ from instructor.exceptions import (
 from instructor.hooks import HookName, Hooks, accepted
 from instructor.report import FailedItem, Report
 
+_SHOWN = 3
+"""How many invalid items an error names."""
+
 
 class RunState:
     """Keeps the report and the last response, tells the hooks, and writes the error that an extraction ends with."""
@@ -75,7 +78,7 @@ class RunState:
         if counted and self._hooks.at(HookName.COMPLETION_USAGE):
             yield from self.tell(HookName.COMPLETION_USAGE, self.report.usage, about=about())
 
-    def fail(self, error: BaseException, name: str, sent: Request, *, is_sdks: bool) -> NoReturn:
+    def fail(self, error: BaseException, name: str, sent: Request, *, many: bool, is_sdks: bool) -> NoReturn:
         """Raise what says how an extraction ended, with all that is known."""
         count = self.report.attempts
         tries = f"{count} attempt{'s' if count != 1 else ''}"
@@ -93,8 +96,19 @@ class RunState:
             raise IncompleteOutputException(str(error), text=error.text, **known) from error.__cause__ or error
         if isinstance(error, Exception) and (is_sdks or isinstance(error, RefusalError)):
             raise joined_failure(error, **known) from error
-        said = f"No valid {name} after {tries}: {'; '.join(format_errors(error))}"
-        raise InstructorRetryException(said, **known) from error
+        raise InstructorRetryException(
+            f"No valid {name} after {tries}: {self._why(error, many=many)}", **known
+        ) from error
+
+    def _why(self, error: BaseException, *, many: bool) -> str:
+        """Return what is wrong; for a list, with which items, and how many are valid."""
+        failed = self.report.failed_items
+        if not (many and failed):
+            return "; ".join(format_errors(error))
+        shown = [f"item {item.index + 1}: {'; '.join(item.errors)}" for item in failed[:_SHOWN]]
+        more = [f"and {len(failed) - _SHOWN} more"] if len(failed) > _SHOWN else []
+        valid = f"{self.report.good} {'item is' if self.report.good == 1 else 'items are'} valid"
+        return f"{'; '.join([*shown, *more])}. {valid}."
 
 
 def _warn(hook: object, name: HookName, error: Exception) -> None:
