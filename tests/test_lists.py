@@ -328,7 +328,7 @@ async def test_the_error_of_a_list_names_its_items(harness: Harness, scripted_se
     rows = {"tasks": [{"n": 0}, {"n": "a"}, {"n": 2}, {"n": "b"}, {"n": "c"}, {"n": "d"}]}
     client = harness.client(scripted_server([answer(rows)]))
     with pytest.raises(
-        InstructorRetryException, match="No valid IterableRow after 1 attempt: item 2: .*n, not 'a'"
+        InstructorRetryException, match=r"No valid IterableRow after 1 attempt: item 2: .*n, not 'a'"
     ) as failed:
         await harness.create(client, list[Row], max_retries=0)
     for words in (
