@@ -210,6 +210,6 @@ async def test_none_is_an_argument_like_others(harness: Harness, scripted_server
     server = scripted_server([answer({"name": "a", "age": "1"})])
     create = instructor.patch(harness.sdk(server)).chat.completions.create
     assert await harness.result(create(response_model=User, strict=None, **asking())) == User(**USER)
-    with pytest.raises(ConfigurationError, match="max_retries=None"):
+    with pytest.raises(ConfigurationError, match=r"max_retries must be a number of re-asks .* got None"):
         await harness.result(create(response_model=User, max_retries=None, **asking()))
     assert len(server.requests) == 1
