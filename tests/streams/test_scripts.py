@@ -381,5 +381,10 @@ def respaced(text: str) -> str:
 
 TestScript = Script.TestCase
 TestScript.settings = settings(
-    max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    derandomize=True,
+    database=None,
+    max_examples=150,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )
