@@ -56,7 +56,7 @@ RENAMED = {
     "AsyncResponse": "instructor.client:AsyncResponses",
     "RegistryError": "instructor.exceptions:ConfigurationError",
     "Response": "instructor.sync_client:Responses",
-    "ValidationError": "pydantic:ValidationError",
+    "ValidationContextError": "instructor.exceptions:ConfigurationError",
 }
 """Old name: its new name."""
 
@@ -66,7 +66,6 @@ _CACHES = "caches are not there yet."
 _DISTILLATION = "distillation is not there yet."
 _JUDGES = "validators by a model are not there yet. Ask the model in a pydantic validator of your own."
 _ASYNC = "asynchronous validators are not there yet. Await them on what a call gave."
-_BUDGETS = "token budgets are not there yet. max_retries bounds the requests, and `report.usage` has the tokens."
 _ROWS = (
     "a provider is one file with a row of facts, instructor/providers/<name>.py, and a dialect (docs/architecture.md)."
 )
@@ -80,12 +79,10 @@ _TEMPLATES = "a call renders its messages with its `context`."
 _INTERNAL = "it was an internal of older versions, and nothing needs it here."
 
 _GONE = {
-    "Image Audio PDF MultimodalError": _MEDIA,
+    "Image Audio PDF": _MEDIA,
     "BatchProcessor BatchRequest BatchJob": _BATCHES,
     "FinetuneFormat Instructions": _DISTILLATION,
     "llm_validator openai_moderation Validator": _JUDGES,
-    "AsyncValidationError": _ASYNC,
-    "TokenBudgetError TokenBudgetExceeded TokenUsageUnavailableError": _BUDGETS,
     "retry_sync retry_async": _FLOW,
     "patch_v2": "use instructor.patch.",
     "HookNameType HandlerType CompletionKwargsHandler CompletionResponseHandler CompletionErrorHandler "

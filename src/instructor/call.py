@@ -38,12 +38,21 @@ _NOT_YET = {
     "cache_ttl": GONE_PATHS["instructor.cache"],
     "max_event_bytes": "it is given when the client is made, from_provider(..., max_event_bytes=...).",
     "mode": "a client has one, from_provider(..., mode=...), and its calls share it.",
-    "token_budget": GONE["TokenBudgetError"],
 }
 """Arguments of older versions' calls, and why there is nothing to do with one; None and False are nothing."""
 _NAMES_NOT_YET = frozenset(_NOT_YET)
 _OURS = _NAMES_NOT_YET.union(
-    ("max_retries", "context", "strict", "hooks", "on_invalid", "max_continuations", "watchdog", "validation_context")
+    (
+        "max_retries",
+        "context",
+        "strict",
+        "hooks",
+        "on_invalid",
+        "max_continuations",
+        "watchdog",
+        "validation_context",
+        "token_budget",
+    )
 )
 DEFAULT_RETRIES = 3
 _READY = frozenset((str, list, dict, int, float, bool, type(None)))
@@ -227,6 +236,8 @@ class CallBuilder:
     def _untyped(self, messages: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments of a call whose response is wanted as it is."""
         given = self._given(arguments)
+        if _token_budget(arguments) is not None:
+            raise TokenBudgetValueError("token_budget needs a response_model: without one there is only one request.")
         context = _context(given)
         messages = _rendered(self._messages(messages, given), context)
         body = self.dialect.encode_plain(messages, {key: value for key, value in given.items() if key not in _OURS})
@@ -334,7 +345,26 @@ def _policy(given: Mapping[str, Any], *, is_async: bool, stream: bool) -> Policy
         seconds = given.get("timeout")  # a stream's is for each of its reads, and says nothing about the whole
         timed = type(seconds) in (int, float) and not stream
         max_retries = counted(max_retries, seconds if timed else None)
-    return Policy(max_retries, continuations, on_invalid, watchdog)
+    return Policy(max_retries, continuations, on_invalid, watchdog, _token_budget(given))
+
+
+class TokenBudgetTypeError(ConfigurationError, TypeError):
+    """`token_budget` is not a number."""
+
+
+class TokenBudgetValueError(ConfigurationError, ValueError):
+    """`token_budget` is a number that cannot be a budget, or has nothing to bound."""
+
+
+def _token_budget(given: Mapping[str, Any]) -> int | None:
+    budget = given.get("token_budget")
+    if budget is None:
+        return None
+    if isinstance(budget, bool) or not isinstance(budget, int):
+        raise TokenBudgetTypeError(f"token_budget must be a number of tokens, got {budget!r}.")
+    if budget < 1:
+        raise TokenBudgetValueError(f"token_budget must be 1 or more, got {budget!r}.")
+    return budget
 
 
 def _check_for_one(arguments: Mapping[str, Any]) -> None:

@@ -17,6 +17,7 @@ from instructor.exceptions import (
     IncompleteOutputException,
     InstructorRetryException,
     RefusalError,
+    TokenBudgetError,
     joined_failure,
 )
 from instructor.hooks import HookName, Hooks, accepted
@@ -94,6 +95,8 @@ class RunState:
         }
         if isinstance(error, IncompleteOutputException):
             raise IncompleteOutputException(str(error), text=error.text, **known) from error.__cause__ or error
+        if isinstance(error, TokenBudgetError):
+            raise type(error)(*error.args, budget=error.budget, **known) from error.__cause__
         if isinstance(error, Exception) and (is_sdks or isinstance(error, RefusalError)):
             raise joined_failure(error, **known) from error
         raise InstructorRetryException(
