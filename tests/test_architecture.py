@@ -19,8 +19,9 @@ PACKAGE = ROOT / "src" / "instructor"
 ROOMS = {
     "cli": {"__main__"},
     "values": {"_compat", "_version", "exceptions", "hooks", "mode", "redaction", "report", "usage"},
-    "features": {"templating"},
+    "features": {"templating", "validators"},
     "face": {"binding", "call", "client", "client_base", "sync_client", "factories", "function_calls", "results"},
+    "older": {"older"},
     "door": {"__init__"},
 }
 """The rooms that modules at the top belong to. A folder is a room of its own."""
@@ -38,7 +39,8 @@ ARROWS = {
     "face": {"values", "core", "dsl", "features", "outputs", "providers", "schema"},
     "testing": {"values", "parsing"},
     "cli": {"values", "face", "local", "outputs", "providers"},
-    "door": {"values", "core", "dsl", "face", "providers"},
+    "older": {"values", "core", "face", "outputs", "parsing", "providers"},
+    "door": {"values", "core", "dsl", "face", "features", "providers"},
 }
 """Which other rooms a room may import. What only a type checker imports counts too: knowledge has a direction."""
 
@@ -48,6 +50,7 @@ MAY_WAIT = (
     "client.py",
     "factories.py",
     "results.py",
+    "validators.py",
     "bulk/",
     "local/",
     "testing/",
@@ -59,6 +62,8 @@ MAY_NAME_A_PROVIDER = (
     "factories.py",
     "mode.py",
     "function_calls.py",
+    "older.py",
+    "validators.py",
     "bulk/",
     "cli/",
     "local/",

@@ -5,14 +5,15 @@ Everything that can be wrong with the arguments is found here, before any reques
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, NamedTuple, get_args
 
 from pydantic import BaseModel
 from tenacity import AsyncRetrying, BaseRetrying
 
-from instructor._compat import GONE, GONE_PATHS, warn_of_old
+from instructor._compat import GONE, warn_of_old
 from instructor.binding import Binding
 from instructor.core.drivers import AsyncValues, StreamCloser, Values, adrive, drive
 from instructor.core.retry_policy import OnInvalid, Policy, counted
@@ -25,6 +26,7 @@ from instructor.core.types import (
     Output,
     Transport,
 )
+from instructor.core.validating import ValidatingRun
 from instructor.core.watchdog import Watchdog
 from instructor.exceptions import ConfigurationError, IncompleteOutputException, InstructorRetryException
 from instructor.hooks import Hooks
@@ -34,8 +36,6 @@ from instructor.results import AsyncStream, ListResponse, Stream, attach_metadat
 
 _NOT_YET = {
     "autodetect_images": GONE["Image"],
-    "cache": GONE_PATHS["instructor.cache"],
-    "cache_ttl": GONE_PATHS["instructor.cache"],
     "max_event_bytes": "it is given when the client is made, from_provider(..., max_event_bytes=...).",
     "mode": "a client has one, from_provider(..., mode=...), and its calls share it.",
 }
@@ -181,9 +181,27 @@ class CallBuilder:
         policy = _policy(given, is_async=self.is_async, stream=stream)
         if not output.many:
             _check_for_one(arguments)
-        run = Run(call, self.dialect, policy, state)
+        check = self._check_for(output)
+        run = (
+            Run(call, self.dialect, policy, state)
+            if check is None
+            else ValidatingRun(call, self.dialect, policy, state, check)
+        )
         self._check_names(given, run.body)
         return PreparedCall(output, run, state)
+
+    def _check_for(self, output: Output) -> Callable[..., Any] | None:
+        """Return what runs the asynchronous validators of an answer, or None if it has none."""
+        module = sys.modules.get("instructor.validators")  # before it is imported, no model can have one
+        if module is None or not module.are_in(output.kind):
+            return None
+        if not self.is_async:
+            raise ConfigurationError(
+                f"{output.name} has asynchronous validators, which a sync client cannot await: use an async client, "
+                'from_provider("provider/model", async_client=True), or sync validators.'
+            )
+        check: Callable[..., Any] = module.check
+        return check
 
     def _check_names(self, given: Mapping[str, Any], body: Mapping[str, Any]) -> None:
         """Raise for arguments that the SDK's function does not take, and for required ones that are missing."""

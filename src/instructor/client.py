@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from typing_extensions import TypeForm
 
+from instructor import _compat
 from instructor.client_base import ClientBase
 from instructor.mode import Mode
 from instructor.sync_client import Instructor as Instructor
@@ -344,3 +345,9 @@ class AsyncResponses(AsyncInstructor):
 
     async def create(self, response_model: Any = None, messages: Any = None, **arguments: Any) -> Any:
         return await self._caller.acreate(response_model, messages, arguments)
+
+
+if not TYPE_CHECKING:  # a checker would take every name for one of this module
+
+    def __getattr__(name: str) -> Any:
+        return _compat.older(__name__, name)

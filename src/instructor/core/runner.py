@@ -25,6 +25,7 @@ from tenacity import AsyncRetrying, DoAttempt, DoSleep, RetryCallState, RetryErr
 from instructor.core import prompts
 from instructor.core.effects import CLOSE, Do, Emit, Open, Read, Send, Steps, Wait
 from instructor.core.events import KEPT, EventReader, ResponseAccumulator, spent
+from instructor.core.logs import LOG
 from instructor.core.overlap import (
     SHOWN,
     Correction,
@@ -36,7 +37,6 @@ from instructor.core.overlap import (
     Unsure,
     match_corrections,
 )
-from instructor.core.logs import LOG
 from instructor.core.reask import (
     Action,
     Progress,

@@ -163,6 +163,11 @@ def _warn_of(old: Mode, new: Mode) -> None:
     warn_of_old(f"Mode.{old.name} is now Mode.{new.name}.")
 
 
+def forget_warnings() -> None:
+    """Warn of each older mode once more."""
+    _warn_of.cache_clear()
+
+
 def is_awaitable(function: Any) -> bool:
     """Return whether a function, or an object that can be called, is to be awaited, however it is wrapped."""
     inner = inspect.unwrap(function)
