@@ -56,7 +56,20 @@ HERE = {
     "instructor.client": "Instructor AsyncInstructor Response AsyncResponse from_openai from_litellm patch apatch Mode",
     **{
         f"instructor.client_{name}": f"from_{name}"
-        for name in "anthropic bedrock cerebras cohere fireworks genai groq mistral perplexity vertexai writer xai".split()
+        for name in [
+            "anthropic",
+            "bedrock",
+            "cerebras",
+            "cohere",
+            "fireworks",
+            "genai",
+            "groq",
+            "mistral",
+            "perplexity",
+            "vertexai",
+            "writer",
+            "xai",
+        ]
     },
     "instructor.core": f"Instructor AsyncInstructor Response from_openai from_litellm Hooks HookName patch apatch "
     f"{EXCEPTIONS}",

@@ -66,7 +66,20 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "instructor.validation.llm_validators": ("instructor.validators",),
     **{
         f"instructor.client_{name}": ()
-        for name in "anthropic bedrock cerebras cohere fireworks genai groq mistral perplexity vertexai writer xai".split()
+        for name in [
+            "anthropic",
+            "bedrock",
+            "cerebras",
+            "cohere",
+            "fireworks",
+            "genai",
+            "groq",
+            "mistral",
+            "perplexity",
+            "vertexai",
+            "writer",
+            "xai",
+        ]
     },
 }
 """Old path: the modules that have its names now. The first one that has a name is used. All have `from_...`."""
@@ -80,10 +93,21 @@ RENAMED = {
     **{
         name: f"instructor.older:{name}"
         for name in (
-            "CompletionErrorHandler", "CompletionKwargsHandler", "CompletionResponseHandler", "CompletionUsageHandler",
-            "DEPRECATED_TO_CORE", "HandlerType", "HookNameType", "ParseErrorHandler", "handle_response_model",
-            "is_simple_type", "is_typed_dict", "prepare_response_model", "process_response",
-            "reset_deprecated_mode_warnings", "supported_providers",
+            "CompletionErrorHandler",
+            "CompletionKwargsHandler",
+            "CompletionResponseHandler",
+            "CompletionUsageHandler",
+            "DEPRECATED_TO_CORE",
+            "HandlerType",
+            "HookNameType",
+            "ParseErrorHandler",
+            "handle_response_model",
+            "is_simple_type",
+            "is_typed_dict",
+            "prepare_response_model",
+            "process_response",
+            "reset_deprecated_mode_warnings",
+            "supported_providers",
         )
     },
     "ValidationContextError": "instructor.exceptions:ConfigurationError",
@@ -99,7 +123,9 @@ _DISTILLATION = "distillation is not there yet."
 _ROWS = (
     "a provider is one file with a row of facts, instructor/providers/<name>.py, and a dialect (docs/architecture.md)."
 )
-_FLOW = "a client does it. instructor.utils.handle_response_model makes a request, and process_response reads a response."
+_FLOW = (
+    "a client does it. instructor.utils.handle_response_model makes a request, and process_response reads a response."
+)
 _ANY_TYPE = "every type that pydantic.TypeAdapter takes is a response model as it is."
 _CALLS = "ask for Iterable[A | B] in Mode.PARALLEL_TOOLS."
 _GROWS = "ask for Partial[Model], or by create_partial(Model): each snapshot is a Model."

@@ -174,7 +174,9 @@ def process_response(
 ) -> Any:
     """Return the validated answer that a complete response holds; the response itself without a `response_model`."""
     if stream:
-        raise ConfigurationError("process_response reads complete responses: a client's create(stream=True) reads streams.")
+        raise ConfigurationError(
+            "process_response reads complete responses: a client's create(stream=True) reads streams."
+        )
     if response_model is None:
         return response
     return read_response(response_model, response, validation_context, strict, mode, provider)

@@ -137,6 +137,11 @@ class Run:
         """Whether the last value is not the answer, but what the policy gives instead."""
 
     @property
+    def starts_again(self) -> bool:
+        """Return whether the next reply alone decides the answer: what came before is asked for again."""
+        return self._cause != "continuation" and not self._output.many
+
+    @property
     def body(self) -> Mapping[str, Any]:
         """The first request's."""
         return self._first.body

@@ -20,7 +20,7 @@ from instructor.exceptions import (
     TokenBudgetError,
     joined_failure,
 )
-from instructor.hooks import HookName, Hooks, accepted
+from instructor.hooks import OF_REQUESTS, HookName, Hooks, accepted
 from instructor.report import FailedItem, Report
 
 _SHOWN = 3
@@ -33,6 +33,7 @@ class RunState:
     def __init__(self, dialect: Dialect, response: Callable[[Json], Any], hooks: Hooks) -> None:
         self.report = Report()
         self._dialect, self._response, self._hooks = dialect, response, with_logging(hooks, self.report)
+        self._all_hooks = self._hooks
         self.headers: Mapping[str, str] | None = None
         self.raw: Any = None
         """The SDK's object of the last whole response."""
@@ -52,6 +53,17 @@ class RunState:
             response = self._response(self._dialect.assemble(accumulator.reply(), accumulator.head))
             self._built = built = (accumulator, accumulator.added, response)
         return built[2]
+
+    def from_cache(self, key: str) -> Steps:
+        """Note that the call is answered from a cache: there are no requests that hooks could hear of."""
+        self.report.cached = True
+        yield from self.tell(HookName.CACHE_HIT, key)
+        self._all_hooks, self._hooks = self._hooks, self._hooks.without(OF_REQUESTS)
+
+    def not_from_cache(self, request: Request) -> Steps:
+        """Note that a request is made after all."""
+        self.report.cached, self._hooks = False, self._all_hooks
+        yield from self.tell(HookName.COMPLETION_KWARGS, keywords=request.body)
 
     def tells(self, name: HookName) -> bool:
         """Return whether anybody hears of an event."""
