@@ -45,6 +45,8 @@ UTILS = (
 )
 RESPONSES = "handle_response_model process_response prepare_response_model is_typed_dict"
 
+_OLD_CLIENTS = "anthropic bedrock cerebras cohere fireworks genai groq mistral perplexity vertexai writer xai"
+
 HERE = {
     "instructor": f"Instructor AsyncInstructor {OF_PROVIDERS} from_provider Provider {CLASSES} CitationMixin "
     f"IterableModel Maybe Partial {SCHEMAS} Mode patch apatch hooks v2 __version__ core dsl exceptions mode providers "
@@ -54,23 +56,7 @@ HERE = {
     "client_cache_identity load_cached_response store_cached_response",
     "instructor.cli.cli": "app",
     "instructor.client": "Instructor AsyncInstructor Response AsyncResponse from_openai from_litellm patch apatch Mode",
-    **{
-        f"instructor.client_{name}": f"from_{name}"
-        for name in [
-            "anthropic",
-            "bedrock",
-            "cerebras",
-            "cohere",
-            "fireworks",
-            "genai",
-            "groq",
-            "mistral",
-            "perplexity",
-            "vertexai",
-            "writer",
-            "xai",
-        ]
-    },
+    **{f"instructor.client_{name}": f"from_{name}" for name in _OLD_CLIENTS.split()},
     "instructor.core": f"Instructor AsyncInstructor Response from_openai from_litellm Hooks HookName patch apatch "
     f"{EXCEPTIONS}",
     "instructor.core.client": "Instructor AsyncInstructor Response AsyncResponse from_openai from_litellm",

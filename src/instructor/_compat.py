@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 else:  # that module costs more than all of `import instructor`, and the import system asks for methods only
     Loader = object
 
+_OLD_CLIENTS = "anthropic bedrock cerebras cohere fireworks genai groq mistral perplexity vertexai writer xai"
+
 ALIASES: dict[str, tuple[str, ...]] = {
     "instructor.auto_client": ("instructor.factories",),
     "instructor.cli.cli": ("instructor.cli.app",),
@@ -64,23 +66,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "instructor.validation": ("instructor.validators", "instructor.exceptions"),
     "instructor.validation.async_validators": ("instructor.validators", "instructor.exceptions"),
     "instructor.validation.llm_validators": ("instructor.validators",),
-    **{
-        f"instructor.client_{name}": ()
-        for name in [
-            "anthropic",
-            "bedrock",
-            "cerebras",
-            "cohere",
-            "fireworks",
-            "genai",
-            "groq",
-            "mistral",
-            "perplexity",
-            "vertexai",
-            "writer",
-            "xai",
-        ]
-    },
+    **{f"instructor.client_{name}": () for name in _OLD_CLIENTS.split()},
 }
 """Old path: the modules that have its names now. The first one that has a name is used. All have `from_...`."""
 
@@ -115,7 +101,7 @@ RENAMED = {
 """Old name: its new name."""
 
 MORE_NAMES = {"instructor.client": ("instructor.factories",)}
-"""A module of this version: the modules that have the other names of the older version's module. All have `from_...`."""
+"""A module of this version: where the other names of the older version's module are. All have `from_...`."""
 
 _MEDIA = "multimodal objects are not there yet. Give parts of messages as your provider documents them."
 _BATCHES = "batches are not there yet."
@@ -123,9 +109,7 @@ _DISTILLATION = "distillation is not there yet."
 _ROWS = (
     "a provider is one file with a row of facts, instructor/providers/<name>.py, and a dialect (docs/architecture.md)."
 )
-_FLOW = (
-    "a client does it. instructor.utils.handle_response_model makes a request, and process_response reads a response."
-)
+_FLOW = "a client does it. instructor.utils.handle_response_model makes a request, process_response reads a response."
 _ANY_TYPE = "every type that pydantic.TypeAdapter takes is a response model as it is."
 _CALLS = "ask for Iterable[A | B] in Mode.PARALLEL_TOOLS."
 _GROWS = "ask for Partial[Model], or by create_partial(Model): each snapshot is a Model."

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 _NO_DEFAULTS = {
     "response_model": "pass it to each call.",
-    "cache": "caches are not there yet.",
 }
 """Arguments that a client must not have as defaults of its calls, and why. None as a value is allowed."""
 _SETTINGS = frozenset(

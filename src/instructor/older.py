@@ -175,7 +175,7 @@ def process_response(
     """Return the validated answer that a complete response holds; the response itself without a `response_model`."""
     if stream:
         raise ConfigurationError(
-            "process_response reads complete responses: a client's create(stream=True) reads streams."
+            "process_response needs a complete response: a client's create(stream=True) reads streams."
         )
     if response_model is None:
         return response

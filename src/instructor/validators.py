@@ -1,7 +1,7 @@
 """Validators that ask somebody else: a model, a moderation service, or anything that must be awaited.
 
-`llm_validator` and `openai_moderation` return functions for pydantic's own validators, which are sync. Asynchronous ones
-are methods of a model:
+`llm_validator` and `openai_moderation` return functions for pydantic's own validators, which are sync. Asynchronous
+ones are methods of a model:
 
     class User(BaseModel):
         name: str

@@ -1,7 +1,7 @@
 """Caches of answers: an equal call is answered without a request.
 
-A cache is any object with `get(key)` and `set(key, value, ttl=None)`, sync or (for async clients) async; keys and values
-are str. `cache=` of a client or of a call names it, `cache_ttl=` (seconds) and `cache_namespace=` go with it.
+A cache is any object with `get(key)` and `set(key, value, ttl=None)`, sync or (for async clients) async. Keys and
+values are str. `cache=` of a client or of a call names it; `cache_ttl=` (seconds) and `cache_namespace=` go with it.
 
 What is kept is what the provider sent, as JSON, never as pickle. A hit is read and validated as if it came from the
 provider, by the models as they are now: what does not fit any more is asked for again.

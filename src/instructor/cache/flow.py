@@ -1,15 +1,15 @@
 """One step of a call's flow: requests are answered from a cache before a driver makes them.
 
-Theory of operation. `CachedCall.steps` is a generator around `Run.run()`. It receives the run's effects before the driver
-does, passes most of them on, and knows two states:
+Theory of operation. `CachedCall.steps` is a generator around `Run.run()`. It receives the run's effects before the
+driver does, passes most of them on, and knows two states:
 
     recording   no entry is there: the driver makes the requests, and what they bring is written down
     replaying   an entry is there: `Send` and `Open`, `Read` and `Close` are answered from it, and no driver sees them
 
-An entry is the list of the replies that led to a complete answer, in their order: a whole response is the wire's JSON, a
-stream is the list of its reads. It is stored when the answer is complete, and never before. The run reads a replayed
-reply as any other: a list streams item by item, and every value is validated anew. If that fails, or if the run asks for
-more than the entry holds, the driver makes the request, and the new answer is stored.
+An entry is the list of the replies that led to a complete answer, in their order: a whole response is the wire's JSON,
+a stream is the list of its reads. It is stored when the answer is complete, and never before. The run reads a replayed
+reply as any other: a list streams item by item, and every value is validated anew. If that fails, or if the run asks
+for more than the entry holds, the driver makes the request.
 
 Calls without a stream that miss the same key at the same time make one request (`_Flights`): the first goes, the others
 wait until it has stored its answer or failed. Streams do not wait: whoever reads one may leave it unread.
@@ -17,6 +17,7 @@ wait until it has stored its answer or failed. Streams do not wait: whoever read
 
 from __future__ import annotations
 
+import inspect
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -64,7 +65,7 @@ class CachedCall:
         self._left: list[Json] = []  # replies that are not replayed yet
         self._reads: list[Any] | None = None  # reads of the stream that is replayed; None if the driver has one
         self._made: list[Json] = []  # replies as they come
-        self._hit = False
+        self._is_new = False  # whether any of them came from the provider
 
     def steps(self) -> Steps:
         """Run the call. The effects that are left for the driver are yielded."""
@@ -82,7 +83,7 @@ class CachedCall:
             if leads and entry is None:
                 entry = yield from self._found()  # another call may have stored it before this one became the first
             if entry is not None:
-                self._hit, self._left = True, entry
+                self._left = entry
                 yield from self._run.state.from_cache(self._key)
             yield from self._answered()
         finally:
@@ -117,23 +118,24 @@ class CachedCall:
             flow.close()
             if report.cached:
                 report.usage = type(report.usage)()
-        if report.complete and self._made:
+        if report.complete and self._is_new:
             yield from self._store()
 
     def _request(self, step: Any) -> Steps:
-        if self._left:
-            reply = self._left.pop(0)
-            self._run.state.report.attempts -= 1
-            if "reads" in reply:
-                self._reads = reply["reads"]
-                return {}
-            return Received(reply["wire"], _with_attributes(self._response(reply["wire"])), {})
-        if self._hit and self._run.state.report.cached:
-            yield from self._run.state.not_from_cache(step.request)
         if self._run.starts_again:
             self._made.clear()
+        if self._left:
+            reply = self._left.pop(0)
+            self._made.append(reply)
+            self._run.state.report.attempts -= 1
+            if "reads" in reply:
+                self._reads = list(reply["reads"])
+                return {}
+            return Received(reply["wire"], _with_attributes(self._response(reply["wire"])), {})
+        if self._run.state.report.cached:
+            yield from self._run.state.not_from_cache(step.request)
         outcome = yield step
-        self._reads = None
+        self._reads, self._is_new = None, True
         self._made.append({"reads": []} if type(step) is Open else {"wire": outcome.wire})
         return outcome
 
@@ -210,8 +212,7 @@ class CachedCall:
 
 def is_awaited(function: Any) -> bool:
     """Return whether a method is an async function."""
-    code = getattr(getattr(function, "__func__", function), "__code__", None)
-    return bool(code is not None and code.co_flags & 0x80)  # inspect.CO_COROUTINE, without importing inspect's tables
+    return inspect.iscoroutinefunction(inspect.unwrap(function))
 
 
 def _with_attributes(response: Any) -> Any:

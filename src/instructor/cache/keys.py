@@ -29,8 +29,10 @@ from instructor.exceptions import ConfigurationError
 _VERSION = 1
 _TRANSPORT = frozenset(("timeout", "extra_headers", "api_key", "max_retries", "http_client"))
 """Arguments of a request that are not about its answer. Headers are looked at one by one."""
-_HEADERS_OF_TRANSPORT = ("authorization", "api-key", "x-api-key", "x-goog-api-key", "cookie", "user-agent", "baggage",
-                         "traceparent", "tracestate", "x-request-id", "x-correlation-id", "idempotency-key")  # fmt: skip
+_HEADERS_OF_TRANSPORT = (
+    "authorization", "api-key", "x-api-key", "x-goog-api-key", "cookie", "user-agent", "baggage", "traceparent",
+    "tracestate", "x-request-id", "x-correlation-id", "idempotency-key",
+)  # fmt: skip
 _FAMILIES_OF_TRANSPORT = ("x-stainless-", "x-trace", "x-b3-", "x-datadog-")
 _LEFT_OUT = ("NotGiven", "Omit", "Unset", "UnsetType")
 """Classes by which SDKs say that an argument was not passed."""
@@ -139,8 +141,8 @@ def _opaque(value: Any, place: str) -> Any:
     if type(value).__name__ == "SimpleNamespace":
         return _plain(vars(value), place)
     raise ConfigurationError(
-        f"A cache cannot tell {place or 'the value'} apart from others: it is a {_name(type(value))}, and must be made of "
-        "str, numbers, lists, dicts or pydantic models. Pass cache=None to this call."
+        f"A cache cannot tell {place or 'the value'} apart from others: it is a {_name(type(value))}, and must be made "
+        "of str, numbers, lists, dicts or pydantic models. Pass cache=None to this call."
     )
 
 
@@ -225,8 +227,12 @@ def _is_filled(cell: Any) -> bool:
 
 
 def _of_code(code: types.CodeType) -> str:
-    constants = [_of_code(each) if isinstance(each, types.CodeType) else repr(each) for each in code.co_consts]
+    constants = [_of_code(each) if isinstance(each, types.CodeType) else _of_constant(each) for each in code.co_consts]
     return f"{code.co_code.hex()}{constants}{code.co_names}"
+
+
+def _of_constant(value: Any) -> str:
+    return str(sorted(map(repr, value))) if isinstance(value, frozenset) else repr(value)
 
 
 def make_cache_key(

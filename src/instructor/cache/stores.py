@@ -71,7 +71,10 @@ class AutoCache(BaseCache):
 
 
 _TABLE = "CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, value TEXT, until REAL, used REAL, size INTEGER)"
-_EVICT = "DELETE FROM answers WHERE key IN (SELECT key FROM answers ORDER BY used LIMIT max(1, (SELECT count(*) FROM answers) / 10))"
+_EVICT = (
+    "DELETE FROM answers WHERE key IN "
+    "(SELECT key FROM answers ORDER BY used LIMIT max(1, (SELECT count(*) FROM answers) / 10))"
+)
 
 
 class DiskCache(BaseCache):
