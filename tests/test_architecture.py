@@ -66,6 +66,7 @@ MAY_NAME_A_PROVIDER = (
     "older.py",
     "validators.py",
     "bulk/",
+    "cache/keys.py",
     "cli/",
     "local/",
     "providers/",

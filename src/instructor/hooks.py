@@ -87,7 +87,7 @@ class Hooks:
         return tuple(hooks) if hooks else ()
 
     def without(self, names: Collection[HookName]) -> Hooks:
-        """Return a new Hooks that lacks the functions of these events."""
+        """Return a new Hooks without the functions of these events."""
         rest = self.copy()
         for name in names:
             rest.clear(name)

@@ -2,7 +2,7 @@
 
 In it are the provider, the address of its API, the whole body (model, messages, tools, every option of the answer), the
 schema in its own order, the code of the validators, context and strictness. Not in it are keys of APIs and options of
-the transport, such as a timeout. A value that cannot be told apart from others is refused.
+the transport, such as a timeout. A value that cannot be compared is refused.
 """
 
 from __future__ import annotations
@@ -60,9 +60,9 @@ def request_key(
     """Return the key of a call whose first request has this body.
 
     Raises:
-        ConfigurationError: A value of the request cannot be told apart from others.
+        ConfigurationError: A value of the request cannot be compared.
     """
-    told = {
+    parts = {
         "version": _VERSION,
         "provider": provider,
         "client": client_cache_identity(client),
@@ -74,7 +74,7 @@ def request_key(
         "strict": strict,
         "stream": stream,
     }
-    text = json.dumps(_plain(told, ""), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(_plain(parts, ""), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     ordered = json.dumps(_plain(schema, "schema"))  # the order of fields is the order in which a model writes them
     return hashlib.sha256("\n".join((text, ordered, validators_of(kind))).encode("utf-8", "surrogatepass")).hexdigest()
 

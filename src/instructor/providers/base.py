@@ -96,7 +96,9 @@ class Provider:
         if not fits:
             known = dict.fromkeys((*self.clients, *self.async_clients))
             wanted = ", ".join(name.replace(":", ".") if ":" in name else f"{self.sdk}.{name}" for name in known)
-            raise ClientError(f"{client!r} is no client of {self.name}; give one of {wanted}.")
+            mocked = " instructor.patch(client) takes any object that has chat.completions.create."
+            hint = mocked if hasattr(client, "chat") else ""
+            raise ClientError(f"{client!r} is no client of {self.name}; give one of {wanted}.{hint}")
         if use_async is None:
             return fits[0]
         if use_async not in fits:
@@ -106,6 +108,10 @@ class Provider:
                 f"{wanted} one. Leave it out: the client says which it is."
             )
         return use_async
+
+    def takes(self, client: Any) -> bool:
+        """Return whether an object is a client of this provider's SDK."""
+        return bool(self._kinds_of(client))
 
     def _kinds_of(self, client: Any) -> tuple[bool, ...]:
         if self.client_kinds is not None:
