@@ -84,6 +84,7 @@ HERE = {
     "instructor.processing.response": RESPONSES,
     "instructor.processing.schema": SCHEMAS,
     "instructor.processing.validators": VALIDATORS,
+    "instructor.prompts": "replace names CODE_BLOCK",
     "instructor.retry": "InstructorRetryException",
     "instructor.schema_utils": SCHEMAS,
     "instructor.utils": UTILS,

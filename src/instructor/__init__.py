@@ -41,6 +41,7 @@ _NAMES = {
     "openai_moderation": "instructor.validators",
     "openai_schema": "instructor.function_calls",
     "patch": "instructor.factories",
+    "prompts": "instructor.core",
     "response_schema": "instructor.function_calls",
 }
 
@@ -50,6 +51,7 @@ if TYPE_CHECKING:  # the same names again, for editors; a test compares the two
     from instructor import exceptions as exceptions
     from instructor import hooks as hooks
     from instructor.client import AsyncInstructor as AsyncInstructor
+    from instructor.core import prompts as prompts
     from instructor.core.watchdog import Watchdog as Watchdog
     from instructor.dsl import CitationMixin as CitationMixin
     from instructor.dsl import IterableModel as IterableModel

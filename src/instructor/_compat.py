@@ -55,6 +55,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "instructor.processing.response": ("instructor.older",),
     "instructor.processing.schema": ("instructor.function_calls",),
     "instructor.processing.validators": ("instructor.validators",),
+    "instructor.prompts": ("instructor.core.prompts",),
     "instructor.retry": ("instructor.exceptions",),
     "instructor.schema_utils": ("instructor.function_calls",),
     "instructor.utils": ("instructor.older",),
@@ -63,8 +64,8 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "instructor.v2": ("instructor.mode", "instructor.providers.provider_enum"),
     "instructor.v2.core": ("instructor.exceptions",),
     "instructor.v2.core.exceptions": ("instructor.exceptions",),
-    "instructor.validation": ("instructor.validators", "instructor.exceptions"),
-    "instructor.validation.async_validators": ("instructor.validators", "instructor.exceptions"),
+    "instructor.validation": ("instructor.exceptions", "instructor.validators"),
+    "instructor.validation.async_validators": ("instructor.exceptions", "instructor.validators"),
     "instructor.validation.llm_validators": ("instructor.validators",),
     **{f"instructor.client_{name}": () for name in _OLD_CLIENTS.split()},
 }

@@ -16,6 +16,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 from typing_extensions import Doc
 
+from instructor.core import prompts
 from instructor.core.types import Output
 from instructor.dsl import Partial, Segmentation
 from instructor.exceptions import ConfigurationError
@@ -120,6 +121,7 @@ def _compile(how: str, kind: Any) -> Output:
 
 
 _kept = lru_cache(maxsize=_KEPT)(_compile)
+prompts.when_replaced(_kept.cache_clear)
 
 
 def _compiled(how: str, kind: Any) -> Output:
