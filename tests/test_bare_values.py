@@ -48,7 +48,7 @@ class Place(TypedDict):
 
 USER = {"name": "a", "age": 1}
 TEXT = json.dumps(USER)
-Numbers = TypeAliasType("Numbers", list[int])  # type: ignore[misc]
+Numbers = TypeAliasType("Numbers", list[int])
 Root = RootModel[list[int]]
 Age = NewType("Age", int)
 BARE: list[tuple[Any, str, Any]] = [

@@ -62,7 +62,8 @@ async def test_the_items_of_a_list_are_in_the_error(harness: Harness, scripted_s
 
 async def test_a_stream_ends_with_what_is_there(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([answer({"tasks": [USER, WRONG]})])
-    client, said = harness.client(server), []
+    client = harness.client(server)
+    said: list[Any] = []
     client.on(HookName.COMPLETION_LAST_ATTEMPT, said.append)
     stream = client.create_iterable(**asking(response_model=User, token_budget=1))
     assert await harness.items(stream) == [User(**USER)]

@@ -78,7 +78,7 @@ _HOSTS = (
 """A part of an address, and the provider's name in `Provider`. The other providers are found by their own names."""
 
 
-def get_provider(base_url: str) -> Provider:
+def get_provider(base_url: str) -> Any:
     """Return the provider whose API is at an address; `Provider.UNKNOWN` if no known one is."""
     url = str(base_url).lower()
     named = [(name.lower(), name) for name in sorted(Provider.__members__, key=len, reverse=True)]

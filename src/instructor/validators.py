@@ -308,7 +308,7 @@ def _instances(value: Any, place: tuple[Any, ...], seen: set[int]) -> Iterator[t
             yield place, value
         parts = [(name, getattr(value, name)) for name in type(value).model_fields]
     elif isinstance(value, Mapping):
-        parts = cast("Mapping[Any, Any]", value).items()
+        parts = value.items()
     elif isinstance(value, (list, tuple, set, frozenset)):
         parts = enumerate(cast("Sequence[Any]", value))
     elif dataclasses.is_dataclass(value):

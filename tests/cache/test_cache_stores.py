@@ -147,6 +147,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 async def test_redis(harness: Harness, scripted_server: Any, redis_url: str) -> None:
     server = scripted_server([answer(USER), answer({"tasks": [USER]})])
     client, namespace = harness.client(server), harness.name
+    ages: list[int] = []
     for _ in range(2):
         cache = RedisCache(redis_url)
         kept = {"cache": cache, "cache_namespace": namespace}

@@ -197,7 +197,7 @@ async def test_an_async_cache_is_awaited(scripted_server: Any) -> None:
     class Awaited(AutoCache):
         waits = True
 
-        async def get(self, key: str) -> Any:  # type: ignore[override]  # pyright: ignore
+        async def get(self, key: str) -> Any:
             await asyncio.sleep(0)
             return super().get(key)
 
@@ -291,7 +291,8 @@ async def test_if_the_first_fails_the_next_one_asks(scripted_server: Any) -> Non
 
 async def test_a_hook_may_make_the_same_call(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([answer(USER)] * 2)
-    client, cache, made = harness.client(server), AutoCache(), []
+    client, cache = harness.client(server), AutoCache()
+    made: list[Any] = []
 
     async def again(**_: Any) -> None:
         if not made:

@@ -103,14 +103,13 @@ class CachedCall:
                     break
                 outcome = failure = None
                 try:
-                    kind = type(step)
-                    if kind is Send or kind is Open:
+                    if isinstance(step, (Send, Open)):
                         outcome = yield from self._request(step)
-                    elif kind is Read:
+                    elif isinstance(step, Read):
                         outcome = yield from self._read(step)
-                    elif kind is Close and self._reads is not None:
+                    elif isinstance(step, Close) and self._reads is not None:
                         self._reads = None
-                    elif not (kind is Wait and self._left):
+                    elif not (isinstance(step, Wait) and self._left):
                         outcome = yield step
                 except Exception as error:
                     failure = error

@@ -56,7 +56,7 @@ _OF_MOCKS = ("method_calls", "return_value", "side_effect")
 
 def _attributes(value: Any) -> Mapping[str, Any]:
     """Return an object's attributes; of a mock only those that somebody has set, or that have one that is set."""
-    attributes = vars(value)
+    attributes: dict[str, Any] = vars(value)
     if "_mock_children" not in attributes:
         return attributes
     children = {name: child for name, child in attributes["_mock_children"].items() if _is_set(child)}
