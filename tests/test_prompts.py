@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -40,13 +37,6 @@ def replace() -> Iterator[Any]:
 def test_each_prompt_is_in_the_docs() -> None:
     page = (ROOT / "docs" / "prompts.md").read_text("utf-8")
     assert [name for name in instructor.prompts._NAMES if f"`{name}`" not in page] == []
-
-
-def test_the_page_runs() -> None:
-    page = (ROOT / "docs" / "prompts.md").read_text("utf-8")
-    code = "\n".join(re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL))
-    said = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
-    assert said.stdout.splitlines() == re.findall(r"^\s*#> (.*)$", code, re.MULTILINE)
 
 
 async def test_prompts_of_the_request(harness: Harness, scripted_server: Any, replace: Any) -> None:

@@ -88,9 +88,8 @@ class Hooks:
 
     def without(self, names: Collection[HookName]) -> Hooks:
         """Return a new Hooks without the functions of these events."""
-        rest = self.copy()
-        for name in names:
-            rest.clear(name)
+        rest = Hooks()
+        rest._hooks = {name: list(hooks) for name, hooks in self._hooks.items() if name not in names}
         return rest
 
     def copy(self) -> Hooks:
