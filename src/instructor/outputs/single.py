@@ -218,7 +218,7 @@ class Wrapping:
 
     def __init__(self, name: str, schema: Json) -> None:
         self._own: frozenset[str] = frozenset(schema["properties"])
-        self._free = bool(schema.get("additionalProperties") or "patternProperties" in schema)
+        self._free = json_schema.may_have_any_key(schema)
         self._names = frozenset({name, f"Partial{name}"})
         self._keys = (_KEYS | {form for each in self._names for form in (each, each.lower(), _snake(each))}) - self._own
         self._quoted = tuple(f'"{key}"' for key in self._keys)
