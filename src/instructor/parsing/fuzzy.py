@@ -9,8 +9,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-import jiter
-
+from instructor.parsing import is_json
 from instructor.parsing import repair as repairing
 from instructor.parsing.repair import Unclear
 from instructor.parsing.scanner import CLOSING, MARK, Nest
@@ -179,15 +178,6 @@ def spoken(text: str) -> str:
         if mark.start() < place:
             mark = MARK.search(text, place)
     return "".join(parts) + text[known:]
-
-
-def is_json(text: str) -> bool:
-    """Return whether a text is one JSON value and nothing else."""
-    try:
-        jiter.from_json(text.encode())
-    except ValueError:
-        return False
-    return True
 
 
 def left_over(text: str, parts: Sequence[Found]) -> str:

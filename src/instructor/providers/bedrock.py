@@ -3,10 +3,9 @@
 The system's text stands beside the messages. A streamed reply is a sequence of events, each an object with one key, its
 kind. `messageStop` is the terminal event; the tokens come after it, in `metadata`.
 
-Calling Amazon Bedrock by boto3, which is sync only: the async transport waits in threads of its own.
-
-What a thread waits for cannot be cancelled, but the socket it reads from can be shut down. So a stream that is left
-ends at once; a call that is left ends, unheard, when its response comes.
+The SDK, boto3, is sync only: the async transport waits in threads of its own. What a thread waits for cannot be
+cancelled, but the socket it reads from can be shut down. So a stream that is left ends at once. A call that is left
+ends when its response comes, and nobody receives it.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import jiter
 
 from instructor.core.types import Delta
 from instructor.exceptions import ResponseParsingError
+from instructor.parsing import is_json
 
 _SHOWN = 200
 MOST = 1 << 20
@@ -117,15 +118,6 @@ def is_same_json(one: str, other: str) -> bool:
         return bool(jiter.from_json(one.encode()) == jiter.from_json(other.encode()))
     except ValueError:
         return one.split() == other.split()
-
-
-def is_json(text: str) -> bool:
-    """Return whether a text is one JSON value."""
-    try:
-        jiter.from_json(text.encode())
-    except ValueError:
-        return False
-    return True
 
 
 def word(value: Any) -> str:

@@ -25,6 +25,7 @@ from pydantic import BaseModel, ValidationError
 from instructor.core.events import without_halves
 from instructor.core.types import Arguments, AsyncConnection, Connection, Json, Received, Request
 from instructor.exceptions import ResponseParsingError
+from instructor.parsing import is_json
 from instructor.parsing.sse import BOM, MOST, EventStream
 from instructor.providers.functions import AsyncFunction, Function, SDKAdapter, arguments_of, close_generators
 
@@ -232,19 +233,19 @@ def _keywords(body: Mapping[str, Any]) -> dict[str, Any]:
 
     Through its other arguments the SDK walks, for what is named otherwise in Python: that is a third of a call's cost.
     """
-    plain = {key: body[key] for key in _PLAIN if key in body and _is_json(body[key])}
+    plain = {key: body[key] for key in _PLAIN if key in body and _is_plain(body[key])}
     kept = {key: value for key, value in body.items() if key not in plain}
     if "messages" in plain:
         kept["messages"] = ()  # a required argument; the extra part has the real ones
     return {**kept, "extra_body": {**plain, **(body.get("extra_body") or {})}} if plain else kept
 
 
-def _is_json(value: Any) -> bool:
+def _is_plain(value: Any) -> bool:
     kind = type(value)
     if kind is not dict and kind is not list:
         return kind in _SCALARS
     for part in value.values() if kind is dict else value:
-        if type(part) not in _SCALARS and not _is_json(part):
+        if type(part) not in _SCALARS and not _is_plain(part):
             return False
     return True
 
@@ -421,13 +422,5 @@ class Events:
         body = b"".join(self._parts).removeprefix(BOM).strip()
         self._parts.clear()
         if body:
-            return [body] if not lost or _is_json_body(body) else []
+            return [body] if not lost or is_json(body) else []
         return self._stream.end(lost=lost)
-
-
-def _is_json_body(body: bytes) -> bool:
-    try:
-        jiter.from_json(body)
-    except ValueError:
-        return False
-    return True

@@ -4,11 +4,9 @@ A request holds what the SDK's `chat.create` takes, with messages, tools and for
 sequence of chunks; the one whose output has a finish reason is the terminal event. Tool calls come whole, without a
 number: they are numbered here, in the order in which they come. The wire has no refusals: a model declines in words.
 
-Calling xAI's SDK, which speaks gRPC.
-
-A chat's own `sample()` and `stream()` read the tool calls' arguments to describe them for tracing, and fail on
-arguments that are not JSON: what a model writes, and what is to be corrected, would be lost. So the call is made one
-floor below, on the chat's stub: the channel with its key, time-outs and retries stays the SDK's.
+The SDK speaks gRPC. A chat's own `sample()` and `stream()` read the tool calls' arguments to describe them for tracing,
+and fail on arguments that are not JSON: what a model writes, and what is to be corrected, would be lost. So the call is
+made one level below, on the chat's stub: the channel with its key, time-outs and retries is still the SDK's.
 """
 
 from __future__ import annotations
@@ -208,13 +206,13 @@ class Transport:
 
     def send(self, request: Request) -> Received:
         chat = _chat(self._client, request.body)
-        return _received(chat._stub.GetCompletion(_asked(chat)))
+        return _received(chat._stub.GetCompletion(_one_choice(chat)))
 
     def open(self, request: Request) -> ChunkConnection:
         chat, thread = _chat(self._client, request.body), threading.get_ident()
         self._opening[thread] = None
         try:
-            call = self._opening[thread] = chat._stub.GetCompletionChunk(_asked(chat))
+            call = self._opening[thread] = chat._stub.GetCompletionChunk(_one_choice(chat))
             if thread in self._interrupted:
                 call.cancel()
             return CallConnection(call)
@@ -263,11 +261,11 @@ class AsyncTransport:
 
     async def send(self, request: Request) -> Received:
         chat = _chat(self._client, request.body)
-        return _received(await chat._stub.GetCompletion(_asked(chat)))
+        return _received(await chat._stub.GetCompletion(_one_choice(chat)))
 
     async def open(self, request: Request) -> AsyncChunkConnection:
         chat = _chat(self._client, request.body)
-        connection = AsyncChunkConnection(_achunks(chat._stub.GetCompletionChunk(_asked(chat))), _FORMS)
+        connection = AsyncChunkConnection(_achunks(chat._stub.GetCompletionChunk(_one_choice(chat))), _FORMS)
         await connection.begin()
         return connection
 
@@ -292,11 +290,11 @@ def _chat(client: Any, body: Any) -> Any:
     return client.chat.create(**made)
 
 
-def _asked(chat: Any) -> Any:
-    asked = type(chat.proto)()
-    asked.CopyFrom(chat.proto)
-    asked.n = 1
-    return asked
+def _one_choice(chat: Any) -> Any:
+    request = type(chat.proto)()
+    request.CopyFrom(chat.proto)
+    request.n = 1
+    return request
 
 
 def _chunks(call: Any) -> Iterator[Any]:
