@@ -15,7 +15,6 @@ from instructor.core.types import Json
 from instructor.schema.json_schema import name_in, reached
 
 _NUMBERS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"})
-_LENGTHS = frozenset({"minLength", "maxLength"})
 _ITEMS = frozenset({"minItems", "maxItems"})
 _DATES = frozenset({"date-time", "time", "date", "duration"})
 _FORMATS = _DATES | {"email", "hostname", "ipv4", "ipv6", "uuid"}
