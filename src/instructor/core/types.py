@@ -120,7 +120,7 @@ class Tool(NamedTuple):
 class Valid(NamedTuple):
     """A value that is right: its place in the reply and the text it came from.
 
-    `final` is False for a snapshot, `mended` is True when small faults of the text's syntax were put right first.
+    `final` is False for a snapshot, `mended` is True if small faults of the text's syntax were repaired first.
     `tool` names the tool that was called with it, where each item is a call of its own.
     """
 

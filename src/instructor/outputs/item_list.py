@@ -352,16 +352,16 @@ class Repeats:
     def without(self, slices: Sequence[Slice], edges: list[int]) -> Sequence[Slice]:
         """Return the items that are certain to be no repeat; `edges`: before which of them a wrapper opens or ends."""
         found: list[Slice] = []
-        at = 0
+        start = 0
         for edge in edges:
-            self._take(slices[at : abs(edge) - 1], found)
-            at = abs(edge) - 1
+            self._take(slices[start : abs(edge) - 1], found)
+            start = abs(edge) - 1
             if edge > 0:
                 self._open(found)
             else:
                 self._leave(found)
         edges.clear()
-        self._take(slices[at:], found)
+        self._take(slices[start:], found)
         return found
 
     def rest(self) -> list[Slice]:
@@ -388,8 +388,8 @@ class Repeats:
             if not self._alike:
                 found += slices[at:]
                 return
-            place = len(self._held)
+            index = len(self._held)
             self._held.append(item)
-            if place == len(self.first) or hash(item) != self.first[place]:
+            if index == len(self.first) or hash(item) != self.first[index]:
                 self._alike = False
                 found += self.rest()

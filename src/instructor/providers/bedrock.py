@@ -256,7 +256,7 @@ class Bedrock(BlockDialect):
         trace = mapping(mapping(wire.get("trace")).get("guardrail"))
         found = word(trace.get("actionReason")) or (as_text(trace)[:_SHOWN] if trace else "")
         usage = self.counts.read(wire.get("usage"))
-        return self.ending(reason, usage, said=found) if self.finish(reason) == "filter" else Delta(usage=usage)
+        return self.ending(reason, usage, note=found) if self.finish(reason) == "filter" else Delta(usage=usage)
 
 
 def _own(block: Json) -> Json:

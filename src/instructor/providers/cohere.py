@@ -128,8 +128,8 @@ class Cohere(OpenAIChat):
         counted = self.counts.read({**usage, "tokens": tokens}) if tokens else None
         if isinstance(reason, str) and reason.upper() in _FAILED:
             error = wire.get("error")
-            said = f"the reply ended with {reason}" + (f": {words_of(error)}" if error else "")
-            return failing([*before, Delta(usage=counted)], ProviderError(self.provider, said, wire))
+            message = f"the reply ended with {reason}" + (f": {words_of(error)}" if error else "")
+            return failing([*before, Delta(usage=counted)], ProviderError(self.provider, message, wire))
         return [*before, self.ending(reason, counted)]
 
 

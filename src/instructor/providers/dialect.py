@@ -59,13 +59,13 @@ class Counts(NamedTuple):
         )
         return found if any(found) else None
 
-    def write(self, said: Counted | None) -> Json:
+    def write(self, counted: Counted | None) -> Json:
         """Return token counts under all the wire's names, because the SDK's types require them."""
         counts: Json = {}
-        if said is not None:
+        if counted is not None:
             names = dict.fromkeys((*self.input, *self.output, self.cached, self.reasoning), 0)
-            counts = {**names, **said.cached, **said.reasoning, **said.input, **said.output}
-            for name, count in {**counts, self.total: said.input_tokens + said.output_tokens}.items():
+            counts = {**names, **counted.cached, **counted.reasoning, **counted.input, **counted.output}
+            for name, count in {**counts, self.total: counted.input_tokens + counted.output_tokens}.items():
                 *above, last = name.split(".")
                 if last:
                     reduce(lambda level, key: level.setdefault(key, {}), above, counts)[last] = count
@@ -170,7 +170,7 @@ class BaseDialect(abc.ABC):
             taken = user_tool_names(call.options) & {tool.name for tool in call.output.tools}
             if taken:
                 raise ConfigurationError(
-                    f"tools= has a tool called {min(taken)!r}, which is the answer's own: rename it."
+                    f"tools= has a tool named {min(taken)!r}, which is the name of the answer's tool. Rename one of them."
                 )
             strict, tools = mode is Mode.TOOLS_STRICT, call.output.tools
             tools_sent = [tool._replace(schema=self.strict(tool, mode)) for tool in tools] if strict else tools
@@ -236,12 +236,12 @@ class BaseDialect(abc.ABC):
         known = self.finishes.get(reason) or _ENDINGS.get(reason.lower())
         return known or (None if reason.lower() in _NO_ENDING else "other")
 
-    def ending(self, reason: Any, usage: Counted | None = None, refusal: str | None = None, said: str = "") -> Delta:
+    def ending(self, reason: Any, usage: Counted | None = None, refusal: str | None = None, note: str = "") -> Delta:
         """Return the delta of an ending; words that say more than `finish` does are kept, for an error to quote."""
         finish = self.finish(reason)
         plain = finish is None or finish in PROVEN or (finish == "length" and reason == self.reason("length"))
-        words = [as_text(reason)[:_SHOWN] if reason else "", said]
-        reason = "" if plain and not said else ": ".join(filter(None, words))
+        words = [as_text(reason)[:_SHOWN] if reason else "", note]
+        reason = "" if plain and not note else ": ".join(filter(None, words))
         return Delta(finish=finish, refusal=refusal, usage=usage, reason=reason)
 
     def reason(self, finish: Finish | None) -> str | None:
@@ -265,7 +265,7 @@ def untaken(body: Mapping[str, Any], name: str, mode: Mode) -> None:
     """Raise where the user has set what a mode sets itself."""
     if body.get(name) is not None:
         raise ConfigurationError(
-            f"{name}={body[name]!r} is what {mode} sets itself: leave it out, or ask with response_model=None."
+            f"{name}={body[name]!r} is set by {mode} itself. Leave it out, or use response_model=None."
         )
 
 

@@ -1,8 +1,8 @@
-"""Calling functions that give an SDK's objects: a mock, a wrapped `create`, an SDK that has no door to its bytes.
+"""Transports for functions that return an SDK's objects: a mock, a wrapped `create`, an SDK that hides its bytes.
 
-Some SDKs have one function for whole responses and one for streams, and often ask for a stream only when its first
-chunk is wanted. So that one is taken as the stream is opened: a request that fails then fails as one. What fails after
-the headers came is no request: the stream has broken off, as it does on SDKs that tell the two apart.
+Some SDKs have one function for whole responses and one for streams, and many send a stream's request only when its first
+chunk is read. So the first chunk is read when the stream is opened: a request that fails is then reported as one. What
+fails after the headers came is a stream that broke off, not a failed request.
 """
 
 from __future__ import annotations
@@ -30,8 +30,7 @@ def as_wire(response: Any) -> Json:
     if isinstance(plain, dict):
         return plain
     raise ResponseParsingError(
-        f"The client gave {response!r}, which is no response that can be read as JSON: "
-        "an SDK's object, a dict or a namespace is.",
+        f"A response must be an object of the SDK, a dict or a namespace, got {response!r}.",
         raw_response=response,
     )
 

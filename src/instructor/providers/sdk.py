@@ -286,7 +286,7 @@ def _received(response: Any) -> Received:
     if isinstance(wire, list) and len(wire) == 1:  # the form of some servers' errors
         wire = wire[0]
     if not isinstance(wire, dict):
-        raise ResponseParsingError(f"The response is no JSON object: {wire!r}", raw_response=response)
+        raise ResponseParsingError(f"The response must be a JSON object, got {wire!r}", raw_response=response)
     kind = _model_of(getattr(response, "_cast_to", None))
     if kind is None:
         return Received(wire, wire, response.headers)

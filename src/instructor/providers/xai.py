@@ -152,9 +152,9 @@ class XAI(BaseDialect):
         ending: Delta | None = None
         for output in objects(event.get("outputs")):
             message = mapping(output.get("delta") or output.get("message"))
-            said = word(message.get("content"))
-            if said and message.get("role") in ("ROLE_ASSISTANT", None):
-                deltas.append(Delta(TEXT, said))
+            text = word(message.get("content"))
+            if text and message.get("role") in ("ROLE_ASSISTANT", None):
+                deltas.append(Delta(TEXT, text))
             for call in objects(message.get("tool_calls")):
                 if call.get("type") in (_OURS, None):
                     function = mapping(call.get("function"))

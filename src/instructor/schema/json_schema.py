@@ -172,9 +172,9 @@ def described(schema: Json, kind: Any) -> Json:
         return schema
     import docstring_parser  # it takes 4 ms, and few docstrings describe fields
 
-    said = {p.arg_name: p.description for p in docstring_parser.parse(text).params if p.description}
+    found = {p.arg_name: p.description for p in docstring_parser.parse(text).params if p.description}
     filled = {
-        key: {**value, "description": said[key]} if key in said and "description" not in value else value
+        key: {**value, "description": found[key]} if key in found and "description" not in value else value
         for key, value in properties.items()
     }
     return {**schema, "properties": filled}

@@ -41,7 +41,7 @@ def _asked(body: dict[str, Any]) -> dict[str, Any]:
         wrong = "; ".join(
             f"{fault['msg']} @ {'.'.join(map(str, fault['loc']))}" for fault in error.errors(include_url=False)
         )
-        raise ConfigurationError(f"The SDK takes no such {error.title}: {wrong}") from error
+        raise ConfigurationError(f"Invalid {error.title}: {wrong}") from error
     return {**body, "contents": contents, "config": config}
 
 
