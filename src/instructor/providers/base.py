@@ -100,9 +100,9 @@ class Provider:
         if use_async is None:
             return fits[0]
         if use_async not in fits:
-            has, wanted = ("a sync", "an async") if use_async else ("an async", "a sync")
+            wanted = "an async" if use_async else "a sync"
             raise ClientError(
-                f"async_client= (or use_async=) is {use_async}, which needs {wanted} client, got {has} one: {client!r}. "
+                f"async_client= (or use_async=) is {use_async}, which needs {wanted} client, got {client!r}. "
                 "Leave the argument out: the client's class decides."
             )
         return use_async

@@ -170,7 +170,7 @@ class BaseDialect(abc.ABC):
             taken = user_tool_names(call.options) & {tool.name for tool in call.output.tools}
             if taken:
                 raise ConfigurationError(
-                    f"tools= has a tool named {min(taken)!r}, which is the name of the answer's tool. Rename one of them."
+                    f"tools= has a tool named {min(taken)!r}, the name of the answer's tool. Rename one of them."
                 )
             strict, tools = mode is Mode.TOOLS_STRICT, call.output.tools
             tools_sent = [tool._replace(schema=self.strict(tool, mode)) for tool in tools] if strict else tools

@@ -1,8 +1,8 @@
 """Transports for functions that return an SDK's objects: a mock, a wrapped `create`, an SDK that hides its bytes.
 
-Some SDKs have one function for whole responses and one for streams, and many send a stream's request only when its first
-chunk is read. So the first chunk is read when the stream is opened: a request that fails is then reported as one. What
-fails after the headers came is a stream that broke off, not a failed request.
+Some SDKs have one function for whole responses and one for streams, and many send a stream's request only when its
+first chunk is read. So the first chunk is read when the stream is opened: a request that fails is then reported as one.
+What fails after the headers came is a stream that broke off, not a failed request.
 """
 
 from __future__ import annotations

@@ -54,9 +54,7 @@ class OpenAIResponses(BaseDialect):
         given = dict(options)
         if "max_tokens" in given:
             if "max_output_tokens" in given:
-                raise ConfigurationError(
-                    "max_tokens and max_output_tokens are the same argument. Leave max_tokens out."
-                )
+                raise ConfigurationError("max_tokens and max_output_tokens are the same argument. Use one of them.")
             given["max_output_tokens"] = given.pop("max_tokens")
         return {**given, "input": self.encode_messages(messages)}
 
