@@ -48,7 +48,7 @@ from instructor.core.reask import (
 )
 from instructor.core.retry_policy import RETRYABLE, Policy
 from instructor.core.state import RunState, failed_items
-from instructor.core.tool_names import Names, Naming, user_tool_names
+from instructor.core.tool_names import Names, Naming
 from instructor.core.types import (
     PROVEN,
     UNPROVEN,
@@ -120,7 +120,9 @@ class Run:
         self._broke_off: Exception | None = None  # why the list goes on, once its wrong items were asked for again
         self._skips = policy.on_invalid == "skip" and call.output.many
         self._unpaid = False  # a stream is open whose tokens are not counted yet
-        self._names = _names(tuple(tool.name for tool in self._output.tools), user_tool_names(call.options))
+        self._names = _names(
+            tuple(tool.name for tool in self._output.tools), self._dialect.user_tool_names(call.options)
+        )
         self._by_calls = call.mode is Mode.PARALLEL_TOOLS  # each item is a call of its own
         self._hopeless = False  # asking again cannot help
         self._paused: tuple[ReplyParser, Naming] | None = None  # what reads a reply that was paused, and reads on

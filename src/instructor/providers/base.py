@@ -100,10 +100,10 @@ class Provider:
         if use_async is None:
             return fits[0]
         if use_async not in fits:
-            wanted = "an async" if use_async else "a sync"
+            kind, wanted = ("a sync", "an async") if use_async else ("an async", "a sync")
             raise ClientError(
-                f"async_client= (or use_async=) is {use_async}, which needs {wanted} client, got {client!r}. "
-                "Leave the argument out: the client's class decides."
+                f"async_client= (or use_async=) is {use_async}, which needs {wanted} client of {self.name}, "
+                f"got {kind} one: {client!r}. Leave the argument out: the client's class decides."
             )
         return use_async
 

@@ -173,6 +173,9 @@ class Bedrock(BlockDialect):
         free = thinks or call.mode is Mode.PARALLEL_TOOLS
         return {"auto": {}} if free else {"tool": {"name": call.output.name}}
 
+    def user_tool_names(self, options: Mapping[str, Any]) -> frozenset[str]:
+        return super().user_tool_names(mapping(options.get("toolConfig")))
+
     def ask_by_tool(self, body: Json, call: Call, tools: Sequence[Json]) -> None:
         """Put the answer's tools beside the user's own."""
         given = body.get("toolConfig") or {}

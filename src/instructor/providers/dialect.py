@@ -15,12 +15,11 @@ from typing import Any, ClassVar, NamedTuple
 
 from instructor.core import prompts
 from instructor.core.events import ResponseAccumulator
-from instructor.core.tool_names import user_tool_names, with_valid_ids
 from instructor.core.types import PROVEN, Call, Delta, Finish, Json, Message, Output, Reply, Request, Tool
 from instructor.exceptions import ConfigurationError, ProviderError, ResponseParsingError
 from instructor.mode import Mode
 from instructor.providers.content import kind_of, refused
-from instructor.providers.messages import as_text, spoken, with_last_user, with_system
+from instructor.providers.messages import as_text, spoken, tool_names, with_last_user, with_system, with_valid_ids
 from instructor.schema.subsets import Subset, fit
 from instructor.usage import Counted
 
@@ -83,8 +82,8 @@ class BaseDialect(abc.ABC):
     counts: ClassVar[Counts]
     prompted: ClassVar[Sequence[Mode]] = (Mode.JSON, Mode.MD_JSON)
     """The modes whose schema stands in the prompt."""
-    turns_key: ClassVar[str] = "messages"
-    """Where a request has its turns."""
+    turns_key: str = "messages"
+    """The key of a request's body that holds the conversation."""
     says_stream: ClassVar[bool] = True
     """Whether a body says that a stream is wanted; otherwise another method is called."""
     messages_name: str = "messages"
@@ -154,6 +153,11 @@ class BaseDialect(abc.ABC):
         """Return messages in the SDK's own forms as dicts with a role and a content."""
         return messages
 
+    def user_tool_names(self, options: Mapping[str, Any]) -> frozenset[str]:
+        """Return the names of the tools that the user passed with a call."""
+        tools = options.get("tools")
+        return frozenset(tool_names(tools)) if tools else frozenset()
+
     @abc.abstractmethod
     def assemble(self, reply: Reply, head: Json) -> Json: ...
 
@@ -167,7 +171,7 @@ class BaseDialect(abc.ABC):
             messages = self.with_instruction(messages, prompts.schema({**about, **call.output.schema}))
         body = self.encode_plain(messages, call.options)
         if mode.by_tool:
-            taken = user_tool_names(call.options) & {tool.name for tool in call.output.tools}
+            taken = self.user_tool_names(call.options) & {tool.name for tool in call.output.tools}
             if taken:
                 raise ConfigurationError(
                     f"tools= has a tool named {min(taken)!r}, the name of the answer's tool. Rename one of them."

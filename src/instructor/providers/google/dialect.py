@@ -142,6 +142,11 @@ class Google(BlockDialect):
         del body
         return {"mode": "ANY", "allowed_function_names": [tool.name for tool in call.output.tools]}
 
+    def user_tool_names(self, options: Mapping[str, Any]) -> frozenset[str]:
+        config = options.get("config")
+        tools = config.get("tools") if isinstance(config, Mapping) else getattr(config, "tools", None)
+        return super().user_tool_names({"tools": [options.get("tools"), tools]})
+
     def ask_by_tool(self, body: Json, call: Call, tools: Sequence[Json]) -> None:
         """Declare the functions beside the user's own."""
         config, forced = body["config"], self.choice(body, call)
