@@ -153,14 +153,14 @@ class _Functions:
         self,
         whole: Callable[..., Any],
         streamed: Callable[..., Any] | None = None,
-        forms: SDKAdapter | None = None,
+        adapter: SDKAdapter | None = None,
         client: Any = None,
     ) -> None:
-        self._whole, self._streamed, self._forms, self.client = whole, streamed, forms or SDKAdapter(), client
+        self._whole, self._streamed, self._adapter, self.client = whole, streamed, adapter or SDKAdapter(), client
         self.create: Callable[..., Any] = whole if streamed is None else self._either
 
     def response(self, wire: Json) -> Any:
-        return self._forms.build(wire)
+        return self._adapter.build(wire)
 
     def interrupt_open(self, thread: int) -> bool:
         """Return that this transport cannot end an `open` itself."""
@@ -194,14 +194,14 @@ class Function(_Functions):
         try:
             response = self.create(**request.body)
         except Exception as error:
-            return as_it_came(error, self._forms.refused)
-        return Received(self._forms.read(response), response, self._forms.headers(response))
+            return as_it_came(error, self._adapter.refused)
+        return Received(self._adapter.read(response), response, self._adapter.headers(response))
 
     def open(self, request: Request) -> Connection:
-        return ChunkConnection(self.create(**self._body(request)), self._forms)
+        return ChunkConnection(self.create(**self._body(request)), self._adapter)
 
     def _either(self, *, stream: bool = False, **body: Any) -> Any:
-        return self._choose(stream)(**self._forms.ask(body))
+        return self._choose(stream)(**self._adapter.ask(body))
 
 
 class AsyncFunction(_Functions):
@@ -211,16 +211,16 @@ class AsyncFunction(_Functions):
         try:
             response = await self.create(**request.body)
         except Exception as error:
-            return as_it_came(error, self._forms.refused)
-        return Received(self._forms.read(response), response, self._forms.headers(response))
+            return as_it_came(error, self._adapter.refused)
+        return Received(self._adapter.read(response), response, self._adapter.headers(response))
 
     async def open(self, request: Request) -> AsyncConnection:
-        connection = AsyncChunkConnection(await self.create(**self._body(request)), self._forms)
+        connection = AsyncChunkConnection(await self.create(**self._body(request)), self._adapter)
         await connection.begin()
         return connection
 
     async def _either(self, *, stream: bool = False, **body: Any) -> Any:
-        made = self._choose(stream)(**self._forms.ask(body))
+        made = self._choose(stream)(**self._adapter.ask(body))
         return await made if isinstance(made, Awaitable) else made
 
 
@@ -245,19 +245,19 @@ class _Chunks:
 
     headers: Mapping[str, str] = {}
 
-    def __init__(self, stream: Any, forms: SDKAdapter) -> None:
-        self._stream, self._forms = stream, forms
+    def __init__(self, stream: Any, adapter: SDKAdapter) -> None:
+        self._stream, self._adapter = stream, adapter
         self._failure: Exception | None = None
         self._ahead: Any = _NONE
 
     def _begun(self, error: Exception) -> bool:
         """Return whether a stream had begun that failed before its first chunk; the next read raises the error then."""
-        self._failure = error if self._forms.begun(error) else None
+        self._failure = error if self._adapter.begun(error) else None
         return self._failure is not None
 
     def _event(self, error: Exception) -> Json | None:
         """Return the event that the SDK made no chunk of; the next read raises the error then."""
-        event = self._forms.refused(error)
+        event = self._adapter.refused(error)
         self._failure = error if event is not None else None
         return event
 
@@ -265,8 +265,8 @@ class _Chunks:
 class ChunkConnection(_Chunks):
     """A sync stream of the SDK's objects."""
 
-    def __init__(self, stream: Any, forms: SDKAdapter) -> None:
-        super().__init__(stream, forms)
+    def __init__(self, stream: Any, adapter: SDKAdapter) -> None:
+        super().__init__(stream, adapter)
         self._chunks: Iterator[Any] = iter(stream)
         try:
             self._ahead = self._next()
@@ -278,7 +278,7 @@ class ChunkConnection(_Chunks):
         chunk, self._ahead = self._ahead, _NONE
         if chunk is _NONE:
             chunk = self._next()
-        return None if chunk is _END else [self._forms.read(chunk)]
+        return None if chunk is _END else [self._adapter.read(chunk)]
 
     def _next(self) -> Any:
         if self._failure is not None:
@@ -295,14 +295,14 @@ class ChunkConnection(_Chunks):
         return False
 
     def close(self) -> None:
-        self._forms.close(self._stream)
+        self._adapter.close(self._stream)
 
 
 class AsyncChunkConnection(_Chunks):
     """The async counterpart."""
 
-    def __init__(self, stream: Any, forms: SDKAdapter) -> None:
-        super().__init__(stream, forms)
+    def __init__(self, stream: Any, adapter: SDKAdapter) -> None:
+        super().__init__(stream, adapter)
         self._chunks: AsyncIterator[Any] = aiter(stream)
 
     async def begin(self) -> None:
@@ -316,7 +316,7 @@ class AsyncChunkConnection(_Chunks):
         chunk, self._ahead = self._ahead, _NONE
         if chunk is _NONE:
             chunk = await self._next()
-        return None if chunk is _END else [self._forms.read(chunk)]
+        return None if chunk is _END else [self._adapter.read(chunk)]
 
     async def _next(self) -> Any:
         if self._failure is not None:
@@ -330,7 +330,7 @@ class AsyncChunkConnection(_Chunks):
             return event
 
     async def close(self) -> None:
-        closing = self._forms.close(self._stream)
+        closing = self._adapter.close(self._stream)
         if inspect.isawaitable(closing):
             await closing
 

@@ -1,10 +1,10 @@
 """Calling the SDKs that Stainless makes: openai, anthropic, groq, cerebras, writer, together and more.
 
 Such an SDK builds a typed object for each chunk, which costs fifty times what reading its bytes does. So the bytes
-are read here, through the door that the SDK keeps for it: the resource's `with_streaming_response` and
+are read here, by the methods that the SDK has for it: the resource's `with_streaming_response` and
 `with_raw_response`. Authentication, addresses, retries, time-outs and errors stay the SDK's.
 
-The door is taken only where `create` is the SDK's own. A mock, or a function that a tracing tool has put in its place,
+They are used only if `create` is the SDK's own. A mock, or a function that a tracing tool has put in its place,
 must see the call: it is then made in the ordinary way, and what it gives is read as wire JSON.
 """
 
@@ -98,7 +98,7 @@ class _SDKTransport(Bounded):
     _streamed: Callable[..., Any] | None = None
 
     def __init__(self, client: Any, path: str = "chat.completions.create") -> None:
-        self.client, self._path, self._forms = client, path, SDKAdapter()
+        self.client, self._path, self._adapter = client, path, SDKAdapter()
 
     @cached_property
     def _methods(self) -> SDKMethods:
@@ -157,12 +157,12 @@ class AsyncStainless(_SDKTransport, AsyncFunction):
 class ByteConnection:
     """A stream whose bytes are read below the SDK's objects."""
 
-    def __init__(self, manager: Any, doors: Source) -> None:
-        self._manager, self._methods = manager, doors
+    def __init__(self, manager: Any, source: Source) -> None:
+        self._manager, self._methods = manager, source
         self._response = manager.__enter__()
-        doors.kind = getattr(self._response, "_cast_to", None)
+        source.kind = getattr(self._response, "_cast_to", None)
         self._reads = sync_body(self._response)
-        self._events = Events(self._response, doors.most)
+        self._events = Events(self._response, source.most)
         self._lost: Exception | None = None
 
     @property
@@ -198,11 +198,11 @@ class ByteConnection:
 class AsyncByteConnection:
     """The async counterpart."""
 
-    def __init__(self, manager: Any, response: Any, doors: Source) -> None:
-        self._manager, self._response, self._methods = manager, response, doors
-        doors.kind = getattr(response, "_cast_to", None)
+    def __init__(self, manager: Any, response: Any, source: Source) -> None:
+        self._manager, self._response, self._methods = manager, response, source
+        source.kind = getattr(response, "_cast_to", None)
         self._reads = async_body(response)
-        self._events = Events(response, doors.most)
+        self._events = Events(response, source.most)
         self._lost: Exception | None = None
 
     @property

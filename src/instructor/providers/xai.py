@@ -239,7 +239,7 @@ class CallConnection(ChunkConnection):
 
     def __init__(self, call: Any) -> None:
         self._call = call
-        super().__init__(_chunks(call), _FORMS)
+        super().__init__(_chunks(call), _ADAPTER)
 
     def interrupt(self) -> bool:
         self._call.cancel()
@@ -265,7 +265,7 @@ class AsyncTransport:
 
     async def open(self, request: Request) -> AsyncChunkConnection:
         chat = _chat(self._client, request.body)
-        connection = AsyncChunkConnection(_achunks(chat._stub.GetCompletionChunk(_one_choice(chat))), _FORMS)
+        connection = AsyncChunkConnection(_achunks(chat._stub.GetCompletionChunk(_one_choice(chat))), _ADAPTER)
         await connection.begin()
         return connection
 
@@ -347,7 +347,7 @@ def _begun(error: BaseException) -> bool:
     return metadata is not None and bool(metadata())
 
 
-_FORMS = SDKAdapter(read=_as_wire, begun=_begun)
+_ADAPTER = SDKAdapter(read=_as_wire, begun=_begun)
 
 
 PROVIDER = Provider(

@@ -92,8 +92,7 @@ def lookup(root: Json, reference: str) -> Any:
     """Return what a reference such as `#/$defs/User` leads to in `root`; None if it leads nowhere."""
     node: Any = root if reference.startswith("#") else None
     for part in reference.split("/")[1:]:
-        key = part.replace("~1", "/").replace("~0", "~")
-        node = node.get(key) if isinstance(node, dict) else None
+        node = node.get(_unescaped(part)) if isinstance(node, dict) else None
     return node
 
 
@@ -130,7 +129,11 @@ def reached(node: Any, defs: Json) -> set[str]:
 
 def name_in(reference: str) -> str:
     """Return the name of the definition that a reference leads to."""
-    return reference.rsplit("/", 1)[-1]
+    return _unescaped(reference.rsplit("/", 1)[-1])
+
+
+def _unescaped(part: str) -> str:
+    return part.replace("~1", "/").replace("~0", "~")
 
 
 def alternatives(schema: Json) -> Iterator[Json]:
