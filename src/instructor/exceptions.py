@@ -127,8 +127,8 @@ class _Ended(InstructorError):
     """The base class of errors for a call that ended without its complete answer."""
 
     FIELDS = (
-        "last_completion", "n_attempts", "total_usage", "create_kwargs", "failed_attempts", "failed_items", "report",
-        "items",
+        "last_completion", "messages", "n_attempts", "total_usage", "create_kwargs", "failed_attempts", "failed_items",
+        "report", "items",
     )  # fmt: skip
 
     _default_args: tuple[str, ...] = ()
@@ -147,17 +147,13 @@ class _Ended(InstructorError):
         text: str = "",
     ) -> None:
         self.last_completion, self.n_attempts, self.total_usage = last_completion, n_attempts, total_usage
-        self.create_kwargs = {**(create_kwargs or {}), **({} if messages is None else {"messages": messages})}
+        self.create_kwargs = create_kwargs or ({} if messages is None else {"messages": messages})
+        self.messages: list[Any] = list(self.create_kwargs.get("messages", ()) if messages is None else messages)
+        """The conversation of the last request."""
         self.failed_attempts = list(failed_attempts or ())
         self.failed_items, self.report, self.text = list(failed_items), report, text
         self.items: list[Any] = []
         Exception.__init__(self, *(args or self._default_args))
-
-    @property
-    def messages(self) -> list[Any]:
-        """The conversation of the last request."""
-        body = self.create_kwargs or {}
-        return list(body.get("messages") or body.get("input") or body.get("contents") or [])
 
 
 class IncompleteOutputException(_Ended):

@@ -137,13 +137,13 @@ class Single:
     def _error(self, wrong: Invalid, text: str, call: Call) -> Exception:
         if wrong.text.startswith(("{", "[")) or ("{" in text and isinstance(wrong.error, ResponseParsingError)):
             return wrong.error
-        said = f"The reply holds no JSON object: {text[:_SHOWN]!r}"
-        return ResponseParsingError(said, text=text, mode=call.mode.value)
+        message = f"The reply holds no JSON object: {text[:_SHOWN]!r}"
+        return ResponseParsingError(message, text=text, mode=call.mode.value)
 
     def _several(self, left: str, text: str, call: Call) -> ResponseParsingError:
         shown = left.strip()
-        said = prompts.one_value(shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…")
-        return ResponseParsingError(said, text=text, mode=call.mode.value)
+        message = prompts.one_value(shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…")
+        return ResponseParsingError(message, text=text, mode=call.mode.value)
 
     def replay(self, parts: Iterable[Outcome], mode: Mode) -> Reply:
         text = "".join(part.text for part in parts)
@@ -194,8 +194,8 @@ class SingleParser:
         return begin >= 0 and nest.follow(text, begin + 1) >= 0
 
     def _text(self) -> str:
-        said = ["".join(self._parts[channel]) for channel in sorted(self._parts)]
-        return next((text for text in said if text.strip()), NO_ARGUMENTS)
+        texts = ["".join(self._parts[channel]) for channel in sorted(self._parts)]
+        return next((text for text in texts if text.strip()), NO_ARGUMENTS)
 
 
 _KEYS = frozenset({
@@ -218,7 +218,7 @@ class Wrapping:
 
     def __init__(self, name: str, schema: Json) -> None:
         self._own: frozenset[str] = frozenset(schema["properties"])
-        self._free = bool(schema.get("additionalProperties") or "patternProperties" in schema)
+        self._free = json_schema.may_have_any_key(schema)
         self._names = frozenset({name, f"Partial{name}"})
         self._keys = (_KEYS | {form for each in self._names for form in (each, each.lower(), _snake(each))}) - self._own
         self._quoted = tuple(f'"{key}"' for key in self._keys)

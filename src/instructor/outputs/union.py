@@ -77,14 +77,14 @@ class TaggedUnion:
         self.tag = _free(next((tag for tag in _TAGS if tag not in taken), _TAGS[0]), taken)
         self._leading = re.compile(rf'\s*\{{\s*"{self.tag}"\s*:\s*"([^"\\]*)"\s*,?')
 
-    def tagged(self, schema: Json, defs: Json) -> Json:
-        """Return the union's own schema with the tag in each of its objects."""
-        parts = list(_parts(schema, defs))
-        objects = [at for at, part in enumerate(parts) if part.get("type") == "object" and "properties" in part]
+    def tagged(self, schema: Json, root: Json) -> Json:
+        """Return the union's own schema with the tag in each of its objects; `root` has the definitions."""
+        parts = list(_parts(schema, root))
+        objects = [index for index, part in enumerate(parts) if part.get("type") == "object" and "properties" in part]
         if len(objects) != len(self.members):
             return schema  # it is written in a way of the user's own
-        for at, name in zip(objects, self.members, strict=True):
-            parts[at] = self._with_tag(name, parts[at])
+        for index, name in zip(objects, self.members, strict=True):
+            parts[index] = self._with_tag(name, parts[index])
         return {**{key: value for key, value in schema.items() if key != "$ref"}, "anyOf": parts}
 
     def validate_json(self, text: str, *, strict: bool | None = None, context: Any = None) -> Any:
@@ -132,15 +132,12 @@ class TaggedUnion:
         return ValidationError.from_exception_data("Union", [detail])
 
 
-def _parts(schema: Json, defs: Json) -> Iterator[Json]:
+def _parts(schema: Json, root: Json) -> Iterator[Json]:
     """Yield what a union's schema is made of, each part opened up; an alias of a union is a reference to one."""
-    if "anyOf" in schema:
-        for part in schema["anyOf"]:
-            yield from _parts(part, defs)
-        return
-    target = defs.get(str(schema["$ref"]).rsplit("/", 1)[-1], {}) if "$ref" in schema else {}
-    if "anyOf" in target and "title" not in target:  # a model around a union has a title
-        yield from _parts(target, defs)
+    target = json_schema.definition(schema, root)
+    if "anyOf" in target and (target is schema or "title" not in target):  # a model around a union has a title
+        for part in target["anyOf"]:
+            yield from _parts(part, root)
     elif target.get("type") == "object":
         yield {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
     else:
