@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jiter
+from pydantic_core import to_json
 
 from instructor.core.tool_names import Names, Naming, with_ids
 from instructor.core.types import (
@@ -322,7 +323,10 @@ def spent(request: Request, characters: int, counted: Counted | None) -> Usage:
 
 
 def _estimated(request: Request, characters: int) -> Usage:
-    sent = len(json.dumps(request.body, default=str))
+    try:
+        sent = len(to_json(request.body, fallback=str))
+    except ValueError:  # half a character
+        sent = len(json.dumps(request.body, default=str))
     return Usage(sent // _CHARACTERS_A_TOKEN, characters // _CHARACTERS_A_TOKEN, exact=False)
 
 

@@ -213,6 +213,8 @@ class OverlapFilter:
         self._history, self._end = history, history.count
         starts = {*range(self._end)[:1], *firsts, *range(self._end)[-SHOWN:]}
         self._runs = [_Run(start) for start in sorted(starts)]
+        self.compares = bool(self._runs)
+        """Whether there is anything that an item of this reply may repeat."""
         self._early: list[Outcome] = []  # delivered as new ones, without certainty
         self._held: list[Outcome] = []
         self._best: _Run | None = None  # the longest run that was repeated to its end

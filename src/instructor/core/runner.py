@@ -109,7 +109,7 @@ class Run:
         self._pending: dict[int, Invalid] = {}  # the invalid items that are not corrected, by index
         self._first_wrong: dict[int, Invalid] = {}  # as it came first
         self._history = History()  # the items that came, the wrong ones included
-        self._overlap = OverlapFilter(self._history)
+        self._overlap: OverlapFilter  # of this reply to the items before
         self._asked = False  # whether the request asks for the wrong items again
         self._answers: list[Outcome] = []  # what came of them
         self._repeats: dict[int, Item] = {}  # those that were in the list already, by the places that they were for
@@ -216,7 +216,7 @@ class Run:
         report.finish_reason = reply.finish
         if self._paused is not None:
             return incomplete(reply, broke)
-        if self._output.many:
+        if self._output.many and self._overlap.compares:
             yield from self._place(self._overlap.close(ended=reply.finish in PROVEN and parser.closed))
             report.dropped_repeats += self._overlap.dropped
             self._doubts.update(self._overlap.doubts())

@@ -225,6 +225,8 @@ def with_ids(calls: Iterable[ToolCall], taken: Iterable[str] = ()) -> list[ToolC
     """
     used, found, number = set(taken), list[ToolCall](), 0
     calls = list(calls)
+    if not used and len(calls) == 1 and calls[0].id:
+        return calls
     given = {call.id for call in calls}
     for call in calls:
         call_id = call.id

@@ -126,7 +126,8 @@ class OpenAIChat(BaseDialect):
             if came and isinstance(choices := event.get("choices"), list) and any(map(_has_message, choices)):
                 event = {**event, "choices": [_without_message(choice) for choice in choices]}
             deltas = self.delta(event)
-            came = came or (isinstance(deltas, list) and any(delta.text for delta in deltas))
+            if not came and isinstance(deltas, list):
+                came = any(delta.text for delta in deltas)
             return deltas
 
         return read
