@@ -236,7 +236,9 @@ class Run:
     def _reader(self) -> tuple[ReplyParser, Naming]:
         """Begin to read a reply."""
         if self._output.many:
-            self._overlap = OverlapFilter(self._history, (index for index, here in self._doubts.items() if 0 in here))
+            came_wrong = 0 in self._first_wrong  # then a list that begins again may begin with its correction
+            firsts = [index for index, here in self._doubts.items() if came_wrong and 0 in here]
+            self._overlap = OverlapFilter(self._history, firsts)
         self._answers, self._again, self._asks_first = [], 0, False
         return self._output.parser(self._call), Naming(
             self._names, misnamed=self._output.distinct, named=self._by_calls
