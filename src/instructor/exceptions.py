@@ -148,7 +148,7 @@ class _Ended(InstructorError):
     ) -> None:
         self.last_completion, self.n_attempts, self.total_usage = last_completion, n_attempts, total_usage
         self.create_kwargs = create_kwargs or ({} if messages is None else {"messages": messages})
-        self.messages: list[Any] = list(self.create_kwargs.get("messages", ()) if messages is None else messages)
+        self.messages: list[Any] = list(self.create_kwargs.get("messages") or () if messages is None else messages)
         """The conversation of the last request."""
         self.failed_attempts = list(failed_attempts or ())
         self.failed_items, self.report, self.text = list(failed_items), report, text

@@ -22,6 +22,7 @@ from instructor.parsing.fuzzy import spoken
 from instructor.parsing.items import ANY_KEY, NESTED, BestListReader, ItemReader, Slice
 from instructor.parsing.scanner import unescaped
 from instructor.schema import json_schema
+from instructor.schema.types import adapter_for, legal, name_of, schema_of
 
 
 class ItemList:
@@ -31,26 +32,26 @@ class ItemList:
 
     def __init__(self, kind: Any, wrapper: type[Segmentation] | None = None) -> None:
         self.kind = kind
-        self.adapter: TypeAdapter[Any] = json_schema.adapter_for(kind)
-        item = json_schema.schema_of(self.adapter)
+        self.adapter: TypeAdapter[Any] = adapter_for(kind)
+        item = schema_of(self.adapter)
         self.opens = json_schema.starts(item)
         self.distinct = json_schema.demands(item)
         wrapper = wrapper or IterableModel(kind)
-        self.name = json_schema.legal(wrapper.__name__)
-        self.description = wrapper.__doc__ or prompts.segmentation(json_schema.name_of(kind))
+        self.name = legal(wrapper.__name__)
+        self.description = wrapper.__doc__ or prompts.segmentation(name_of(kind))
         choice = tagged_union_for(kind)
         self.validate = choice.validate_json if choice else self.adapter.validator.validate_json
-        self.lone = LooseObject(json_schema.name_of(kind), item, *((choice.tag,) if choice else ()))
-        whole = json_schema.schema_of(json_schema.adapter_for(wrapper))
+        self.lone = LooseObject(name_of(kind), item, *((choice.tag,) if choice else ()))
+        whole = schema_of(adapter_for(wrapper))
         if choice:
             whole = json_schema.with_part(whole, ("properties", KEY, "items"), choice.tagged)
         self.schema = json_schema.parameters(whole)
         self.tools = (Tool(self.name, self.description, self.schema),)
         self.wrapping = Wrapping(self.name, self.schema)
         single = item.get("type") == "object" and "properties" in item
-        self.single = Wrapping(json_schema.legal(json_schema.name_of(kind)), item) if single else None
+        self.single = Wrapping(legal(name_of(kind)), item) if single else None
         # What the text of an item holds that is a call: to look for this is cheaper than to read how the text begins.
-        self.mark = _common_end(self.name, json_schema.legal(json_schema.name_of(kind))) + '"' if single else ""
+        self.mark = _common_end(self.name, legal(name_of(kind))) + '"' if single else ""
 
     def parser(self, call: Call) -> ItemListParser:
         return ItemListParser(self, call)

@@ -18,6 +18,7 @@ from instructor.outputs.validation import validate_item
 from instructor.parsing import fuzzy
 from instructor.parsing.scanner import Nest
 from instructor.schema import json_schema
+from instructor.schema.types import adapter_for, described, legal, name_of, schema_of
 
 _SHOWN = 200
 """Characters of a wrong reply that an error quotes."""
@@ -33,19 +34,19 @@ class Single:
 
     def __init__(self, kind: Any) -> None:
         self.kind = kind
-        self.adapter: TypeAdapter[Any] = json_schema.adapter_for(kind)
-        whole = json_schema.schema_of(self.adapter)
+        self.adapter: TypeAdapter[Any] = adapter_for(kind)
+        whole = schema_of(self.adapter)
         self.wrapped = whole.get("type") != "object" or "properties" not in whole
         self._choice = tagged_union_for(kind)
         if self.wrapped:  # a wire's answer is an object: the value goes under a key
             response = create_model("Response", __doc__=prompts.SIMPLE, content=(kind, Field()))
             self.adapter = TypeAdapter(response)
-            whole = json_schema.schema_of(self.adapter)
+            whole = schema_of(self.adapter)
         if self._choice:
             whole = json_schema.with_part(whole, ("properties", "content"), self._choice.tagged)
-        self.name = json_schema.legal(whole.get("title") or json_schema.name_of(kind))
+        self.name = legal(whole.get("title") or name_of(kind))
         self.description = whole.get("description") or prompts.EXTRACT.format(name=self.name)
-        self.schema = json_schema.parameters(json_schema.described(whole, kind))
+        self.schema = json_schema.parameters(described(whole, kind))
         self.distinct = json_schema.demands(whole)
         self.tools = (Tool(self.name, self.description, self.schema),)
         self._wrapping = Wrapping(self.name, self.schema)

@@ -20,7 +20,7 @@ from instructor.core.types import Json
 from instructor.outputs.validation import validated
 from instructor.parsing import fuzzy
 from instructor.schema import json_schema
-from instructor.schema.types import UNIONS, bared
+from instructor.schema.types import UNIONS, adapter_for, bared, name_of, schema_of
 
 _TAGS = ("kind", "item_kind", "kind_of_item")
 
@@ -39,14 +39,14 @@ def tagged_union_for(kind: Any) -> TaggedUnion | None:
     for member, marks in _members(kind, ()):
         if bared(member)[0] is bared(kind)[0]:
             return None
-        adapter = json_schema.adapter_for(member)
-        shape = json_schema.schema_of(adapter)
+        adapter = adapter_for(member)
+        shape = schema_of(adapter)
         if shape.get("type") == "object" and "properties" in shape:
-            bound = json_schema.adapter_for(Annotated[(member, *marks)]) if marks else adapter
-            found[_free(str(shape.get("title") or json_schema.name_of(member)), found)] = Member(member, bound, shape)
+            bound = adapter_for(Annotated[(member, *marks)]) if marks else adapter
+            found[_free(str(shape.get("title") or name_of(member)), found)] = Member(member, bound, shape)
     if len(found) < 2 or _told_apart([member.schema for member in found.values()]):
         return None
-    return TaggedUnion(json_schema.adapter_for(kind), found)
+    return TaggedUnion(adapter_for(kind), found)
 
 
 def _members(kind: Any, marks: tuple[Any, ...]) -> Iterator[tuple[Any, tuple[Any, ...]]]:
