@@ -29,7 +29,7 @@ from instructor.parsing import is_json
 from instructor.parsing.sse import BOM, MOST, EventStream
 from instructor.providers.functions import AsyncFunction, Function, SDKAdapter, arguments_of, close_generators
 
-_PLAIN = ("messages", "tools", "tool_choice", "response_format")
+_PLAIN = ("messages", "tools", "tool_choice", "response_format", "stream_options")
 _SCALARS = (str, int, float, bool, type(None))
 
 
