@@ -85,7 +85,7 @@ EMPTY_WORDS = {"manager", "handler", "helper", "helpers", "util", "utils", "comm
 
 
 PRIVATE_WORDS = re.compile(
-    r"\b(colours?|Face|Caller|Extraction|Ledger|Bystanders?|Seam|lacks|WayOut|way_out|let_go|farewell|Assembly|Lone|Shapes"
+    r"\b(colours?|Face|Good|Bad|Caller|Extraction|Ledger|Bystanders?|Seam|lacks|WayOut|way_out|let_go|farewell|Assembly|Lone|Shapes"
     r"|Growing|Sink|ManySink|OneSink|judged|Forms|_?Doors|riders?|LastList|aside|alike|Remark|Quoted|Patient|Choosy"
     r"|OwnMessages|Renaming|Counting|Interruptible|fitting|told|taught|awaiting|blocking)\b"
 )

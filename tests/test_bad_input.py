@@ -151,7 +151,7 @@ async def test_parallel_tools_want_a_list_of_models(harness: Harness, scripted_s
         ("/gpt-4o", "must be .provider/model.*, got '/gpt-4o'"),
         ("", "must be .provider/model.*, got ''"),
         ("openai", "must be .provider/model.*, got 'openai'"),
-        ("nosuch/model", "Unknown provider 'nosuch'; there are .*openai"),
+        ("nosuch/model", "Unknown provider 'nosuch'. It must be one of .*openai"),
         ("../x/y", "Unknown provider"),
         ("openai.x/y", "Unknown provider"),
     ],
@@ -176,7 +176,7 @@ def test_a_missing_sdk_is_named_with_its_cure(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("client", [None, "sk-key", Opaque(), openai])
 def test_clients_of_the_wrong_kind(client: Any) -> None:
-    with pytest.raises(ClientError, match=r"is no client of openai; give one of openai\.OpenAI"):
+    with pytest.raises(ClientError, match=r"The client of openai must be one of openai\.OpenAI"):
         instructor.from_openai(client)
 
 

@@ -52,7 +52,7 @@ except openai.APIConnectionError:
 OF_OTHERS = {"anyio", "asyncio", "docstring_parser", "jinja2", "rich", "tenacity", "trio", "typer"}
 OF_OTHERS |= {"concurrent", "difflib", "email", "http", "importlib.metadata"}
 OF_CALLS = {"call", "cli", "dsl", "function_calls", "local", "outputs", "results", "templating", "testing"}
-OF_CALLS |= {"core.drivers", "core.runner", "core.watchdog", "parsing.items", "parsing.scanner", "schema.json_schema"}
+OF_CALLS |= {"core.drivers", "core.runner", "core.watchdog", "parsing.items", "parsing.scanner", "schema.types"}
 
 
 def loaded_by(code: str) -> set[str]:

@@ -188,7 +188,7 @@ def test_nothing_to_patch() -> None:
 
 
 def test_what_cannot_be_patched() -> None:
-    with pytest.raises(ConfigurationError, match="is no client of openai"):
+    with pytest.raises(ConfigurationError, match="The client of openai must be one of"):
         instructor.patch("client")
     with pytest.raises(ConfigurationError, match="create must be a function that makes a request, got 3"):
         instructor.patch(create=3)  # type: ignore[call-overload]  # pyright: ignore

@@ -157,7 +157,7 @@ async def test_what_is_said_to_the_users_own_tools_is_no_answer(harness: Harness
 
 async def test_a_tool_that_is_called_like_the_answers(harness: Harness, scripted_server: Any) -> None:
     own = {"type": "function", "function": {"name": "User", "parameters": {"type": "object"}}}
-    with pytest.raises(ConfigurationError, match="a tool called 'User', which is the answer's own"):
+    with pytest.raises(ConfigurationError, match="a tool named 'User', the name of the answer's tool"):
         await harness.create(harness.client(scripted_server()), User, tools=[own])
 
 

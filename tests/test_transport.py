@@ -97,7 +97,9 @@ async def test_namespaces_stand_for_responses(harness: Harness) -> None:
 async def test_what_is_no_response(harness: Harness) -> None:
     sdk = harness.sdk("http://127.0.0.1:9/v1")
     sdk.chat.completions.create = (mock.AsyncMock if harness.is_async else mock.Mock)(return_value="text")
-    with pytest.raises(InstructorRetryException, match="'text', which is no response"):
+    with pytest.raises(
+        InstructorRetryException, match="A response must be an object of the SDK, a dict or a namespace, got 'text'"
+    ):
         await harness.create(instructor.from_openai(sdk), User, max_retries=0)
 
 

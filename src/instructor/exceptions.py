@@ -193,8 +193,8 @@ class _Ended(InstructorError):
     """The base class of errors for a call that ended without its complete answer."""
 
     FIELDS = (
-        "last_completion", "n_attempts", "total_usage", "create_kwargs", "failed_attempts", "failed_items", "report",
-        "items",
+        "last_completion", "messages", "n_attempts", "total_usage", "create_kwargs", "failed_attempts", "failed_items",
+        "report", "items",
     )  # fmt: skip
 
     _default_args: tuple[str, ...] = ()
@@ -213,17 +213,12 @@ class _Ended(InstructorError):
         text: str = "",
     ) -> None:
         self.last_completion, self.n_attempts, self.total_usage = last_completion, n_attempts, total_usage
-        self.create_kwargs = {**(create_kwargs or {}), **({} if messages is None else {"messages": messages})}
+        self.create_kwargs = create_kwargs or ({} if messages is None else {"messages": messages})
+        self.messages: list[Any] = list(self.create_kwargs.get("messages") or () if messages is None else messages)
+        """The conversation of the last request."""
         self.failed_items, self.report, self.text = list(failed_items), report, text
         self.items: list[Any] = []
         InstructorError.__init__(self, *(args or self._default_args), failed_attempts=failed_attempts)
-
-    @property
-    def messages(self) -> list[Any]:
-        """The conversation of the last request."""
-        body = self.create_kwargs or {}
-        names = ("messages", "input", "contents", "chat_history")
-        return list(next((body[name] for name in names if body.get(name)), ()))
 
 
 class IncompleteOutputException(_Ended):

@@ -60,11 +60,6 @@ class Mode(enum.Enum):
         """Return whether the answer comes as arguments of tool calls. Otherwise it comes as text."""
         return self in (Mode.TOOLS, Mode.TOOLS_STRICT, Mode.PARALLEL_TOOLS, Mode.RESPONSES_TOOLS)
 
-    @property
-    def in_prompt(self) -> bool:
-        """Return whether the schema is part of the prompt. Otherwise the request carries it in a field of its own."""
-        return self in (Mode.JSON, Mode.MD_JSON)
-
     @classmethod
     def tool_modes(cls) -> set[Mode]:
         """Return the modes whose answers come as tool calls, with older names."""

@@ -50,9 +50,9 @@ class _Undefined(StrictUndefined):
 
     @property
     def _undefined_message(self) -> str:
-        said, name = super()._undefined_message, self._undefined_name
+        message, name = super()._undefined_message, self._undefined_name
         is_attribute = isinstance(name, str) and self._undefined_obj is not missing and not self._undefined_hint
-        return f"{said}.{_hint(str(name), _names_of(self._undefined_obj))}" if is_attribute else f"{said}."
+        return f"{message}.{_hint(str(name), _names_of(self._undefined_obj))}" if is_attribute else f"{message}."
 
 
 class _Environment(ImmutableSandboxedEnvironment):

@@ -223,6 +223,6 @@ async def test_events_that_repeat_are_not_read_one_by_one(
 @pytest.mark.parametrize("message", [{"role": "user", "contents": "x"}, {"role": "assistant", "function_call": {}}])
 async def test_a_message_without_a_content(harness: Harness, scripted_server: Any, message: dict[str, Any]) -> None:
     server = scripted_server([])
-    with pytest.raises(ConfigurationError, match="neither a content nor tool_calls"):
+    with pytest.raises(ConfigurationError, match="must have content or tool_calls"):
         await harness.result(client(harness, server).create(User, [message]))
     assert server.requests == []

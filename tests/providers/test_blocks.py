@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from instructor import Mode
 from instructor.providers.anthropic import Anthropic
-from instructor.providers.bedrock.dialect import Bedrock
+from instructor.providers.bedrock import Bedrock
 from instructor.providers.google.dialect import Google
 from instructor.testing import ToolCall, answer, tools
 from speakers import (

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from instructor import Mode
 from instructor.exceptions import IncompleteOutputException, ProviderError, RefusalError
 from instructor.providers.anthropic import Anthropic
-from instructor.providers.bedrock.dialect import Bedrock
+from instructor.providers.bedrock import Bedrock
 from instructor.providers.google.dialect import Google
 from instructor.testing import answer
 from speakers import START, Speaker, candidate, converse, conversed, joined, message, on, speaker, text, use

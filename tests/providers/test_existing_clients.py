@@ -89,10 +89,10 @@ def test_another_object_is_refused(case: Case) -> None:
 
 async def test_a_client_of_another_sdk_is_named_with_what_is_wanted(harness: Harness) -> None:
     with pytest.raises(
-        ClientError, match=r"OpenAI object .* is no client of anthropic; give one of anthropic.Anthropic"
+        ClientError, match=r"The client of anthropic must be one of anthropic.Anthropic.* got .*OpenAI object"
     ):
         instructor.from_provider("anthropic/m", client=openai.OpenAI(api_key="sk-none"))
-    with pytest.raises(ClientError, match=r"Anthropic object .* is no client of openai; give one of openai.OpenAI"):
+    with pytest.raises(ClientError, match=r"The client of openai must be one of openai.OpenAI.* got .*Anthropic"):
         instructor.from_provider("openai/m", client=anthropic.Anthropic(api_key="none"))
 
 

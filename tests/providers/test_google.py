@@ -183,7 +183,7 @@ async def test_the_users_tools_stay_beside_ours(harness: Harness, make: Make) ->
     ("mode", "messages", "options", "said"),
     [
         (Mode.JSON, "x", {"colour": "red"}, "colour"),
-        (Mode.JSON, [{"role": "system", "content": "x"}], {}, "none beside the system's"),
+        (Mode.JSON, [{"role": "system", "content": "x"}], {}, "has only the system's"),
         (Mode.JSON, [{"role": "bishop", "content": "x"}], {}, "'bishop'"),
         (Mode.JSON, [{"role": "user", "content": [7]}], {}, "a text, a dict or an object of the provider's SDK, got 7"),
         (Mode.JSON, [7], {}, "7"),

@@ -17,7 +17,7 @@ from instructor.core.events import ResponseAccumulator
 from instructor.core.types import Reply
 from instructor.exceptions import InstructorError, ResponseParsingError
 from instructor.providers.anthropic import Anthropic
-from instructor.providers.bedrock.dialect import Bedrock
+from instructor.providers.bedrock import Bedrock
 from instructor.providers.google.dialect import Google
 from instructor.testing import Scripted, answer
 from speakers import (

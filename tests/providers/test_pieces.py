@@ -23,7 +23,7 @@ from instructor.exceptions import IncompleteOutputException, InstructorError, Pr
 from instructor.providers.cohere import Cohere
 from instructor.providers.mistral import Mistral
 from instructor.providers.openai.responses import OpenAIResponses
-from instructor.providers.xai import dialect
+from instructor.providers.xai import XAI as XAI_DIALECT
 from instructor.testing import Reply, answer, body, content, error, events, tools
 from odd_fields import mutations, scripts
 
@@ -381,7 +381,7 @@ WHOLES = {
         "tool_calls": [{"id": "a", "function": function(ONE, "User")}]}, "usage": {"tokens": {"input_tokens": 1}}}),
     "mistral": (Mistral("x"), {"id": "1", "choices": [{"index": 0, "finish_reason": "tool_calls", "message": {
         "role": "assistant", "content": "", "tool_calls": [call(ONE, name="User")]}}], "usage": {"prompt_tokens": 1}}),
-    "xai": (dialect.XAI("x"), {"outputs": [{"finish_reason": "REASON_STOP", "message": {
+    "xai": (XAI_DIALECT("x"), {"outputs": [{"finish_reason": "REASON_STOP", "message": {
         "role": "ROLE_ASSISTANT", "content": "So:", "tool_calls": [made(ONE, name="User")]}}],
         "usage": {"prompt_tokens": 1}}),
     "responses": (OpenAIResponses("x"), {"object": "response", "status": "completed", "output": [
@@ -404,7 +404,7 @@ STREAMS = {
     "cohere": (Cohere("x"), COHERES_OWN),
     "mistral": (Mistral("x"), MISTRALS_OWN),
     "xai": (
-        dialect.XAI("x"),
+        XAI_DIALECT("x"),
         [output(made(ONE, name="User"), content="So:"), LAST],
     ),
 }

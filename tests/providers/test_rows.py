@@ -121,7 +121,7 @@ async def test_a_new_provider_is_registered(
 @pytest.mark.parametrize("name", ["openai", "local", "genai", "imaginary"])
 def test_a_name_that_is_taken_is_not_registered(name: str) -> None:
     providers.register(IMAGINARY)
-    with pytest.raises(ConfigurationError, match=f"a provider called '{name}'"):
+    with pytest.raises(ConfigurationError, match=f"A provider named '{name}' exists"):
         providers.register(openai_compatible(name, key="OTHER_API_KEY", base_url="https://other.example/v1"))
 
 

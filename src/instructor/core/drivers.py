@@ -278,7 +278,7 @@ async def adrive(
     connection: AsyncConnection | None = None
     outcome: Any = None
     failure: Exception | None = None
-    closer.ahere()
+    moves = True  # whether another task may go on now than the one before
     try:
         while True:
             try:
@@ -291,8 +291,11 @@ async def adrive(
             if type(step) is Emit:
                 for value in step.values:
                     yield value
-                closer.ahere()
+                moves = True
                 continue
+            if moves:
+                closer.ahere()
+                moves = False
             try:
                 if type(step) is Read and connection is not None:
                     outcome = await connection.read()

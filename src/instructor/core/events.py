@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jiter
+from pydantic_core import to_json
 
 from instructor.core.tool_names import Names, Naming, with_ids
 from instructor.core.types import (
@@ -55,8 +56,8 @@ class EventReader:
         self._channel = 0
         self._around = _NOTHING  # what is around the text, and around padding after it; where both are
         self._held: list[str] = []  # texts that are not read yet
-        self._begun: Sequence[Json | bytes] | None = None  # events whose texts were taken up to a place
-        self._place = 0
+        self._begun: Sequence[Json | bytes] | None = None  # events whose texts were taken up to an index
+        self._index = 0
         self.done = False
         """Whether the event came that ends a stream, whatever the connection does."""
         self.head: Json | None = None
@@ -79,19 +80,19 @@ class EventReader:
                     return True
             elif waits_for not in "".join(held[known:]):
                 return True
-        self._begun, self._place = events, end
+        self._begun, self._index = events, end
         return False
 
     def read(self, events: Sequence[Json | bytes], found: list[Delta]) -> None:
         """Append the deltas of events, parsed or not. If one cannot be read, those before it are there."""
-        place = self._place if events is self._begun else self._take(events, 0, self._held)
+        index = self._index if events is self._begun else self._take(events, 0, self._held)
         self._begun = None
-        while place < len(events):
+        while index < len(events):
             self.flush(found)
-            self._read_whole(events[place], found)
+            self._read_whole(events[index], found)
             if self.done:
                 return
-            place = self._take(events, place + 1, self._held)
+            index = self._take(events, index + 1, self._held)
         self.flush(found)
 
     def flush(self, found: list[Delta]) -> None:
@@ -103,12 +104,12 @@ class EventReader:
             found += [_tuple(Delta, (channel, text, None, None, None, None, None, "")) for text in self._held]
         self._held.clear()
 
-    def _take(self, events: Sequence[Json | bytes], place: int, texts: list[str]) -> int:
-        """Take the texts of events that are like those before; return the place of the first other one."""
+    def _take(self, events: Sequence[Json | bytes], index: int, texts: list[str]) -> int:
+        """Take the texts of events that are like those before; return the index of the first other one."""
         before, middle, after, begin, end = self._around
         if not before:
-            return place
-        for at in range(place, len(events)):
+            return index
+        for at in range(index, len(events)):
             event = events[at]
             if type(event) is not bytes or not event.startswith(before) or not event.endswith(after):
                 return at
@@ -314,14 +315,19 @@ class ResponseAccumulator:
         return f"{kept}… ({lost} more characters were not kept)" if lost else kept
 
 
-def spent(request: Request, characters: int, said: Counted | None) -> Usage:
+def spent(request: Request, characters: int, counted: Counted | None) -> Usage:
     """Return the tokens of a request that was answered with so much text; what its provider did not say is a guess."""
-    return _estimated(request, characters) if said is None else said.usage(lambda: _estimated(request, characters))
+    return (
+        _estimated(request, characters) if counted is None else counted.usage(lambda: _estimated(request, characters))
+    )
 
 
 def _estimated(request: Request, characters: int) -> Usage:
-    asked = len(json.dumps(request.body, default=str))
-    return Usage(asked // _CHARACTERS_A_TOKEN, characters // _CHARACTERS_A_TOKEN, exact=False)
+    try:
+        sent = len(to_json(request.body, fallback=str))
+    except ValueError:  # half a character
+        sent = len(json.dumps(request.body, default=str))
+    return Usage(sent // _CHARACTERS_A_TOKEN, characters // _CHARACTERS_A_TOKEN, exact=False)
 
 
 _HALF = re.compile("[\ud800-\udfff]")

@@ -31,9 +31,9 @@ def with_logging(hooks: Hooks, report: Report) -> Hooks:
 def _listeners(report: Report) -> Hooks:
     number, hooks = next(_numbers), Hooks()
 
-    def at(name: HookName, said: str, describe: Any) -> None:
+    def at(name: HookName, what: str, describe: Any) -> None:
         def listen(*arguments: Any, **keywords: Any) -> None:
-            LOG.debug(f"Call %d, request %d {said}: %s", number, report.attempts, describe(*arguments, **keywords))
+            LOG.debug(f"Call %d, request %d {what}: %s", number, report.attempts, describe(*arguments, **keywords))
 
         hooks.on(name, listen)
 

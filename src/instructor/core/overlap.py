@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -48,7 +49,7 @@ class Item:
 
 
 class History:
-    """The items of a list by their places, the wrong ones included; of a long one the first and the last.
+    """The items of a list by index, the wrong ones included; of a long list only the first and the last.
 
     Of right items that are not among the latest only the text is kept: values are objects that the garbage collector
     would look through, again and again, and that users may want to be rid of.
@@ -59,17 +60,17 @@ class History:
         """How many items came."""
         self._first: list[Outcome | str] = []  # of a long list
         self._last: list[Outcome | str] = []
-        self._start = 0  # the place of the first of the last
+        self._start = 0  # the index of the first of the last
         self._items: dict[int, Item] = {}
 
     def add(self, outcome: Outcome) -> int:
         """Append an item; return its place."""
-        place = self.count
-        self.count = place + 1
+        index = self.count
+        self.count = index + 1
         self._last.append(outcome)
         if not self.count % _OFTEN:
             self._forget()
-        return place
+        return index
 
     def _forget(self) -> None:
         """Keep only the texts of what is not among the latest, and only the first and the last items."""
@@ -81,18 +82,18 @@ class History:
             del last[:too_many]
         self._items.clear()
 
-    def _known(self, place: int) -> Outcome | str | None:
-        if place >= self._start:
-            return self._last[place - self._start] if place < self.count else None
-        return self._first[place] if place < len(self._first) else None
+    def _known(self, index: int) -> Outcome | str | None:
+        if index >= self._start:
+            return self._last[index - self._start] if index < self.count else None
+        return self._first[index] if index < len(self._first) else None
 
-    def put(self, place: int, outcome: Outcome) -> None:
+    def put(self, index: int, outcome: Outcome) -> None:
         """Replace an item by its correction."""
-        self._items.pop(place, None)
-        if place >= self._start:
-            self._last[place - self._start] = outcome
-        elif place < len(self._first):
-            self._first[place] = outcome
+        self._items.pop(index, None)
+        if index >= self._start:
+            self._last[index - self._start] = outcome
+        elif index < len(self._first):
+            self._first[index] = outcome
 
     def take_back(self) -> Outcome:
         """Remove the last item; return it."""
@@ -100,33 +101,33 @@ class History:
         self._items.pop(self.count, None)
         return _outcome(self.count, self._last.pop())
 
-    def at(self, place: int) -> Item | None:
-        """Return the item at a place; None where it is not known any more."""
-        if place not in self._items:
-            known = self._known(place)
+    def at(self, index: int) -> Item | None:
+        """Return the item at an index; None where it is not known any more."""
+        if index not in self._items:
+            known = self._known(index)
             if known is None:
                 return None
-            self._items[place] = Item(_outcome(place, known))
-        return self._items[place]
+            self._items[index] = Item(_outcome(index, known))
+        return self._items[index]
 
     def last(self, most: int) -> list[Outcome]:
         """Return the last items, no more than `most`."""
         begin = max(self._start, self.count - most)
-        return [_outcome(place, each) for place, each in enumerate(self._last[begin - self._start :], begin)]
+        return [_outcome(index, each) for index, each in enumerate(self._last[begin - self._start :], begin)]
 
-    def places(self, item: Item) -> list[int]:
-        """Return the places of the right items that equal this one."""
+    def indices(self, item: Item) -> list[int]:
+        """Return the indices of the right items that equal this one."""
         known = chain(enumerate(self._first), enumerate(self._last, self._start))
-        right = ((place, self.at(place)) for place, each in known if not isinstance(each, Invalid))
-        return [place for place, each in right if each is not None and each.equals(item)]
+        right = ((index, self.at(index)) for index, each in known if not isinstance(each, Invalid))
+        return [index for index, each in right if each is not None and each.equals(item)]
 
     def holds(self, item: Item) -> bool:
         """Return whether a right item equals this one."""
-        return bool(self.places(item))
+        return bool(self.indices(item))
 
 
-def _outcome(place: int, known: Outcome | str) -> Outcome:
-    return Valid(place, _GONE, known) if isinstance(known, str) else known
+def _outcome(index: int, known: Outcome | str) -> Outcome:
+    return Valid(index, _GONE, known) if isinstance(known, str) else known
 
 
 def _equal_values(one: Outcome, two: Outcome) -> bool:
@@ -144,17 +145,18 @@ SHOWN = 3
 """How many of the last items a model is shown when it is asked to go on."""
 
 
-class Correction(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Correction:
     """An item that is no new one, but what was wanted in the place of a wrong one."""
 
-    place: int
+    index: int
     outcome: Outcome
 
 
 class Moved(NamedTuple):
-    """The items that were delivered last, as new ones, belong in these places."""
+    """The items that were delivered last, as new ones, belong at these indices."""
 
-    places: Sequence[int]
+    indices: Sequence[int]
 
 
 class Unsure(NamedTuple):
@@ -168,7 +170,7 @@ Placed = Outcome | Correction | Moved | Unsure
 
 
 class _Run:
-    """The items from a place to the end of the list."""
+    """The items from an index to the end of the list."""
 
     __slots__ = ("likely", "proven", "refuted", "start")
 
@@ -185,9 +187,9 @@ class _Run:
         """How many items it has in a list of so many."""
         return end - self.start
 
-    def goes_on(self, history: History, place: int, item: Item) -> bool:
-        """Return whether the run is still repeated by an item that stands for the one at `place`."""
-        now, known = item.outcome, history.at(place)
+    def goes_on(self, history: History, index: int, item: Item) -> bool:
+        """Return whether the run is still repeated by an item that stands for the one at `index`."""
+        now, known = item.outcome, history.at(index)
         if known is None:  # the list is long, and this one of its items forgotten
             return self.proven
         was = known.outcome
@@ -207,10 +209,12 @@ class OverlapFilter:
     """Takes the first items of a continuation, and tells which of them are new. Where there was no list, all are."""
 
     def __init__(self, history: History, firsts: Iterable[int] = ()) -> None:
-        """`firsts`: places of items that may be the first one, which came wrong, given once more."""
+        """`firsts`: indices of items that may be the first one, which came wrong, given once more."""
         self._history, self._end = history, history.count
         starts = {*range(self._end)[:1], *firsts, *range(self._end)[-SHOWN:]}
         self._runs = [_Run(start) for start in sorted(starts)]
+        self.compares = bool(self._runs)
+        """Whether there is anything that an item of this reply may repeat."""
         self._early: list[Outcome] = []  # delivered as new ones, without certainty
         self._held: list[Outcome] = []
         self._best: _Run | None = None  # the longest run that was repeated to its end
@@ -242,20 +246,20 @@ class OverlapFilter:
             del self._held[kept:]
         yield from self._decided(best)
         count = self._history.count - self._end
-        sure = not self._early or count > len(self._early) or not self._places(count - 1)
+        sure = not self._early or count > len(self._early) or not self._indices(count - 1)
         self._runs = []
         if not (ended or sure):
             yield Unsure(len(self._early))
 
     def doubts(self) -> dict[int, set[int]]:
-        """Return the places of items that were delivered without certainty, and of those that they may stand for."""
-        places = range(self._end, min(self._end + len(self._early), self._history.count))
-        found = {place: self._places(place - self._end) for place in places}
-        return {place: here for place, here in found.items() if here}
+        """Return the indices of items that were delivered without certainty, and of those that they may stand for."""
+        indices = range(self._end, min(self._end + len(self._early), self._history.count))
+        found = {index: self._indices(index - self._end) for index in indices}
+        return {index: here for index, here in found.items() if here}
 
-    def _places(self, index: int) -> set[int]:
-        """Return the places of the items that one of this reply may be a repeat of."""
-        return {run.start + index for run in self._going[index] if not run.refuted}
+    def _indices(self, which: int) -> set[int]:
+        """Return the indices of the items that one of this reply may be a repeat of."""
+        return {run.start + which for run in self._going[which] if not run.refuted}
 
     def _waits(self, outcome: Outcome) -> bool:
         """Compare the next item; return whether it has to wait."""
@@ -284,27 +288,27 @@ class OverlapFilter:
             yield from held
             return
         self._runs = []
-        places = range(run.start, self._end)
-        if self._early and all(map(self._corrects, self._early, places)):
+        indices = range(run.start, self._end)
+        if self._early and all(map(self._corrects, self._early, indices)):
             self.dropped += sum(isinstance(each, Invalid) for each in self._early)
-            yield Moved(places[: len(self._early)])
-        places = places[len(self._early) :]
+            yield Moved(indices[: len(self._early)])
+        indices = indices[len(self._early) :]
         self._early = []
-        for place, outcome in zip(places, held, strict=False):
-            if isinstance(outcome, Valid) and self._corrects(outcome, place):
-                yield Correction(place, outcome)
+        for index, outcome in zip(indices, held, strict=False):
+            if isinstance(outcome, Valid) and self._corrects(outcome, index):
+                yield Correction(index, outcome)
             else:
                 self.dropped += 1
-        yield from held[len(places) :]
+        yield from held[len(indices) :]
 
-    def _corrects(self, outcome: Outcome, place: int) -> bool:
-        """Return whether an item that proved to stand for the one at a place takes nothing away if it goes there."""
-        known = self._history.at(place)
+    def _corrects(self, outcome: Outcome, index: int) -> bool:
+        """Return whether an item that proved to stand for the one at an index takes nothing away if it goes there."""
+        known = self._history.at(index)
         return isinstance(outcome, Invalid) or (known is not None and isinstance(known.outcome, Invalid))
 
 
 class Matched(NamedTuple):
-    """The answers with the places that they correct, and by place those that are not believed yet."""
+    """The answers with the indices that they correct, and by index those that are not believed yet."""
 
     corrections: list[tuple[int, Outcome]]
     repeats: dict[int, Item]
@@ -322,21 +326,21 @@ def match_corrections(
 
     `before`: the answers that were not believed the last time. `ended`: no further answer was on its way.
     """
-    asked = sorted(wrong)
+    requested = sorted(wrong)
     items = [Item(answer) for answer in answers]
-    in_turn = list(zip(asked, items, strict=False))
-    if len(items) > len(asked) or (len(items) < len(asked) and (ended or _all_wrong(items))):
+    in_turn = list(zip(requested, items, strict=False))
+    if len(items) > len(requested) or (len(items) < len(requested) and (ended or _all_wrong(items))):
         in_turn = []
     starts = len(items) <= history.count and _agree(items, history, 0)
-    in_place = [(place, items[place]) for place in asked if place < len(items)] if starts else []
-    again = bool(in_turn) and all(place in before and before[place].equals(item) for place, item in in_turn)
-    if in_place and in_turn and not again:
+    by_index = [(index, items[index]) for index in requested if index < len(items)] if starts else []
+    again = bool(in_turn) and all(index in before and before[index].equals(item) for index, item in in_turn)
+    if by_index and in_turn and not again:
         return Matched([], dict(in_turn))
-    if in_place:
-        return _without_repeats(in_place, wrong, history, before if len(items) == history.count else {})
+    if by_index:
+        return _without_repeats(by_index, wrong, history, before if len(items) == history.count else {})
     if in_turn and not again and _is_elsewhere(items, history):
         return Matched([], dict(in_turn))
-    if starts and not all(len(history.places(item)) > 1 for item in items):
+    if starts and not all(len(history.indices(item)) > 1 for item in items):
         return Matched([], dict(in_turn))
     return _without_repeats(in_turn, wrong, history, before)
 
@@ -346,21 +350,21 @@ def _without_repeats(
 ) -> Matched:
     """Leave out what equals another item, right or wrong, or the answer for another wrong text, if not said before."""
     found: list[tuple[int, Outcome]] = []
-    said: dict[str, str] = {}  # the wrong text that each answer stands for
+    corrected: dict[str, str] = {}  # the wrong text that each answer stands for
     repeats: dict[int, Item] = {}
     has_wrong = any(isinstance(item.outcome, Invalid) for _, item in pairs)
-    asked_for = {Item(bad).form for bad in wrong.values()} if has_wrong else set()
-    for place, item in pairs:
-        text = wrong[place].text
+    wrong_forms = {Item(bad).form for bad in wrong.values()} if has_wrong else set()
+    for index, item in pairs:
+        text = wrong[index].text
         if isinstance(item.outcome, Valid):
-            repeated = history.holds(item) or said.get(item.form, text) != text
+            repeated = history.holds(item) or corrected.get(item.form, text) != text
         else:
-            repeated = item.form in asked_for and item.form != Item(wrong[place]).form
-        if repeated and not (place in before and before[place].equals(item)):
-            repeats[place] = item
+            repeated = item.form in wrong_forms and item.form != Item(wrong[index]).form
+        if repeated and not (index in before and before[index].equals(item)):
+            repeats[index] = item
         else:
-            found.append((place, item.outcome))
-            said[item.form] = text
+            found.append((index, item.outcome))
+            corrected[item.form] = text
     return Matched(found, repeats)
 
 
@@ -373,16 +377,16 @@ def _is_elsewhere(items: Sequence[Item], history: History) -> bool:
     first = next((at for at, item in enumerate(items) if history.holds(item)), None)
     if first is None:
         return False
-    starts = [place - first for place in history.places(items[first])]
+    starts = [index - first for index in history.indices(items[first])]
     return any(start >= 0 and _agree(items, history, start) and _has_wrong(items, history, start) for start in starts)
 
 
 def _agree(items: Sequence[Item], history: History, start: int) -> bool:
-    """Return whether no item contradicts the list from a place on, and a right one agrees with it."""
+    """Return whether no item contradicts the list from an index on, and a right one agrees with it."""
     evidence = False
-    for place, item in enumerate(items, start):
-        known = history.at(place)
-        if place >= history.count:
+    for index, item in enumerate(items, start):
+        known = history.at(index)
+        if index >= history.count:
             return False
         if known is None or isinstance(known.outcome, Invalid) or isinstance(item.outcome, Invalid):
             continue
@@ -393,5 +397,5 @@ def _agree(items: Sequence[Item], history: History, start: int) -> bool:
 
 
 def _has_wrong(items: Sequence[Item], history: History, start: int) -> bool:
-    known = [history.at(place) for place in range(start, start + len(items))]
+    known = [history.at(index) for index in range(start, start + len(items))]
     return any(item is not None and isinstance(item.outcome, Invalid) for item in known)

@@ -82,7 +82,7 @@ def wrong_items(errors: Sequence[Sequence[str]], repeats: Sequence[str] = ()) ->
 
     `repeats`: what was answered the last time, but is in the list already.
     """
-    listed = [f"- item {place}: {'; '.join(lines)}" for place, lines in enumerate(errors, 1)]
+    listed = [f"- item {number}: {'; '.join(lines)}" for number, lines in enumerate(errors, 1)]
     one = len(errors) == 1
     already = []
     if repeats:

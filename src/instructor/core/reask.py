@@ -124,16 +124,16 @@ _REASONS = {"length": "at the length limit", "filter": "by the provider's conten
 
 def missing_answer(reply: Reply, names: Sequence[str], mode: Mode) -> tuple[str, str, str]:
     """Return what a reply without an answer is, what of its text matters, and what the model should do."""
-    said = reply.text
+    text = reply.text
     if not mode.by_tool:
-        return f"holds no JSON of the form that was asked for: {said[:200]!r}{_why(reply)}", said, prompts.NO_JSON
+        return f"holds no JSON of the form that was asked for: {text[:200]!r}{_why(reply)}", text, prompts.NO_JSON
     notes = prompts.missing_call(names, by_calls=mode is Mode.PARALLEL_TOOLS)
     if not reply.calls:
-        return f"holds no tool call: {said[:200]!r}{_why(reply)}", said, notes
+        return f"holds no tool call: {text[:200]!r}{_why(reply)}", text, notes
     if given := [call.arguments for call in reply.calls if call.name in names]:
-        said = "\n".join(given)
-        return f"calls the tool with no list and no item: {said[:200]!r}", said, prompts.NO_LIST
-    return f"calls {', '.join(call.name for call in reply.calls)}, and no tool of the answer", said, notes
+        text = "\n".join(given)
+        return f"calls the tool with no list and no item: {text[:200]!r}", text, prompts.NO_LIST
+    return f"calls {', '.join(call.name for call in reply.calls)}, and no tool of the answer", text, notes
 
 
 def unsure(doubted: int) -> str:
@@ -155,8 +155,8 @@ def incomplete(reply: Reply, broke: Exception | None) -> IncompleteOutputExcepti
 
 def declined(reply: Reply) -> str:
     """Return the error text for a refusal."""
-    said = f"The model declined: {reply.refusal}"
-    return said if reply.reason in said else f"{said.rstrip('.')}{_why(reply)}"
+    message = f"The model declined: {reply.refusal}"
+    return message if reply.reason in message else f"{message.rstrip('.')}{_why(reply)}"
 
 
 def _why(reply: Reply) -> str:

@@ -49,7 +49,7 @@ from instructor.core.reask import (
 )
 from instructor.core.retry_policy import RETRYABLE, Policy
 from instructor.core.state import RunState, failed_items
-from instructor.core.tool_names import Names, Naming, user_tool_names
+from instructor.core.tool_names import Names, Naming
 from instructor.core.types import (
     PROVEN,
     UNPROVEN,
@@ -114,10 +114,10 @@ class Run:
         self._output, self._report = call.output, state.report
         self._first = self._request = self._sent = dialect.encode(call)
         self._cause: Cause = "first"
-        self._pending: dict[int, Invalid] = {}  # what is wrong and not put right, by its place in the list
+        self._pending: dict[int, Invalid] = {}  # the invalid items that are not corrected, by index
         self._first_wrong: dict[int, Invalid] = {}  # as it came first
         self._history = History()  # the items that came, the wrong ones included
-        self._overlap = OverlapFilter(self._history)
+        self._overlap: OverlapFilter  # of this reply to the items before
         self._asked = False  # whether the request asks for the wrong items again
         self._answers: list[Outcome] = []  # what came of them
         self._repeats: dict[int, Item] = {}  # those that were in the list already, by the places that they were for
@@ -128,7 +128,9 @@ class Run:
         self._broke_off: Exception | None = None  # why the list goes on, once its wrong items were asked for again
         self._skips = policy.on_invalid == "skip" and call.output.many
         self._unpaid = False  # a stream is open whose tokens are not counted yet
-        self._names = _names(tuple(tool.name for tool in self._output.tools), user_tool_names(call.options))
+        self._names = _names(
+            tuple(tool.name for tool in self._output.tools), self._dialect.user_tool_names(call.options)
+        )
         self._by_calls = call.mode is Mode.PARALLEL_TOOLS  # each item is a call of its own
         self._hopeless = False  # asking again cannot help
         self._paused: tuple[ReplyParser, Naming] | None = None  # what reads a reply that was paused, and reads on
@@ -248,7 +250,7 @@ class Run:
         report.finish_reason = reply.finish
         if self._paused is not None:
             return incomplete(reply, broke)
-        if self._output.many:
+        if self._output.many and self._overlap.compares:
             yield from self._place(self._overlap.close(ended=reply.finish in PROVEN and parser.closed))
             report.dropped_repeats += self._overlap.dropped
             self._doubts.update(self._overlap.doubts())
@@ -268,7 +270,9 @@ class Run:
     def _reader(self) -> tuple[ReplyParser, Naming]:
         """Begin to read a reply."""
         if self._output.many:
-            self._overlap = OverlapFilter(self._history, (place for place, here in self._doubts.items() if 0 in here))
+            came_wrong = 0 in self._first_wrong  # then a list that begins again may begin with its correction
+            firsts = [index for index, here in self._doubts.items() if came_wrong and 0 in here]
+            self._overlap = OverlapFilter(self._history, firsts)
         self._answers, self._again, self._asks_first = [], 0, False
         return self._output.parser(self._call), Naming(
             self._names, misnamed=self._output.distinct, named=self._by_calls
@@ -362,8 +366,8 @@ class Run:
         """Count the tokens of a reply that came whole, or of the stream that is open, for as long as it was."""
         accumulator = self.state.accumulator
         if reply is not None:
-            said = len(reply.text) + sum(len(call.arguments) for call in reply.calls)
-            usage = spent(self._sent, said, reply.usage)
+            characters = len(reply.text) + sum(len(call.arguments) for call in reply.calls)
+            usage = spent(self._sent, characters, reply.usage)
         elif self._unpaid and accumulator is not None:
             usage = spent(self._sent, accumulator.characters, accumulator.usage)
         else:
@@ -411,25 +415,25 @@ class Run:
                     yield _tuple(Emit, ((outcome.value,),))
 
     def _place(self, placed: Iterable[Placed]) -> Steps:
-        """Carry out what a seam says: deliver new items and corrections, and move or forget what was uncertain."""
+        """Deliver new items and corrections; move or take back what was uncertain."""
         for each in placed:
             if isinstance(each, Moved):
-                self._move(each.places)
+                self._move(each.indices)
             elif isinstance(each, Unsure):
                 self._take_back(each.many)
             elif isinstance(each, Correction):
-                yield from self._correct(*each)
+                yield from self._correct(each.index, each.outcome)
             else:
                 yield from self._deliver_at(self._history.add(each), each)
 
-    def _move(self, places: Sequence[int]) -> None:
-        """Count the last items, which were delivered as new ones, for those in whose places they belong."""
+    def _move(self, indices: Sequence[int]) -> None:
+        """Count the last items, which were delivered as new ones, for those at whose indices they belong."""
         report, history = self._report, self._history
-        for place in reversed(places):
+        for index in reversed(indices):
             outcome = history.take_back()
             if isinstance(outcome, Valid):
-                report.repaired += self._pending.pop(place, None) is not None
-                history.put(place, outcome)
+                report.repaired += self._pending.pop(index, None) is not None
+                history.put(index, outcome)
             else:
                 report.bad -= 1
                 del self._pending[history.count]
@@ -444,7 +448,7 @@ class Run:
         """
         last, wrong_before = self._history.last(count), self._history.count - count
         if self._again >= sum(isinstance(outcome, Valid) for outcome in last) > 0:
-            self._asks_first = not self._skips and any(place < wrong_before for place in self._pending)
+            self._asks_first = not self._skips and any(index < wrong_before for index in self._pending)
             if not self._asks_first:
                 return
         for outcome in reversed(last):
@@ -458,55 +462,55 @@ class Run:
         if self._skips:
             self._report.failed_items = failed_items(self._pending)
 
-    def _is_delivered(self, place: int, outcome: Outcome) -> bool:
-        """Return whether an item was delivered before its place was known; it is counted for it now."""
+    def _is_delivered(self, index: int, outcome: Outcome) -> bool:
+        """Return whether an item was delivered before its index was known; it is counted now."""
         same = next((known for known in self._delivered if known.equals(Item(outcome))), None)
         if same is None or isinstance(outcome, Invalid):
             return False
         self._delivered.remove(same)
         self._again += 1
-        self._report.repaired += self._pending.pop(place, None) is not None
+        self._report.repaired += self._pending.pop(index, None) is not None
         return True
 
-    def _correct(self, place: int, outcome: Outcome) -> Steps:
+    def _correct(self, index: int, outcome: Outcome) -> Steps:
         """Deliver an item in the place of a wrong one."""
-        self._history.put(place, outcome)
-        yield from self._deliver_at(place, outcome)
+        self._history.put(index, outcome)
+        yield from self._deliver_at(index, outcome)
         if self._skips:
             self._report.failed_items = failed_items(self._pending)
 
-    def _deliver_at(self, place: int, outcome: Outcome) -> Steps:
+    def _deliver_at(self, index: int, outcome: Outcome) -> Steps:
         """Hand out an item, by itself: whoever leaves after it has been given no other, and the report says so."""
-        if self._delivered and self._is_delivered(place, outcome):
+        if self._delivered and self._is_delivered(index, outcome):
             return
         if isinstance(outcome, Valid):
-            self._note_good(place, outcome)
-            yield from self.state.tell(HookName.ITEM_GOOD, place, outcome.value)
+            self._note_good(index, outcome)
+            yield from self.state.tell(HookName.ITEM_GOOD, index, outcome.value)
             yield Emit((outcome.value,))
         else:
-            yield from self._put_aside(place, outcome)
+            yield from self._put_aside(index, outcome)
 
-    def _note_good(self, place: int, good: Valid) -> None:
+    def _note_good(self, index: int, good: Valid) -> None:
         report = self._report
         report.good += 1
         report.mended += good.mended
-        report.repaired += self._pending.pop(place, None) is not None
+        report.repaired += self._pending.pop(index, None) is not None
         report.first_seen()
 
-    def _put_aside(self, place: int, bad: Invalid) -> Steps:
-        self._report.bad += place not in self._pending
-        self._pending[place] = bad
-        self._first_wrong.setdefault(place, bad)
+    def _put_aside(self, index: int, bad: Invalid) -> Steps:
+        self._report.bad += index not in self._pending
+        self._pending[index] = bad
+        self._first_wrong.setdefault(index, bad)
         if isinstance(bad.error, ResponseParsingError) and bad.error.raw_response is None:
             bad.error.raw_response = self.state.completion()
-        yield from self.state.tell(HookName.ITEM_BAD, place, bad.text, bad.error)
+        yield from self.state.tell(HookName.ITEM_BAD, index, bad.text, bad.error)
         yield from self.state.tell(HookName.PARSE_ERROR, bad.error, about=self._about(bad.error))
         if self._policy.on_invalid == "raise":
             self._hopeless = True
         if self._hopeless or not isinstance(bad.error, RETRYABLE):  # a validator that fails in a way of its own
             raise bad.error
         if self._skips:
-            self._report.failed_items += failed_items({place: bad})
+            self._report.failed_items += failed_items({index: bad})
 
     def _follow(self, reply: Reply, parser: ReplyParser, broke: Exception | None) -> Steps:
         """Carry out what `reask.decide` says: return the problem, if any, and build the request that follows."""
@@ -517,8 +521,8 @@ class Run:
         action, missing = decide(progress)
         self._hopeless = self._hopeless or action is Action.GIVE_UP
         if missing == "consent":
-            said, mode = declined(reply), self._call.mode.value
-            return RefusalError(said, text=reply.refusal or "", mode=mode, raw_response=self.state.completion())
+            message, mode = declined(reply), self._call.mode.value
+            return RefusalError(message, text=reply.refusal or "", mode=mode, raw_response=self.state.completion())
         if missing == "answer":
             return (yield from self._nothing_came(reply))
         problem: Exception
@@ -562,19 +566,19 @@ class Run:
         """Deliver the corrections; what was answered with an item of the list stays asked for, as it first came."""
         found = match_corrections(self._pending, self._answers, self._history, self._repeats, ended=ended)
         self._repeats = found.repeats if self._answers else self._repeats
-        for place, outcome in found.corrections:
-            yield from self._correct(place, outcome)
-        for place, item in [*found.repeats.items()]:
-            self._pending[place] = self._first_wrong.get(place, self._pending[place])
-            for same in self._history.places(item):
-                if same in self._doubts.get(place, ()):  # it was no new item, but this one once more
+        for index, outcome in found.corrections:
+            yield from self._correct(index, outcome)
+        for index, item in [*found.repeats.items()]:
+            self._pending[index] = self._first_wrong.get(index, self._pending[index])
+            for same in self._history.indices(item):
+                if same in self._doubts.get(index, ()):  # it was no new item, but this one once more
                     self._report.bad -= 1
                     self._report.dropped_repeats += 1
-                elif place in self._doubts.get(same, ()):  # its correction was delivered already, as a new item
+                elif index in self._doubts.get(same, ()):  # its correction was delivered already, as a new item
                     self._report.repaired += 1
                 else:
                     continue
-                del self._pending[place], self._repeats[place]
+                del self._pending[index], self._repeats[index]
                 break
 
     def _plan_the_rest(self) -> None:
@@ -608,13 +612,13 @@ class Run:
                 problem = self._misread(f"No tool is called {call.name!r}; there are {there_are}.", call.arguments)
                 yield from self.state.tell(HookName.PARSE_ERROR, problem, about=self._about())
 
-    def _misread(self, said: str, text: str) -> ResponseParsingError:
+    def _misread(self, message: str, text: str) -> ResponseParsingError:
         mode = self._call.mode.value
-        return ResponseParsingError(said, text=text, mode=mode, raw_response=self.state.completion())
+        return ResponseParsingError(message, text=text, mode=mode, raw_response=self.state.completion())
 
     def _nothing_came(self, reply: Reply) -> Steps:
-        what, said, notes = missing_answer(reply, self._names.answers, self._call.mode)
-        problem = self._misread(f"The reply {what}", said)
+        what, text, notes = missing_answer(reply, self._names.answers, self._call.mode)
+        problem = self._misread(f"The reply {what}", text)
         self._request = self._dialect.correct(self._sent, reply, notes)
         self._cause = "reask"
         yield from self.state.tell(HookName.PARSE_ERROR, problem, about=self._about())

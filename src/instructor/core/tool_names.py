@@ -7,9 +7,8 @@ A name may come in pieces, again in every chunk, after the arguments, or with a 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from instructor.core.types import Delta, Reply, ToolCall
 
@@ -219,11 +218,6 @@ def _is_whole(text: str) -> bool:
     return text.lstrip().startswith("{") and text.rstrip().endswith("}")
 
 
-_KEYS = ("id", "call_id", "tool_call_id", "tool_use_id", "toolUseId")
-"""Where the wires have the ids of a conversation's calls."""
-_NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
-
-
 def with_ids(calls: Iterable[ToolCall], taken: Iterable[str] = ()) -> list[ToolCall]:
     """Return the calls, each with an id of its own: those that have none, or one that is taken, get a new one.
 
@@ -231,6 +225,8 @@ def with_ids(calls: Iterable[ToolCall], taken: Iterable[str] = ()) -> list[ToolC
     """
     used, found, number = set(taken), list[ToolCall](), 0
     calls = list(calls)
+    if not used and len(calls) == 1 and calls[0].id:
+        return calls
     given = {call.id for call in calls}
     for call in calls:
         call_id = call.id
@@ -242,48 +238,3 @@ def with_ids(calls: Iterable[ToolCall], taken: Iterable[str] = ()) -> list[ToolC
         used.add(call_id)
         found.append(call if call_id == call.id else call._replace(id=call_id))
     return found
-
-
-def with_valid_ids(calls: Sequence[ToolCall], conversation: Any) -> list[ToolCall]:
-    """Return the calls as they can be sent after a conversation: with ids of their own, and with names that fit."""
-    named = [call._replace(name=_NOT_IN_NAMES.sub("_", call.name)[:64] or "unnamed") for call in calls]
-    return with_ids(named, _ids(conversation))
-
-
-def _ids(part: Any) -> Iterator[str]:
-    if isinstance(part, (list, tuple)):
-        for each in part:
-            yield from _ids(each)
-    elif isinstance(part, Mapping):
-        for key, value in part.items():
-            if key in _KEYS and isinstance(value, str):
-                yield value
-            elif not isinstance(value, str):
-                yield from _ids(value)
-
-
-_INSIDE = ("toolConfig", "config")
-"""Options that hold the tools on some wires."""
-_HOLDERS = frozenset(("tools", *_INSIDE))
-
-
-def user_tool_names(options: Mapping[str, Any]) -> frozenset[str]:
-    """Name the tools that the user gave with a call, in whichever wire's form."""
-    if _HOLDERS.isdisjoint(options):
-        return frozenset()
-    held = [options.get(name) for name in _INSIDE]
-    inside = [each.get("tools") if isinstance(each, Mapping) else getattr(each, "tools", None) for each in held]
-    return frozenset(_named([options.get("tools"), *inside]))
-
-
-def _named(tool: Any) -> Iterator[str]:
-    if isinstance(tool, (list, tuple)):
-        for each in tool:
-            yield from _named(each)
-    elif isinstance(tool, Mapping):
-        name = tool.get("name")
-        yield from (name,) if isinstance(name, str) else _named(list(tool.values()))
-    elif hasattr(tool, "model_dump"):
-        yield from _named(tool.model_dump(exclude_none=True))
-    elif callable(tool):
-        yield getattr(tool, "__name__", "")

@@ -120,7 +120,7 @@ class Tool(NamedTuple):
 class Valid(NamedTuple):
     """A value that is right: its place in the reply and the text it came from.
 
-    `final` is False for a snapshot, `mended` is True when small faults of the text's syntax were put right first.
+    `final` is False for a snapshot, `mended` is True if small faults of the text's syntax were repaired first.
     `tool` names the tool that was called with it, where each item is a call of its own.
     """
 
@@ -219,6 +219,11 @@ class Dialect(Protocol):
         ...
 
     @property
+    def turns_key(self) -> str:
+        """The key of a request's body that holds the conversation."""
+        ...
+
+    @property
     def sees_all(self) -> bool:
         """Whether later events repeat earlier text, so that the reader must see each event."""
         ...
@@ -229,6 +234,10 @@ class Dialect(Protocol):
 
     def as_messages(self, messages: Any) -> Any:
         """Return messages in the SDK's own forms as dicts with a role and a content."""
+        ...
+
+    def user_tool_names(self, options: Mapping[str, Any]) -> frozenset[str]:
+        """Return the names of the tools that the user passed with a call."""
         ...
 
     def encode(self, call: Call) -> Request: ...

@@ -12,8 +12,7 @@ from typing_extensions import Self
 from instructor import _compat
 from instructor.core import prompts
 from instructor.parsing.fuzzy import place_of
-from instructor.schema import json_schema
-from instructor.schema.types import normalize_type
+from instructor.schema.types import legal, name_of, normalize_type
 
 T = TypeVar("T")
 
@@ -55,14 +54,14 @@ def Maybe(model: type[T]) -> type[Possible[T]]:  # noqa: N802 - the field's name
 
 @lru_cache(maxsize=512)
 def _made(model: Any) -> Any:
-    name = json_schema.name_of(model)
+    name = name_of(model)
     fields: Any = {
         "result": (model | None, Field(default=None, description=prompts.MAYBE_RESULT)),
         "error": (bool, Field(default=False, description=prompts.MAYBE_ERROR)),
         "message": (str | None, Field(default=None, description=prompts.MAYBE_MESSAGE)),
     }
     doc = prompts.EXTRACT_MAYBE.format(name=name)
-    return create_model(json_schema.legal(f"Maybe{name}"), __base__=Possible[model], __doc__=doc, **fields)
+    return create_model(legal(f"Maybe{name}"), __base__=Possible[model], __doc__=doc, **fields)
 
 
 prompts.when_replaced(_made.cache_clear)
@@ -104,11 +103,11 @@ def IterableModel(subtask_class: Any, name: str | None = None, description: str 
 
     As a response model it gives the list itself. `name` stands for T's own, `description` for the docstring.
     """
-    item_name = name or json_schema.name_of(subtask_class)
+    item_name = name or name_of(subtask_class)
     item: Any = normalize_type(subtask_class)
     tasks: Any = (list[item], Field(repr=False, description=prompts.tasks(item_name)))
     doc = description or prompts.segmentation(item_name)
-    model = create_model(json_schema.legal(f"Iterable{item_name}"), __base__=Segmentation, __doc__=doc, tasks=tasks)
+    model = create_model(legal(f"Iterable{item_name}"), __base__=Segmentation, __doc__=doc, tasks=tasks)
     model.task_type = subtask_class
     return model
 

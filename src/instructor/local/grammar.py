@@ -13,6 +13,7 @@ from typing import Any
 
 from instructor.core.types import Json
 from instructor.exceptions import ProviderError
+from instructor.schema.json_schema import lookup, references
 
 _KEPT = {
     *("type", "enum", "const", "$ref", "required", "additionalProperties"),
@@ -43,8 +44,8 @@ def grammar(schema: Json) -> str:
 def fit(schema: Json) -> Json:
     """Rewrite the schema with what the grammar compiler understands."""
     fitted: Json = _fit(schema)
-    for ref in _refs(fitted):
-        if not _resolves(fitted, ref):
+    for ref in references(fitted):
+        if lookup(fitted, ref) is None:
             raise ProviderError("local", f"the schema refers to {ref!r}, which is not in it", schema)
     return fitted
 
@@ -91,22 +92,3 @@ def _plain(pattern: str) -> str | None:
             one = _CLASSES[one[1:]] if inside else f"[{_CLASSES[one[1:]]}]"
         out.append(one)
     return "".join(out)
-
-
-def _refs(node: Any) -> set[str]:
-    if isinstance(node, dict):
-        own = {node["$ref"]} if isinstance(node.get("$ref"), str) else set[str]()
-        return own.union(*(_refs(one) for one in node.values()))
-    if isinstance(node, list):
-        return set[str]().union(*(_refs(one) for one in node))
-    return set()
-
-
-def _resolves(root: Json, ref: str) -> bool:
-    node: Any = root
-    for part in ref.removeprefix("#").split("/")[1:]:
-        part = part.replace("~1", "/").replace("~0", "~")
-        if not isinstance(node, dict) or part not in node:
-            return False
-        node = node[part]
-    return ref.startswith("#")

@@ -46,11 +46,11 @@ class AsyncLocal:
 
 
 def sync_transport(client: Local) -> Function:
-    return Function(client.create, forms=_FORMS)
+    return Function(client.create, adapter=_FORMS)
 
 
 def async_transport(client: AsyncLocal) -> AsyncFunction:
-    return AsyncFunction(client.create, forms=_FORMS)
+    return AsyncFunction(client.create, adapter=_FORMS)
 
 
 def _streamed(chunks: Generator[Json, None, None]) -> Generator[Any, None, None]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from instructor.core.types import Json
+from instructor.schema.json_schema import lookup
 
 TURNS = (
     (2, "My first one, {0.who}, {0.does}, my second, {1.who} ({1.clause}), is here too."),
@@ -168,7 +169,7 @@ class _Maker:
                 return {}
             choices = node.get("anyOf") or node.get("oneOf") or node.get("allOf")
             if "$ref" in node:
-                node = self._named(node["$ref"])
+                node = lookup(self._schema, node["$ref"])
             elif choices:
                 node = next((one for one in choices if one.get("type") != "null"), choices[0])
             else:
@@ -234,12 +235,6 @@ class _Maker:
             return _FORMATS[node["format"]].format(1980 + _NUMBERS[row % 7] % 40, row % 9 + 1, _NAMES[row % 7].lower())
         drawn = _drawn(name) or _WORDS
         return str(drawn[row % len(drawn)])
-
-    def _named(self, ref: str) -> Any:
-        node: Any = self._schema
-        for part in ref.removeprefix("#").split("/")[1:]:
-            node = node.get(part, {}) if isinstance(node, dict) else {}
-        return node
 
 
 def _drawn(name: str) -> Sequence[Any]:

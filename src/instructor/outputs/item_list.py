@@ -22,7 +22,7 @@ from instructor.parsing.fuzzy import spoken
 from instructor.parsing.items import ANY_KEY, NESTED, BestListReader, ItemReader, Slice
 from instructor.parsing.scanner import unescaped
 from instructor.schema import json_schema
-from instructor.schema.json_schema import starts
+from instructor.schema.types import adapter_for, legal, name_of, schema_of
 
 
 class ItemList:
@@ -32,26 +32,26 @@ class ItemList:
 
     def __init__(self, kind: Any, wrapper: type[Segmentation] | None = None) -> None:
         self.kind = kind
-        self.adapter: TypeAdapter[Any] = json_schema.adapter_for(kind)
-        item = json_schema.schema_of(self.adapter)
+        self.adapter: TypeAdapter[Any] = adapter_for(kind)
+        item = schema_of(self.adapter)
         self.opens = json_schema.starts(item)
         self.distinct = json_schema.demands(item)
         wrapper = wrapper or IterableModel(kind)
-        self.name = json_schema.legal(wrapper.__name__)
-        self.description = wrapper.__doc__ or prompts.segmentation(json_schema.name_of(kind))
+        self.name = legal(wrapper.__name__)
+        self.description = wrapper.__doc__ or prompts.segmentation(name_of(kind))
         choice = tagged_union_for(kind)
         self.validate = choice.validate_json if choice else self.adapter.validator.validate_json
-        self.lone = LooseObject(json_schema.name_of(kind), item, *((choice.tag,) if choice else ()))
-        whole = json_schema.schema_of(json_schema.adapter_for(wrapper))
+        self.lone = LooseObject(name_of(kind), item, *((choice.tag,) if choice else ()))
+        whole = schema_of(adapter_for(wrapper))
         if choice:
             whole = json_schema.with_part(whole, ("properties", KEY, "items"), choice.tagged)
         self.schema = json_schema.parameters(whole)
         self.tools = (Tool(self.name, self.description, self.schema),)
         self.wrapping = Wrapping(self.name, self.schema)
         single = item.get("type") == "object" and "properties" in item
-        self.single = Wrapping(json_schema.legal(json_schema.name_of(kind)), item) if single else None
+        self.single = Wrapping(legal(name_of(kind)), item) if single else None
         # What the text of an item holds that is a call: to look for this is cheaper than to read how the text begins.
-        self.mark = _common_end(self.name, json_schema.legal(json_schema.name_of(kind))) + '"' if single else ""
+        self.mark = _common_end(self.name, legal(name_of(kind))) + '"' if single else ""
 
     def parser(self, call: Call) -> ItemListParser:
         return ItemListParser(self, call)
@@ -232,6 +232,7 @@ def _runs(deltas: Sequence[Delta], by_tool: bool) -> Iterator[tuple[int, str, st
 
 KEY = "tasks"
 """The key of the wrapper that holds the list."""
+_FIXED = {"enum", "const"}
 
 
 class LooseObject:
@@ -239,10 +240,16 @@ class LooseObject:
 
     def __init__(self, name: str, schema: Json, *added: str) -> None:
         self._name = name
-        # Free: it may have any keys. Certain: what is valid has a key of an item.
-        keys, self._free, self.certain = _known(schema, schema.get("$defs", {}), frozenset())
-        self._keys = keys | set(added)
-        self._marks = (*((ANY_KEY,) if self._free else ()), *((NESTED,) if _nests(schema) else ()))
+        nodes = list(json_schema.alternatives(schema))
+        objects = [node for node in nodes if node.get("type", "object") == "object" and not node.keys() & _FIXED]
+        self.certain = all(node.get("required") for node in objects)
+        """Whether what is valid has a key of an item."""
+        self._free = any(map(json_schema.may_have_any_key, objects))
+        self._keys = {key for node in objects for key in node.get("properties", ())}.union(added)
+        # An item's own list under the wrapper's key may hold objects; where it is not plain, it may.
+        own = json_schema.definition(schema, schema).get("properties", {}).get(KEY, {}).get("items", {})
+        nests = "{" in json_schema.starts({**own, "$defs": schema.get("$defs", {})})
+        self._marks = (*((ANY_KEY,) if self._free else ()), *((NESTED,) if nests else ()))
 
     @property
     def rivals(self) -> frozenset[str]:
@@ -327,32 +334,6 @@ def _meant(value: Any) -> Any:
     return value
 
 
-def _nests(schema: Json) -> bool:
-    """Return whether an item's own list under the wrapper's key may hold objects; where it is not plain, it may."""
-    target = schema.get("$defs", {}).get(str(schema.get("$ref", "")).rsplit("/", 1)[-1], schema)
-    own = target.get("properties", {}).get(KEY, {})
-    return "{" in starts({**own.get("items", {}), "$defs": schema.get("$defs", {})})
-
-
-def _known(schema: Json, defs: Json, seen: frozenset[str]) -> tuple[set[str], bool, bool]:
-    """Return an object's keys, whether it may have others, and whether one of them is required."""
-    reference = schema.get("$ref")
-    if isinstance(reference, str):
-        name = reference.rsplit("/", 1)[-1]
-        return (set(), False, True) if name in seen else _known(defs.get(name, {}), defs, seen | {name})
-    for key in ("anyOf", "oneOf", "allOf"):
-        if key in schema:
-            parts = [_known(part, defs, seen) for part in schema[key]]
-            return set().union(*(part[0] for part in parts)), any(p[1] for p in parts), all(p[2] for p in parts)
-    if schema.get("type", "object") != "object" or "enum" in schema or "const" in schema:
-        return set(), False, True
-    keys = set(schema.get("properties", ()))
-    free = (
-        not keys if "type" not in schema else bool(schema.get("additionalProperties") or "patternProperties" in schema)
-    )
-    return keys, free, bool(schema.get("required"))
-
-
 MOST = 10_000
 """Items of the first wrapper that are known, about. Of a longer list no repeat is known."""
 
@@ -372,16 +353,16 @@ class Repeats:
     def without(self, slices: Sequence[Slice], edges: list[int]) -> Sequence[Slice]:
         """Return the items that are certain to be no repeat; `edges`: before which of them a wrapper opens or ends."""
         found: list[Slice] = []
-        at = 0
+        start = 0
         for edge in edges:
-            self._take(slices[at : abs(edge) - 1], found)
-            at = abs(edge) - 1
+            self._take(slices[start : abs(edge) - 1], found)
+            start = abs(edge) - 1
             if edge > 0:
                 self._open(found)
             else:
                 self._leave(found)
         edges.clear()
-        self._take(slices[at:], found)
+        self._take(slices[start:], found)
         return found
 
     def rest(self) -> list[Slice]:
@@ -408,8 +389,8 @@ class Repeats:
             if not self._alike:
                 found += slices[at:]
                 return
-            place = len(self._held)
+            index = len(self._held)
             self._held.append(item)
-            if place == len(self.first) or hash(item) != self.first[place]:
+            if index == len(self.first) or hash(item) != self.first[index]:
                 self._alike = False
                 found += self.rest()

@@ -18,6 +18,7 @@ from instructor.outputs.validation import validate_item
 from instructor.parsing import fuzzy
 from instructor.parsing.scanner import Nest
 from instructor.schema import json_schema
+from instructor.schema.types import adapter_for, described, legal, name_of, schema_of
 
 _SHOWN = 200
 """Characters of a wrong reply that an error quotes."""
@@ -33,19 +34,19 @@ class Single:
 
     def __init__(self, kind: Any) -> None:
         self.kind = kind
-        self.adapter: TypeAdapter[Any] = json_schema.adapter_for(kind)
-        whole = json_schema.schema_of(self.adapter)
+        self.adapter: TypeAdapter[Any] = adapter_for(kind)
+        whole = schema_of(self.adapter)
         self.wrapped = whole.get("type") != "object" or "properties" not in whole
         self._choice = tagged_union_for(kind)
         if self.wrapped:  # a wire's answer is an object: the value goes under a key
             response = create_model("Response", __doc__=prompts.SIMPLE, content=(kind, Field()))
             self.adapter = TypeAdapter(response)
-            whole = json_schema.schema_of(self.adapter)
+            whole = schema_of(self.adapter)
         if self._choice:
             whole = json_schema.with_part(whole, ("properties", "content"), self._choice.tagged)
-        self.name = json_schema.legal(whole.get("title") or json_schema.name_of(kind))
+        self.name = legal(whole.get("title") or name_of(kind))
         self.description = whole.get("description") or prompts.EXTRACT.format(name=self.name)
-        self.schema = json_schema.parameters(json_schema.described(whole, kind))
+        self.schema = json_schema.parameters(described(whole, kind))
         self.distinct = json_schema.demands(whole)
         self.tools = (Tool(self.name, self.description, self.schema),)
         self._wrapping = Wrapping(self.name, self.schema)
@@ -166,13 +167,13 @@ class Single:
     def _error(self, wrong: Invalid, text: str, call: Call) -> Exception:
         if wrong.text.startswith(("{", "[")) or ("{" in text and isinstance(wrong.error, ResponseParsingError)):
             return wrong.error
-        said = f"The reply holds no JSON object: {text[:_SHOWN]!r}"
-        return ResponseParsingError(said, text=text, mode=call.mode.value)
+        message = f"The reply holds no JSON object: {text[:_SHOWN]!r}"
+        return ResponseParsingError(message, text=text, mode=call.mode.value)
 
     def _several(self, left: str, text: str, call: Call) -> ResponseParsingError:
         shown = left.strip()
-        said = prompts.one_value(shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…")
-        return ResponseParsingError(said, text=text, mode=call.mode.value)
+        message = prompts.one_value(shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…")
+        return ResponseParsingError(message, text=text, mode=call.mode.value)
 
     def replay(self, parts: Iterable[Outcome], mode: Mode) -> Reply:
         text = "".join(part.text for part in parts)
@@ -223,8 +224,8 @@ class SingleParser:
         return begin >= 0 and nest.follow(text, begin + 1) >= 0
 
     def _text(self) -> str:
-        said = ["".join(self._parts[channel]) for channel in sorted(self._parts)]
-        return next((text for text in said if text.strip()), NO_ARGUMENTS)
+        texts = ["".join(self._parts[channel]) for channel in sorted(self._parts)]
+        return next((text for text in texts if text.strip()), NO_ARGUMENTS)
 
 
 _KEYS = frozenset({
@@ -248,7 +249,7 @@ class Wrapping:
 
     def __init__(self, name: str, schema: Json) -> None:
         self._own: frozenset[str] = frozenset(schema["properties"])
-        self._free = bool(schema.get("additionalProperties") or "patternProperties" in schema)
+        self._free = json_schema.may_have_any_key(schema)
         self._names = frozenset({name, f"Partial{name}"})
         self._keys = (_KEYS | {form for each in self._names for form in (each, each.lower(), _snake(each))}) - self._own
         self._quoted = tuple(f'"{key}"' for key in self._keys)

@@ -282,24 +282,15 @@ class _Content(Plain):
         return shape
 
 
-class _Whole:
+class _Whole(_Each):
     """A container shown as JSON while it is open, and validated when it is closed."""
 
     whole = True
-    marks = ""
 
     def __init__(self, kind: Any, shapes: SnapshotTypes, opener: str = "[", part: Shape = _PLAIN) -> None:
-        self._kind, self._shapes, self._opener, self._part = kind, shapes, opener, part
+        super().__init__(opener, part)
+        self._kind, self._shapes = kind, shapes
         self._validate: Validate | None = None
-
-    def of(self, opener: str, /) -> Shape:
-        return self if opener == self._opener else _HIDDEN
-
-    def child(self, _key: str, _parts: Any, /) -> Shape:
-        return self._part
-
-    def show(self, parts: Any, /) -> Any:
-        return parts
 
     def close(self, parts: Any, text: str | None, how: Mapping[str, Any], /) -> Any:
         """Validate; what is not valid stays as it is: the whole answer's validation will say why."""

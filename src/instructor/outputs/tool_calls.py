@@ -13,7 +13,7 @@ from instructor.mode import Mode
 from instructor.outputs.single import NO_ARGUMENTS, Single
 from instructor.parsing import fuzzy
 from instructor.parsing.items import ItemReader, Slice
-from instructor.schema import json_schema
+from instructor.schema.types import legal, name_of
 
 _NO_KEY = "\0"
 """No key holds a list here: the arguments are the item itself."""
@@ -31,7 +31,7 @@ class ToolCalls:
         self.members = _named(map(Single, get_args(kind) if union else (kind,)))
         if any(one.wrapped for one in self.members.values()):
             raise ConfigurationError(f"Mode.PARALLEL_TOOLS takes models, one tool each: {kind!r} is not made of them.")
-        self.name = json_schema.legal(json_schema.name_of(kind))
+        self.name = legal(name_of(kind))
         self.description = prompts.segmentation(self.name)
         self.tools = tuple(Tool(name, one.description, one.schema) for name, one in self.members.items())
         self.schema = self.tools[0].schema

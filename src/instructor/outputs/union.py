@@ -20,7 +20,7 @@ from instructor.core.types import Json
 from instructor.outputs.validation import validated
 from instructor.parsing import fuzzy
 from instructor.schema import json_schema
-from instructor.schema.types import UNIONS, bared
+from instructor.schema.types import UNIONS, adapter_for, bared, name_of, schema_of
 
 _TAGS = ("kind", "item_kind", "kind_of_item")
 
@@ -39,14 +39,14 @@ def tagged_union_for(kind: Any) -> TaggedUnion | None:
     for member, marks in _members(kind, ()):
         if bared(member)[0] is bared(kind)[0]:
             return None
-        adapter = json_schema.adapter_for(member)
-        shape = json_schema.schema_of(adapter)
+        adapter = adapter_for(member)
+        shape = schema_of(adapter)
         if shape.get("type") == "object" and "properties" in shape:
-            bound = json_schema.adapter_for(Annotated[(member, *marks)]) if marks else adapter
-            found[_free(str(shape.get("title") or json_schema.name_of(member)), found)] = Member(member, bound, shape)
+            bound = adapter_for(Annotated[(member, *marks)]) if marks else adapter
+            found[_free(str(shape.get("title") or name_of(member)), found)] = Member(member, bound, shape)
     if len(found) < 2 or _told_apart([member.schema for member in found.values()]):
         return None
-    return TaggedUnion(json_schema.adapter_for(kind), found)
+    return TaggedUnion(adapter_for(kind), found)
 
 
 def _members(kind: Any, marks: tuple[Any, ...]) -> Iterator[tuple[Any, tuple[Any, ...]]]:
@@ -77,14 +77,14 @@ class TaggedUnion:
         self.tag = _free(next((tag for tag in _TAGS if tag not in taken), _TAGS[0]), taken)
         self._leading = re.compile(rf'\s*\{{\s*"{self.tag}"\s*:\s*"([^"\\]*)"\s*,?')
 
-    def tagged(self, schema: Json, defs: Json) -> Json:
-        """Return the union's own schema with the tag in each of its objects."""
-        parts = list(_parts(schema, defs))
-        objects = [at for at, part in enumerate(parts) if part.get("type") == "object" and "properties" in part]
+    def tagged(self, schema: Json, root: Json) -> Json:
+        """Return the union's own schema with the tag in each of its objects; `root` has the definitions."""
+        parts = list(_parts(schema, root))
+        objects = [index for index, part in enumerate(parts) if part.get("type") == "object" and "properties" in part]
         if len(objects) != len(self.members):
             return schema  # it is written in a way of the user's own
-        for at, name in zip(objects, self.members, strict=True):
-            parts[at] = self._with_tag(name, parts[at])
+        for index, name in zip(objects, self.members, strict=True):
+            parts[index] = self._with_tag(name, parts[index])
         return {**{key: value for key, value in schema.items() if key != "$ref"}, "anyOf": parts}
 
     def validate_json(self, text: str, *, strict: bool | None = None, context: Any = None) -> Any:
@@ -132,15 +132,12 @@ class TaggedUnion:
         return ValidationError.from_exception_data("Union", [detail])
 
 
-def _parts(schema: Json, defs: Json) -> Iterator[Json]:
+def _parts(schema: Json, root: Json) -> Iterator[Json]:
     """Yield what a union's schema is made of, each part opened up; an alias of a union is a reference to one."""
-    if "anyOf" in schema:
-        for part in schema["anyOf"]:
-            yield from _parts(part, defs)
-        return
-    target = defs.get(str(schema["$ref"]).rsplit("/", 1)[-1], {}) if "$ref" in schema else {}
-    if "anyOf" in target and "title" not in target:  # a model around a union has a title
-        yield from _parts(target, defs)
+    target = json_schema.definition(schema, root)
+    if "anyOf" in target and (target is schema or "title" not in target):  # a model around a union has a title
+        for part in target["anyOf"]:
+            yield from _parts(part, root)
     elif target.get("type") == "object":
         yield {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
     else:

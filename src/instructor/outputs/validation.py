@@ -94,8 +94,8 @@ def _why(unclear: Unclear, error: ValidationError, text: str, call: Call) -> Exc
     if not (unclear.escape or unclear.long):
         return error
     fault = str(error.errors(include_url=False, include_context=False)[0]["msg"])
-    said = prompts.faulty_escape(unclear.escape) if unclear.escape else prompts.too_long_to_mend(fault, len(text))
-    return ResponseParsingError(said, text=text, mode=call.mode.value)
+    message = prompts.faulty_escape(unclear.escape) if unclear.escape else prompts.too_long_to_mend(fault, len(text))
+    return ResponseParsingError(message, text=text, mode=call.mode.value)
 
 
 def broken(error: ValidationError) -> bool:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-import jiter
-
+from instructor.parsing import is_json
 from instructor.parsing import repair as repairing
 from instructor.parsing.repair import Unclear
 from instructor.parsing.scanner import CLOSING, MARK, Nest
@@ -78,7 +78,7 @@ class Found(NamedTuple):
     begin: int
     end: int
     fence: int = -1
-    """The place of the fence that closes the one it stands in, or of the text's end; -1 for what stands in none."""
+    """The index of the fence that closes the one it stands in, or of the text's end; -1 for what stands in none."""
 
 
 def values(text: str, opens: str = "{[") -> list[str]:
@@ -101,12 +101,12 @@ def found(text: str, opens: str = "{[") -> list[Found]:
     if is_json(text):
         return [Found(text, 0, len(text))]
     text = spoken(text)
-    ends, place, fence, unclosed = _Ends(text), 0, -1, 0
+    ends, index, fence, unclosed = _Ends(text), 0, -1, 0
     parts: list[Found] = []
-    while unclosed < _PATIENCE and (begin := _BEGIN.search(text, place)):
-        place = begin.end()
+    while unclosed < _PATIENCE and (begin := _BEGIN.search(text, index)):
+        index = begin.end()
         if begin[0] == "```":
-            closing = text.find("```", place)
+            closing = text.find("```", index)
             fence = -1 if fence >= 0 else len(text) if closing < 0 else closing
         elif begin[0] in opens:
             end = ends.after(begin.start())
@@ -116,7 +116,7 @@ def found(text: str, opens: str = "{[") -> list[Found]:
                 unclosed += 1
             else:
                 parts.append(Found(text[begin.start() : end], begin.start(), end, fence))
-                place = end
+                index = end
     return parts
 
 
@@ -127,7 +127,7 @@ class _Ends:
         self._text, self._nest, self._failed = text, Nest(), 0
 
     def after(self, begin: int) -> int:
-        """Return the place after the value that begins here, or -1 if it has no end.
+        """Return the index after the value that begins here, or -1 if it has no end.
 
         Brackets tell where JSON ends. In what is not quite JSON they may stand in strings with other quotes, so that is
         read. Reading that fails is done again a few times only: each time may cost a look at the whole rest.
@@ -154,40 +154,31 @@ def spoken(text: str) -> str:
     mark = MARK.search(text)
     if mark is None:
         return text
-    nest, place, unclosed, begin = Nest(), 0, 0, _BEGIN.search(text)
+    nest, index, unclosed, begin = Nest(), 0, 0, _BEGIN.search(text)
     parts: list[str] = []
-    known = 0  # the place up to which the parts go
+    known = 0  # the index up to which the parts go
     while mark:
-        while begin and begin.start() < place:
-            begin = _BEGIN.search(text, place)
+        while begin and begin.start() < index:
+            begin = _BEGIN.search(text, index)
         if begin and begin.start() < mark.start():
-            place = begin.end()
+            index = begin.end()
             if begin[0] != "```" and unclosed < _PATIENCE:
                 nest.start(begin[0])
-                end = nest.follow(text, place)
+                end = nest.follow(text, index)
                 unclosed += end < 0
-                place = max(place, end)
+                index = max(index, end)
         else:
             closing = CLOSING.get(mark[0].lower())
             closed = closing.search(text, mark.end()) if closing else mark
-            place = closed.end() if closed else len(text)
+            index = closed.end() if closed else len(text)
             if closing is None:
-                parts = [" " * place]
+                parts = [" " * index]
             else:
-                parts += (text[known : mark.start()], " " * (place - mark.start()))
-            known = place
-        if mark.start() < place:
-            mark = MARK.search(text, place)
+                parts += (text[known : mark.start()], " " * (index - mark.start()))
+            known = index
+        if mark.start() < index:
+            mark = MARK.search(text, index)
     return "".join(parts) + text[known:]
-
-
-def is_json(text: str) -> bool:
-    """Return whether a text is one JSON value and nothing else."""
-    try:
-        jiter.from_json(text.encode())
-    except ValueError:
-        return False
-    return True
 
 
 def left_over(text: str, parts: Sequence[Found]) -> str:
@@ -197,13 +188,13 @@ def left_over(text: str, parts: Sequence[Found]) -> str:
     """
     if _FIELD.match(text, 0, parts[0].begin):
         return text[: parts[0].begin]
-    place, first = parts[0].end, ""
+    index, first = parts[0].end, ""
     for part in parts[1:]:
         first = first or meaning(parts[0].text)
-        if not _NOTHING.fullmatch(text, place, part.begin) or meaning(part.text) != first:
+        if not _NOTHING.fullmatch(text, index, part.begin) or meaning(part.text) != first:
             break
-        place = part.end
-    return "" if _NOTHING.fullmatch(text, place) else text[place:]
+        index = part.end
+    return "" if _NOTHING.fullmatch(text, index) else text[index:]
 
 
 def torn_off(text: str, part: Found, parts: Sequence[Found]) -> str:
@@ -239,15 +230,15 @@ def meaning(text: str) -> str:
 
 def members(text: str) -> dict[str, str] | None:
     """Return the values of an object by their keys, each as it is written; None for what is no object of JSON."""
-    place = text.find("{") + 1
-    if not place or text[: place - 1].strip():
+    index = text.find("{") + 1
+    if not index or text[: index - 1].strip():
         return None
     found: dict[str, str] = {}
     try:
-        more = _FIRST.match(text, place)
+        more = _FIRST.match(text, index)
         while more and more[1] != "}":
-            key, place = _decode(text, more.end() - 1)
-            colon = _COLON.match(text, place)
+            key, index = _decode(text, more.end() - 1)
+            colon = _COLON.match(text, index)
             if colon is None:
                 return None
             _, end = _decode(text, colon.end())
@@ -267,15 +258,15 @@ def inner(text: str) -> str | None:
         return None
     whole = repair(value)
     try:
-        said, end = _decode(whole or value)
+        held, end = _decode(whole or value)
     except ValueError:
         return None
     if whole is None and not _NOTHING.fullmatch(value, end):
         return None
-    if not isinstance(said, str) or said.strip()[:1] not in ("{", "[", '"', "`"):
+    if not isinstance(held, str) or held.strip()[:1] not in ("{", "[", '"', "`"):
         return None
-    parts = found(said)
-    return parts[0].text if parts and not left_over(said, parts) else said
+    parts = found(held)
+    return parts[0].text if parts and not left_over(held, parts) else held
 
 
 _ERRORS = 5
@@ -335,12 +326,12 @@ def _likely(quote: str, text: str, allowed: int) -> Iterator[tuple[int, str]]:
 
 def _pieces(quote: str, count: int) -> list[tuple[int, str]]:
     """Cut a quote into so many pieces, each with its place: of one more than the errors one has none."""
-    places = [len(quote) * at // count for at in range(count + 1)]
-    return [(begin, quote[begin:end]) for begin, end in pairwise(places)]
+    indices = [len(quote) * at // count for at in range(count + 1)]
+    return [(begin, quote[begin:end]) for begin, end in pairwise(indices)]
 
 
 def _distances(quote: str, text: str, *, anchored: bool) -> Iterator[tuple[int, int]]:
-    """Yield for each place of a text the edits between a quote and what ends there; anchored, all that ends there.
+    """Yield for each index of a text the edits between a quote and what ends there; anchored, all that ends there.
 
     Myers' algorithm: the differences between neighbouring counts of a column are bits of two numbers (G. Myers, "A fast
     bit-vector algorithm for approximate string matching", 1999), so the work is the text's length.
@@ -366,10 +357,11 @@ _DIGITS = 400
 """An integer of more digits is left as it is: `1e999999999` would fill the memory."""
 
 
-class _Number(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Number:
     """A number with a point or an exponent: its place among all of its kind in a text."""
 
-    place: int
+    index: int
 
 
 def as_integers(text: str, paths: Iterable[tuple[int | str, ...]]) -> str | None:
@@ -388,8 +380,8 @@ def as_integers(text: str, paths: Iterable[tuple[int | str, ...]]) -> str | None
     except (ValueError, RecursionError):
         return None
     found = [number for number in (_at(value, path) for path in paths) if isinstance(number, _Number)]
-    places = [number.place for number in found]
-    integers = {place: integer for place in places if (integer := _integer(written[place])) is not None}
+    indices = [number.index for number in found]
+    integers = {index: integer for index in indices if (integer := _integer(written[index])) is not None}
     if not integers:
         return None
     count = -1

@@ -69,9 +69,9 @@ class BufferedReader(abc.ABC):
     @abc.abstractmethod
     def _read(self, text: str) -> list[Slice]: ...
 
-    def _keep(self, place: int) -> None:
+    def _keep(self, index: int) -> None:
         """Begin to keep the text of an item, or of an object that may be one."""
-        self._from, self._pieces = place, []
+        self._from, self._pieces = index, []
 
     def _cut(self, text: str, end: int) -> str:
         """Return what was kept, up to `end`."""
@@ -223,23 +223,23 @@ class ItemReader(BufferedReader):
 
     def _read(self, text: str) -> list[Slice]:
         out = self._out = []
-        place, size = 0, len(text)
+        index, size = 0, len(text)
         self.looked += size
         # The two phases of nearly all reads have short cuts here, for each call counts.
         if self._phase is _IN_NEST:
-            place = self._nest.follow(text, 0)
-            if place < 0:
+            index = self._nest.follow(text, 0)
+            if index < 0:
                 if self._from >= 0:
                     self._pieces.append(text)
                 return out
-            place = self._value_ends(text, place)
+            index = self._value_ends(text, index)
         elif self._phase is _IN_LIST and self._sure:
-            place = self._objects(text, 0)
-            if place == size and self._phase is _IN_LIST:
+            index = self._objects(text, 0)
+            if index == size and self._phase is _IN_LIST:
                 self.waits_for = "}" if self._held else ""
                 return out
-        while place < size:
-            place = self._phase(self, text, place)
+        while index < size:
+            index = self._phase(self, text, index)
         if self._from >= 0 and size:
             self._pieces.append(text[self._from :] if self._from else text)
             self._from = 0
@@ -269,19 +269,19 @@ class ItemReader(BufferedReader):
 
     # Prose, and what may begin there.
 
-    def _in_prose(self, text: str, place: int) -> int:
+    def _in_prose(self, text: str, index: int) -> int:
         prose = self._prose
-        place = prose.find(text, place)
+        index = prose.find(text, index)
         if prose.afresh:
             self._start_afresh()
-        if place == len(text):
-            return place
-        self._opener, self._saw_item_key, self._empty, self._wrapped = text[place], False, False, False
-        self._at_line_start = prose.leads if text[place] == "{" else prose.fresh
+        if index == len(text):
+            return index
+        self._opener, self._saw_item_key, self._empty, self._wrapped = text[index], False, False, False
+        self._at_line_start = prose.leads if text[index] == "{" else prose.fresh
         if self._opener == "{" and (self._at_line_start or prose.names):
-            self._keep(place)
+            self._keep(index)
         self._phase = ItemReader._after_opener
-        return place + 1
+        return index + 1
 
     def _start_afresh(self) -> None:
         """Forget what came: it was a thought."""
@@ -290,30 +290,30 @@ class ItemReader(BufferedReader):
         self._out += [AFRESH] * self._prose.afresh
         self._prose.afresh = 0
 
-    def _after_opener(self, text: str, place: int) -> int:
-        place = _end(SPACE, text, place)
-        if place == len(text):
-            return place
-        mark = text[place]
+    def _after_opener(self, text: str, index: int) -> int:
+        index = _end(SPACE, text, index)
+        if index == len(text):
+            return index
+        mark = text[index]
         if mark == "\\":
             self._phase = ItemReader._after_backslash
-            return place + 1
+            return index + 1
         if self._opener == "{":
             if mark in "\"'}":
                 self._phase = ItemReader._before_key
-                return place
+                return index
         elif mark in self._opens or mark == "]":
             self._open_list(sure=self._at_line_start and mark == '"', wrapped=False)
-            return place
+            return index
         self._forget()
         self._prose.passed(self._opener)
-        return place
+        return index
 
-    def _drop(self, place: int) -> int:
+    def _drop(self, index: int) -> int:
         """Go back to prose, right here: what was a candidate cannot be JSON."""
         self._forget()
         self._prose.spoil()
-        return place
+        return index
 
     def _forget(self) -> None:
         """Return a candidate up."""
@@ -323,25 +323,25 @@ class ItemReader(BufferedReader):
 
     # JSON inside a JSON string: no backslash follows a bracket elsewhere.
 
-    def _after_backslash(self, text: str, place: int) -> int:
-        if text[place] in '"\\':
-            self._open_inner(text[place])
-            return place + 1
-        if text[place] in "nrt":
+    def _after_backslash(self, text: str, index: int) -> int:
+        if text[index] in '"\\':
+            self._open_inner(text[index])
+            return index + 1
+        if text[index] in "nrt":
             self._phase = ItemReader._after_escaped_space
-            return place + 1
-        return self._drop(place)
+            return index + 1
+        return self._drop(index)
 
-    def _after_escaped_space(self, text: str, place: int) -> int:
-        place = _end(SPACE, text, place)
-        if place < len(text):
-            if text[place] == "\\":
+    def _after_escaped_space(self, text: str, index: int) -> int:
+        index = _end(SPACE, text, index)
+        if index < len(text):
+            if text[index] == "\\":
                 self._phase = ItemReader._after_backslash
-                return place + 1
-            if self._opener == "{" or text[place] not in self._opens:
-                return self._drop(place)
+                return index + 1
+            if self._opener == "{" or text[index] not in self._opens:
+                return self._drop(index)
             self._open_inner("")
-        return place
+        return index
 
     def _open_inner(self, first: str) -> None:
         inner = self._inner = self._like()
@@ -355,10 +355,10 @@ class ItemReader(BufferedReader):
     def _like(self) -> ItemReader:
         return type(self)(self._key, "".join(self._opens), self._rivals)
 
-    def _in_escaped(self, text: str, place: int) -> int:
+    def _in_escaped(self, text: str, index: int) -> int:
         inner = self._inner
         assert inner is not None  # in a phase of its own
-        meant, place = self._escaped.follow(text, place)
+        meant, index = self._escaped.follow(text, index)
         self._out += inner.feed(meant)
         if self._escaped.ended:
             self._out += inner.close(ended=False)
@@ -366,7 +366,7 @@ class ItemReader(BufferedReader):
             self._broken = self._broken or inner._broken or (inner._listed and inner._sure)
             self._fallback = self._fallback if inner._fallback is None else inner._fallback
             self._inner, self._phase = None, ItemReader._in_prose
-        return place
+        return index
 
     def _to_prose(self) -> None:
         """Go back to prose after a whole value: the line is as fresh as it was where the value began."""
@@ -374,25 +374,25 @@ class ItemReader(BufferedReader):
 
     # The level of a wrapper, or of an object that stands by itself.
 
-    def _before_key(self, text: str, place: int) -> int:
-        place = _end(_BETWEEN, text, place)
-        if place == len(text):
-            return place
-        mark = text[place]
+    def _before_key(self, text: str, index: int) -> int:
+        index = _end(_BETWEEN, text, index)
+        if index == len(text):
+            return index
+        mark = text[index]
         if mark == '"' or mark == "'":
             self._key_read = Key(mark)
             self._phase = ItemReader._in_key
-            return place + 1
+            return index + 1
         if mark != "}":
-            return self._drop(place)
+            return self._drop(index)
         if self._empty and not (self._saw_item_key or self._loose):  # nothing else tells that it is an item
             self._open_list(sure=True, wrapped=False)
             self._leave_list()
-            return place + 1
+            return index + 1
         if self._from >= 0:
-            self._stood_alone(text, place + 1)
+            self._stood_alone(text, index + 1)
         self._to_prose()
-        return place + 1
+        return index + 1
 
     def _stood_alone(self, text: str, end: int) -> None:
         item = Slice(self._cut(text, end), True)
@@ -403,8 +403,8 @@ class ItemReader(BufferedReader):
             self._named.append(item)
             self._tagged = self._tagged or self._prose.names == ">"
 
-    def _in_key(self, text: str, place: int) -> int:
-        end = self._key_read.follow(text, place)
+    def _in_key(self, text: str, index: int) -> int:
+        end = self._key_read.follow(text, index)
         if end < 0:
             return len(text)
         if text[end] not in "\"'":
@@ -412,20 +412,20 @@ class ItemReader(BufferedReader):
         self._phase = ItemReader._after_key
         return end + 1
 
-    def _after_key(self, text: str, place: int) -> int:
-        place = _end(SPACE, text, place)
-        if place == len(text):
-            return place
-        if text[place] != ":":
-            return self._drop(place)
+    def _after_key(self, text: str, index: int) -> int:
+        index = _end(SPACE, text, index)
+        if index == len(text):
+            return index
+        if text[index] != ":":
+            return self._drop(index)
         self._phase = ItemReader._before_value
-        return place + 1
+        return index + 1
 
-    def _before_value(self, text: str, place: int) -> int:
-        place = _end(SPACE, text, place)
-        if place == len(text):
-            return place
-        mark = text[place]
+    def _before_value(self, text: str, index: int) -> int:
+        index = _end(SPACE, text, index)
+        if index == len(text):
+            return index
+        mark = text[index]
         if self._rivals and (name := self._key_read.name) in self._rivals and name != self._key:
             self._saw_item_key = True
             if self._wrapped and NESTED in self._rivals:  # what was handed out may be a part of an item
@@ -435,22 +435,22 @@ class ItemReader(BufferedReader):
                 self._phase = ItemReader._after_rival
             else:
                 self._open_list(sure=True, wrapped=True)
-            return place + 1
+            return index + 1
         if mark == "{" or mark == "[":
             self._nest.start(mark)
             self._phase = ItemReader._in_nest
-            return place + 1
+            return index + 1
         if mark == '"':
             self._phase = ItemReader._in_string
-            return place + 1
+            return index + 1
         if mark == "'":
             self._single = SingleQuoted()
             self._phase = ItemReader._in_single
-            return place + 1
+            return index + 1
         if mark not in _BEGINS_SCALAR:
-            return self._drop(place)
+            return self._drop(index)
         self._phase = ItemReader._in_scalar
-        return place
+        return index
 
     # The level of a list.
 
@@ -463,51 +463,51 @@ class ItemReader(BufferedReader):
         if sure:
             self._believe()
 
-    def _after_rival(self, text: str, place: int) -> int:
+    def _after_rival(self, text: str, index: int) -> int:
         """Doubt a list under a key that items have, too: it is the wrapper's if what it holds may be items."""
-        place = _end(SPACE, text, place)
-        if place == len(text):
-            return place
-        if text[place] == "]":
+        index = _end(SPACE, text, index)
+        if index == len(text):
+            return index
+        if text[index] == "]":
             self._phase = ItemReader._after_empty
-            return place + 1
-        if text[place] in self._opens:
+            return index + 1
+        if text[index] in self._opens:
             self._open_list(sure=True, wrapped=True)
         else:
             self._nest.start("[")
             self._phase = ItemReader._in_nest
-        return place
+        return index
 
-    def _after_empty(self, text: str, place: int) -> int:
+    def _after_empty(self, text: str, index: int) -> int:
         """Doubt an empty list under such a key: an object that has no other key of an item is the wrapper."""
-        place = _end(SPACE, text, place)
-        if place < len(text):
+        index = _end(SPACE, text, index)
+        if index < len(text):
             self._phase = ItemReader._before_key
             self._empty = True
-            self._saw_item_key = self._saw_item_key or (text[place] != "}" and ANY_KEY in self._rivals)
-        return place
+            self._saw_item_key = self._saw_item_key or (text[index] != "}" and ANY_KEY in self._rivals)
+        return index
 
-    def _after_doubted(self, text: str, place: int) -> int:
+    def _after_doubted(self, text: str, index: int) -> int:
         """Go on in a list that is not believed: if neither comma nor end follows a value, it is prose."""
-        place = _end(SPACE, text, place)
-        if place < len(text):
-            if text[place] not in ",]":
-                return self._drop(place)
-            if self._at_line_start and text[place] == ",":
+        index = _end(SPACE, text, index)
+        if index < len(text):
+            if text[index] not in ",]":
+                return self._drop(index)
+            if self._at_line_start and text[index] == ",":
                 self._believe()
             self._phase = ItemReader._in_list
-        return place
+        return index
 
-    def _in_list(self, text: str, place: int) -> int:
-        place = self._objects(text, place) if self._sure else _end(_BETWEEN, text, place)
-        if place == len(text) or self._phase is _IN_NEST:
-            return place
-        mark = text[place]
+    def _in_list(self, text: str, index: int) -> int:
+        index = self._objects(text, index) if self._sure else _end(_BETWEEN, text, index)
+        if index == len(text) or self._phase is _IN_NEST:
+            return index
+        mark = text[index]
         if mark == "{":
-            self._keep(place)
+            self._keep(index)
             self._phase = ItemReader._after_first_brace
         elif mark == "[":
-            self._keep(place)
+            self._keep(index)
             self._nest.start(mark)
             self._phase = ItemReader._in_nest
         elif mark == "]":
@@ -515,10 +515,10 @@ class ItemReader(BufferedReader):
         elif mark == "}":
             self._unmatched_brace = self._wrapped
         elif mark == '"':
-            self._keep(place)
+            self._keep(index)
             self._phase = ItemReader._in_string
         elif mark == "'":
-            self._keep(place)
+            self._keep(index)
             self._single = SingleQuoted()
             self._phase = ItemReader._in_single
         elif mark == "/" or (mark == "#" and self._sure):
@@ -528,38 +528,38 @@ class ItemReader(BufferedReader):
             self._listed, self._broken = False, True
             self._to_prose()
         else:
-            self._keep(place)
+            self._keep(index)
             self._phase = ItemReader._in_scalar
-            return place
-        return place + 1
+            return index
+        return index + 1
 
-    def _objects(self, text: str, place: int) -> int:
+    def _objects(self, text: str, index: int) -> int:
         """Pass over gaps and objects; an object that is whole and has no bracket inside takes one step."""
         size, out, step, last = len(text), self._out, OBJECT.match, text.rfind("}")
-        while place < last:
-            run: re.Match[str] = step(text, place)  # type: ignore[assignment]  # it matches always
-            place, groups = run.end(), run.lastindex
+        while index < last:
+            run: re.Match[str] = step(text, index)  # type: ignore[assignment]  # it matches always
+            index, groups = run.end(), run.lastindex
             if groups is None:
-                return place
+                return index
             brace = run.start(1)
-            if groups > 1 or place == size or text[place] != "}":
+            if groups > 1 or index == size or text[index] != "}":
                 self._keep(brace)
                 self._nest.start_with(run)
                 self._phase = ItemReader._in_nest
-                return place
-            place += 1
-            self.looked += place - brace
-            out.append(_tuple(Slice, (text[brace:place], False)))
-        if place < size:
-            place = _end(_BETWEEN, text, place)
-        if place < size and text[place] == "{":  # it cannot end in this text: read it when it can
-            self._hold(text[place:])
-            self.looked -= size - place
+                return index
+            index += 1
+            self.looked += index - brace
+            out.append(_tuple(Slice, (text[brace:index], False)))
+        if index < size:
+            index = _end(_BETWEEN, text, index)
+        if index < size and text[index] == "{":  # it cannot end in this text: read it when it can
+            self._hold(text[index:])
+            self.looked -= size - index
             return size
-        return place
+        return index
 
-    def _in_remark(self, text: str, place: int) -> int:
-        end = self._remark.follow(text, place)
+    def _in_remark(self, text: str, index: int) -> int:
+        end = self._remark.follow(text, index)
         if end < 0:
             return len(text)
         self._phase = ItemReader._in_list
@@ -578,39 +578,39 @@ class ItemReader(BufferedReader):
         else:
             self._to_prose()
 
-    def _after_first_brace(self, text: str, place: int) -> int:
+    def _after_first_brace(self, text: str, index: int) -> int:
         """Doubt the first object of a list that is not believed: `[{x}]` is prose."""
-        place = _end(SPACE, text, place)
-        if place < len(text):
-            if text[place] == "\\":
+        index = _end(SPACE, text, index)
+        if index < len(text):
+            if text[index] == "\\":
                 self._opener = "[{"
                 self._phase = ItemReader._after_backslash
-                return place + 1
-            if not self._at_line_start and text[place] not in "\"'}":
-                return self._drop(place)
+                return index + 1
+            if not self._at_line_start and text[index] not in "\"'}":
+                return self._drop(index)
             self._nest.start("{")
             self._phase = ItemReader._in_nest
-        return place
+        return index
 
     # A value, of either level.
 
-    def _in_nest(self, text: str, place: int) -> int:
-        return self._value_ends(text, self._nest.follow(text, place))
+    def _in_nest(self, text: str, index: int) -> int:
+        return self._value_ends(text, self._nest.follow(text, index))
 
-    def _in_string(self, text: str, place: int) -> int:
-        return self._value_ends(text, self._quoted.follow(text, place))
+    def _in_string(self, text: str, index: int) -> int:
+        return self._value_ends(text, self._quoted.follow(text, index))
 
-    def _in_single(self, text: str, place: int) -> int:
-        return self._value_ends(text, self._single.follow(text, place))
+    def _in_single(self, text: str, index: int) -> int:
+        return self._value_ends(text, self._single.follow(text, index))
 
-    def _in_scalar(self, text: str, place: int) -> int:
-        end = _end(SCALAR, text, place)
+    def _in_scalar(self, text: str, index: int) -> int:
+        end = _end(SCALAR, text, index)
         if end == len(text):
             return end
-        place = self._value_ends(text, end)
+        index = self._value_ends(text, end)
         if self._pending and not _LITERAL.fullmatch(self._pending[-1].text):
-            return self._drop(place)
-        return place
+            return self._drop(index)
+        return index
 
     def _value_ends(self, text: str, end: int) -> int:
         if end < 0:
@@ -628,8 +628,8 @@ _Phase = Callable[[ItemReader, str, int], int]
 _IN_LIST, _IN_NEST, _IN_STRING = ItemReader._in_list, ItemReader._in_nest, ItemReader._in_string
 
 
-def _end(pattern: re.Pattern[str], text: str, place: int) -> int:
-    return pattern.match(text, place).end()  # type: ignore[union-attr]  # these patterns match always
+def _end(pattern: re.Pattern[str], text: str, index: int) -> int:
+    return pattern.match(text, index).end()  # type: ignore[union-attr]  # these patterns match always
 
 
 class _Fences(Prose):
@@ -641,9 +641,9 @@ class _Fences(Prose):
         super().__init__()
         self.fenced = False
 
-    def _read(self, text: str, place: int, end: int) -> None:
-        super()._read(text, place, end)
-        if text.count("```", place, end) % 2:
+    def _read(self, text: str, index: int, end: int) -> None:
+        super()._read(text, index, end)
+        if text.count("```", index, end) % 2:
             self.fenced = not self.fenced
 
 

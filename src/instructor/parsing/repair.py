@@ -1,4 +1,4 @@
-r"""Small faults of JSON, put right where they leave one reading.
+r"""Repair of small faults of JSON that leave one reading.
 
 Put right: missing, surplus and trailing commas, quotes that are single, raw control characters in strings, names and
 literals as Python and JavaScript write them, comments, and a bracket that was forgotten before one further out.
@@ -17,7 +17,7 @@ from decimal import Decimal
 from instructor.parsing.scanner import paired
 
 LIMIT = 64 * 1024
-"""The length in characters of the longest text whose syntax is put right; a longer one is asked for again.
+"""The length in characters of the longest text whose syntax is repaired; a longer one is asked for again.
 
 Mending takes about a second for each megabyte, and an event loop waits for it. To change the limit, set
 `instructor.parsing.repair.LIMIT`.
@@ -46,7 +46,7 @@ _DEEPEST = 200
 """No reader of JSON that is used here follows brackets any deeper."""
 _MEANT = {'"': '"', "'": "'", "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _WRITTEN = re.compile(r'[{\[]|"[^"\\]*(?:\\.[^"\\]*)*"|[^\s{}\[\],:"]+')
-_Said = tuple[str, object]
+_Value = tuple[str, object]
 
 
 class Unclear(ValueError):
@@ -60,14 +60,14 @@ class Unclear(ValueError):
 class Mender:
     """Reads one value that is nearly JSON, and writes it as JSON. Each character is looked at once."""
 
-    def __init__(self, text: str, place: int = 0) -> None:
-        self._text, self._begin = text, place
-        self.end = place
-        """The place after the value, once it was read."""
+    def __init__(self, text: str, index: int = 0) -> None:
+        self._text, self._begin = text, index
+        self.end = index
+        """The index after the value, once it was read."""
         self._open: list[str] = []
         self._keys: list[set[str]] = []  # those of each open object: one that comes twice has two readings
         self._out: list[str] = []
-        self._said: list[_Said] = []
+        self._values: list[_Value] = []
         self._state = _VALUE
         self._apart = True  # white space or a bracket stands before the next token
         self._stray = False  # a bracket came that closes nothing: only others may follow it
@@ -108,7 +108,7 @@ class Mender:
             self._open.append(mark)
             self._keys.append(set())
             self._out.append(mark)
-            self._said.append(("open", mark))
+            self._values.append(("open", mark))
             self._state = _FIRST
             self._apart = True
         elif mark == ":":
@@ -152,28 +152,28 @@ class Mender:
         is_key = bool(self._open) and self._open[-1] == "{" and self._state != _VALUE
         self._begins()
         if kind in ("double", "single"):
-            said, written = meaning(token), self._string(token)
+            content, written = meaning(token), self._string(token)
         elif is_key:
             if kind == "number" and not token.isdigit():
                 raise Unclear
-            said, written = token, json.dumps(token)
+            content, written = token, json.dumps(token)
         elif kind == "number":
             self._number(token)
             self._state, self._apart = _AFTER, False
             return
         elif token in _LITERALS:
             self._out.append(_LITERALS[token])
-            self._said.append(("literal", _LITERALS[token]))
+            self._values.append(("literal", _LITERALS[token]))
             self._state, self._apart = _AFTER, False
             return
         else:
             raise Unclear
         if is_key:
-            if said in self._keys[-1]:
+            if content in self._keys[-1]:
                 raise Unclear
-            self._keys[-1].add(said)
+            self._keys[-1].add(content)
         self._out.append(written)
-        self._said.append(("string", said))
+        self._values.append(("string", content))
         self._state, self._apart = (_COLON if is_key else _AFTER), False
 
     def _number(self, token: str) -> None:
@@ -183,7 +183,7 @@ class Mender:
         token = token.removeprefix("+")
         sign, digits = ("-", token[1:]) if token[0] == "-" else ("", token)
         self._out.append(f"{sign}0{digits}" if digits[0] == "." else token)
-        self._said.append(("number", exact))
+        self._values.append(("number", exact))
 
     def _string(self, inside: str) -> str:
         if _PLAIN.match(inside).end() < len(inside):  # type: ignore[union-attr]  # it matches always
@@ -213,7 +213,7 @@ class Mender:
             raise Unclear
         written = "".join(self._out)
         try:
-            proven = [_read(token) for token in _WRITTEN.findall(written)] == self._said
+            proven = [_read(token) for token in _WRITTEN.findall(written)] == self._values
         except (ValueError, ArithmeticError):
             proven = False
         if not proven:
@@ -232,12 +232,12 @@ def mended(text: str) -> str:
     mender = Mender(text)
     try:
         written = mender.read()
-        place = mender.end
-        while place < len(text):
-            rest = _TOKEN.match(text, place)
+        index = mender.end
+        while index < len(text):
+            rest = _TOKEN.match(text, index)
             if rest is None or rest["skip"] is None:
                 raise Unclear
-            place = rest.end()
+            index = rest.end()
     except Unclear:
         raise Unclear(foreign_escape(text)) from None
     return written
@@ -262,7 +262,7 @@ def _meant(odd: re.Match[str]) -> str:
     return _MEANT.get(escape[1], escape) if escape[0] == "\\" else escape
 
 
-def _read(token: str) -> _Said:
+def _read(token: str) -> _Value:
     """Return the value of a JSON token."""
     if token in ("{", "["):
         return "open", token

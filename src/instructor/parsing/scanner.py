@@ -146,9 +146,9 @@ class String:
         self.escaped = False
         """The text so far ends inside an escape."""
 
-    def follow(self, text: str, place: int) -> int:
-        """Go on at `place`, inside the string; return the place after the closing quote, or -1 if it has not come."""
-        begin = place + self.escaped
+    def follow(self, text: str, index: int) -> int:
+        """Go on at `index`, inside the string; return the index after the closing quote, or -1 if it has not come."""
+        begin = index + self.escaped
         while (end := text.find('"', begin)) > begin and text[end - 1] == "\\":
             if slashes(text, begin, end) % 2 == 0:
                 break
@@ -159,10 +159,10 @@ class String:
 
 def slashes(text: str, begin: int, end: int) -> int:
     """Count the backslashes right before `end`."""
-    place = end
-    while place > begin and text[place - 1] == "\\":
-        place -= 1
-    return end - place
+    index = end
+    while index > begin and text[index - 1] == "\\":
+        index -= 1
+    return end - index
 
 
 class Key:
@@ -175,16 +175,16 @@ class Key:
         self._pieces: list[str] = []
         self._escaped = False
 
-    def follow(self, text: str, place: int) -> int:
-        """Go on at `place`, inside the key; return the place of its closing quote, or -1 if it has not come.
+    def follow(self, text: str, index: int) -> int:
+        """Go on at `index`, inside the key; return the index of its closing quote, or -1 if it has not come.
 
         No key holds a line end, and none in single quotes a bracket: its place is given where it comes first.
         """
-        end = self._pattern.match(text, place + self._escaped).end()  # type: ignore[union-attr]  # it matches always
+        end = self._pattern.match(text, index + self._escaped).end()  # type: ignore[union-attr]  # it matches always
         self._escaped = end < len(text) and text[end] == "\\"
         if self._escaped:
             end += 1
-        self._pieces.append(text[place:end])
+        self._pieces.append(text[index:end])
         return -1 if end == len(text) else end
 
     @property
@@ -201,19 +201,19 @@ class SingleQuoted:
     def __init__(self) -> None:
         self._escaped = False
 
-    def follow(self, text: str, place: int) -> int:
-        """Go on at `place`, inside the string; return the place after its end, or -1 if it has not come."""
-        place += self._escaped
+    def follow(self, text: str, index: int) -> int:
+        """Go on at `index`, inside the string; return the index after its end, or -1 if it has not come."""
+        index += self._escaped
         size = len(text)
         while True:
-            place = _SINGLE.match(text, place).end()  # type: ignore[union-attr]  # it matches always
-            self._escaped = place == size - 1 and text[place] == "\\"
-            if place >= size or self._escaped:
+            index = _SINGLE.match(text, index).end()  # type: ignore[union-attr]  # it matches always
+            self._escaped = index == size - 1 and text[index] == "\\"
+            if index >= size or self._escaped:
                 return -1
-            if text[place] != "\\":  # else the pattern had enough
-                return place + (text[place] == "'")
-            if text[place + 1] == "\n":
-                return place + 1
+            if text[index] != "\\":  # else the pattern had enough
+                return index + (text[index] == "'")
+            if text[index + 1] == "\n":
+                return index + 1
 
 
 class Escaped:
@@ -226,10 +226,10 @@ class Escaped:
         self.ended = False
         """Whether the quote or line end came."""
 
-    def follow(self, text: str, place: int) -> tuple[str, int]:
-        """Go on at `place`; return what the characters up to the end mean, and the place after it."""
+    def follow(self, text: str, index: int) -> tuple[str, int]:
+        """Go on at `index`; return what the characters up to the end mean, and the index after it."""
         before = len(self._half)
-        inside = self._half + text[place:]
+        inside = self._half + text[index:]
         end, size = 0, len(inside)
         while True:
             begin, end = end, _ESCAPED_RUN.match(inside, end).end()  # type: ignore[union-attr]  # it matches always
@@ -242,7 +242,7 @@ class Escaped:
         self._half = "" if self.ended else inside[whole:]
         if not self.ended:
             return unescaped(inside[:whole]), len(text)
-        return unescaped(inside[:end]), place - before + end + (inside[end] == '"')
+        return unescaped(inside[:end]), index - before + end + (inside[end] == '"')
 
 
 class Nest:
@@ -264,44 +264,44 @@ class Nest:
         self.ends = "}" if opener == "{" else "]"
         self._open, self._braces, self._inside, self._before = [opener], int(opener == "{"), None, opener
 
-    def follow(self, text: str, place: int) -> int:
-        """Go on at `place`, inside the brackets; return the place after the closing one, or -1 if it has not come."""
+    def follow(self, text: str, index: int) -> int:
+        """Go on at `index`, inside the brackets; return the index after the closing one, or -1 if it has not come."""
         match, size = _BRACKET.match, len(text)
         while True:
             if self._inside is not None:
-                place = self._inside.follow(text, place)
-                if place < 0:
+                index = self._inside.follow(text, index)
+                if index < 0:
                     return -1
-            run: re.Match[str] = match(text, place)  # type: ignore[assignment]  # it matches always
-            place = run.end()
+            run: re.Match[str] = match(text, index)  # type: ignore[assignment]  # it matches always
+            index = run.end()
             if run.lastindex is not None:
                 self._inside = self._quoted
                 continue
             self._inside = None
-            if place == size:
+            if index == size:
                 self._before = _last(text, size) or self._before
                 return -1
-            mark = text[place]
+            mark = text[index]
             if mark == '"':  # the pattern had enough
                 continue
-            place += 1
+            index += 1
             if mark == "{" or mark == "[":
                 self._open.append(mark)
                 self._braces += mark == "{"
             elif mark == "}" or mark == "]":
                 if self._close(mark):
-                    return place
+                    return index
             else:
-                self._inside = self._foreign(mark, text, place - 1)
+                self._inside = self._foreign(mark, text, index - 1)
 
     def start_with(self, run: re.Match[str]) -> None:
         """Begin with a brace and what `OBJECT` found after it; go on at its end."""
         self.ends, self._open, self._braces, self._before = "}", ["{"], 1, "{"
         self._inside = None if run["inside"] is None else self._quoted
 
-    def _foreign(self, mark: str, text: str, place: int) -> SingleQuoted | Comment | None:
+    def _foreign(self, mark: str, text: str, index: int) -> SingleQuoted | Comment | None:
         """Return what a character foreign to JSON begins: a string where one may stand, or a comment."""
-        before = _last(text, place) or self._before
+        before = _last(text, index) or self._before
         if mark == "'":
             return SingleQuoted() if before in "{[,:" else None
         return None if before == ":" else Comment(mark, doubted=True)
@@ -335,30 +335,30 @@ class Comment:
         self._mark, self._doubted = mark, doubted
         self._seen = ""  # as far as it decides where the comment ends
 
-    def follow(self, text: str, place: int) -> int:
-        """Go on at `place`, after the first character; return the place after the end, or -1 if it has not come.
+    def follow(self, text: str, index: int) -> int:
+        """Go on at `index`, after the first character; return the index after the end, or -1 if it has not come.
 
         What proves to be no comment ends at once.
         """
         if not self._seen:
-            if place == len(text):
+            if index == len(text):
                 return -1
-            second = text[place]
+            second = text[index]
             if self._mark == "#":
                 if self._doubted and second.isalnum():
-                    return place
+                    return index
                 self._seen = "/"
             elif second != "/" and second != "*":
-                return place
+                return index
             else:
                 self._seen = second
-                place += 1
+                index += 1
         line = self._seen[0] == "/"
-        while (end := text.find("\n" if line else "/", place)) >= 0:
-            if line or (text[end - 1] if end > place else self._seen[1:]) == "*":
+        while (end := text.find("\n" if line else "/", index)) >= 0:
+            if line or (text[end - 1] if end > index else self._seen[1:]) == "*":
                 return end + 1
-            self._seen, place = self._seen[0], end + 1
-        if place < len(text):
+            self._seen, index = self._seen[0], end + 1
+        if index < len(text):
             self._seen = self._seen[0] + text[-1]
         return -1
 
@@ -407,20 +407,20 @@ class Prose:
         else:
             self._line = _SPOILT
 
-    def find(self, text: str, place: int) -> int:
-        """Return the place of the next opening bracket, or the length of the text."""
+    def find(self, text: str, index: int) -> int:
+        """Return the index of the next opening bracket, or the length of the text."""
         if self._seen or self._closing:
-            place = self._resumed(text, place)
+            index = self._resumed(text, index)
         while True:
-            found = _STOP.search(text, place)
+            found = _STOP.search(text, index)
             end = found.start() if found else len(text)
-            if end > place:
-                self._read(text, place, end)
+            if end > index:
+                self._read(text, index, end)
             if found is None or text[end] == "{":
                 return end
             met = MARK.match(text, end)
             if met is not None:
-                place = self._marked(met[0], text, met.end())
+                index = self._marked(met[0], text, met.end())
             elif text[end] == "[":
                 return end
             elif len(text) - end < _LONGEST and text[end:].lower() in _HALVES:
@@ -428,48 +428,48 @@ class Prose:
                 return len(text)
             else:
                 self._read(text, end, end + 1)
-                place = end + 1
+                index = end + 1
 
-    def _read(self, text: str, place: int, end: int) -> None:
+    def _read(self, text: str, index: int, end: int) -> None:
         """Take prose."""
-        start = text.rfind("\n", place, end) + 1
+        start = text.rfind("\n", index, end) + 1
         if start:
             self._line = ""
         else:
-            start = place
+            start = index
         if not self._line:
             start = _BLANK.match(text, start, end).end()  # type: ignore[union-attr]  # it matches always
         if start < end:
             self._line = (self._line + text[start : min(end, start + _LONGEST_LEAD)])[:_LONGEST_LEAD]
 
-    def _marked(self, mark: str, text: str, place: int) -> int:
-        """Take a mark that ends at `place`; go on after the thought that it opens."""
+    def _marked(self, mark: str, text: str, index: int) -> int:
+        """Take a mark that ends at `index`; go on after the thought that it opens."""
         self._seen = ""
         self._closing = CLOSING.get(mark.lower())
         if self._closing is None:
             self._line = ""
             self.afresh += 1
-            return place
-        return self._resumed(text, place)
+            return index
+        return self._resumed(text, index)
 
-    def _resumed(self, text: str, place: int) -> int:
-        """Go on inside a thought, or where a mark may have begun; return the place where prose goes on."""
+    def _resumed(self, text: str, index: int) -> int:
+        """Go on inside a thought, or where a mark may have begun; return the index where prose goes on."""
         if self._closing is None:
-            seen = self._seen + text[place : place + _LONGEST]
+            seen = self._seen + text[index : index + _LONGEST]
             met = MARK.match(seen)
             if met is not None:
-                return self._marked(met[0], text, place + met.end() - len(self._seen))
+                return self._marked(met[0], text, index + met.end() - len(self._seen))
             if seen.lower() in _HALVES:
                 self._seen = seen
                 return len(text)
             self._line = (self._line + self._seen)[:_LONGEST_LEAD]
             self._seen = ""
-            return place
-        seen = self._seen + text[place:]
+            return index
+        seen = self._seen + text[index:]
         end = self._closing.search(seen)
         if end is None:
             self._seen = seen[-_LONGEST:]
             return len(text)
-        place += end.end() - len(self._seen)
+        index += end.end() - len(self._seen)
         self._seen, self._closing, self._line = "", None, ""
-        return place
+        return index

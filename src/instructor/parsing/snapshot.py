@@ -242,9 +242,9 @@ class Snapshot:
     def feed(self, text: str) -> Any | None:
         """Take text; return the value so far. What changed nothing gives the same object again."""
         self._kept.write(text)
-        place, size = 0, len(text)
-        while place < size:
-            place = self._phase(self, text, place)
+        index, size = 0, len(text)
+        while index < size:
+            index = self._phase(self, text, index)
         self._base += size
         self.looked += size
         if self._changed:
@@ -254,7 +254,7 @@ class Snapshot:
 
     @property
     def begin(self) -> int:
-        """The place of the bracket with which the value begins."""
+        """The index of the bracket with which the value begins."""
         return self._begin
 
     @property
@@ -286,43 +286,43 @@ class Snapshot:
 
     # Before the value, and when it cannot be read.
 
-    def _in_prose(self, text: str, place: int) -> int:
+    def _in_prose(self, text: str, index: int) -> int:
         prose = self._prose
-        place = prose.find(text, place)
+        index = prose.find(text, index)
         if prose.afresh:
             prose.afresh = 0
             self.afresh = self.afresh or (self.value is not None and self._begin < self._base)
             self.value, self.closed, self._changed = None, False, False
-        if place == len(text):
-            return place
-        if not self.closed and text[place] in self._opens:
-            self._opener, self._begin = text[place], self._base + place
+        if index == len(text):
+            return index
+        if not self.closed and text[index] in self._opens:
+            self._opener, self._begin = text[index], self._base + index
             self._phase = Snapshot._after_opener
         else:
-            prose.passed(text[place])
-        return place + 1
+            prose.passed(text[index])
+        return index + 1
 
-    def _after_opener(self, text: str, place: int) -> int:
-        place = _end(SPACE, text, place)
-        if place < len(text):
-            if text[place] in _FOLLOWS[self._opener]:
+    def _after_opener(self, text: str, index: int) -> int:
+        index = _end(SPACE, text, index)
+        if index < len(text):
+            if text[index] in _FOLLOWS[self._opener]:
                 self._enter(self._root, self._opener, self._begin)
             else:
                 self._phase = Snapshot._in_prose
                 self._prose.passed(self._opener)
-        return place
+        return index
 
-    def _fault(self, text: str, place: int) -> int:
+    def _fault(self, text: str, index: int) -> int:
         """Stop for good; but as long as the value has no part, what was read may be prose."""
         if len(self._open) == 1 and not self._open[0].some:
             self._open.clear()
             self.value, self._changed = None, False
             self._phase = Snapshot._in_prose
-            return place
+            return index
         self._phase = Snapshot._at_rest
         return len(text)
 
-    def _at_rest(self, text: str, _place: int) -> int:
+    def _at_rest(self, text: str, _index: int) -> int:
         return len(text)
 
     # Containers.
@@ -335,8 +335,8 @@ class Snapshot:
         self._phase = _INSIDE[opener]
         self._changed = True
 
-    def _leave(self, place: int) -> int:
-        """Close the innermost container; its bracket stands at `place`."""
+    def _leave(self, index: int) -> int:
+        """Close the innermost container; its bracket stands at `index`."""
         container = self._open.pop()
         shape, outer = container.shape, self._open
         self._changed = True
@@ -344,15 +344,15 @@ class Snapshot:
             value, self.closed = shape.close(container.parts, None, self._how), True
             self.value = self.value if value is NOT_YET else value
             self._phase = Snapshot._in_prose  # to see whether it was a thought
-            return place + 1
+            return index + 1
         if shape.whole:
             self._wholes -= 1
         text = None
         if shape.whole and not self._wholes:
-            text = self._cut(container.begin, self._base + place + 1)
+            text = self._cut(container.begin, self._base + index + 1)
         value = shape.close(container.parts, text, self._how)
         self._add(value)
-        return place + 1
+        return index + 1
 
     def _cut(self, begin: int, end: int) -> str:
         kept = self._kept
@@ -369,24 +369,24 @@ class Snapshot:
         self._phase = Snapshot._in_object if type(container.parts) is dict else Snapshot._in_list
         self._changed = True
 
-    def _in_object(self, text: str, place: int) -> int:
-        place = _end(_BETWEEN, text, place)
-        if place == len(text):
-            return place
-        if text[place] == '"':
+    def _in_object(self, text: str, index: int) -> int:
+        index = _end(_BETWEEN, text, index)
+        if index == len(text):
+            return index
+        if text[index] == '"':
             self._key_read = Key()
             self._phase = Snapshot._in_key
-            return place + 1
-        return self._leave(place) if text[place] == "}" else self._fault(text, place)
+            return index + 1
+        return self._leave(index) if text[index] == "}" else self._fault(text, index)
 
-    def _in_list(self, text: str, place: int) -> int:
-        place = _end(_BETWEEN, text, place)
-        if place < len(text) and text[place] == "]":
-            return self._leave(place)
-        return self._before_value(text, place)
+    def _in_list(self, text: str, index: int) -> int:
+        index = _end(_BETWEEN, text, index)
+        if index < len(text) and text[index] == "]":
+            return self._leave(index)
+        return self._before_value(text, index)
 
-    def _in_key(self, text: str, place: int) -> int:
-        end = self._key_read.follow(text, place)
+    def _in_key(self, text: str, index: int) -> int:
+        end = self._key_read.follow(text, index)
         if end < 0:
             return len(text)
         if text[end] == "\n":
@@ -395,42 +395,42 @@ class Snapshot:
         self._phase = Snapshot._after_key
         return end + 1
 
-    def _after_key(self, text: str, place: int) -> int:
-        place = _end(SPACE, text, place)
-        if place == len(text):
-            return place
-        if text[place] != ":":
-            return self._fault(text, place)
+    def _after_key(self, text: str, index: int) -> int:
+        index = _end(SPACE, text, index)
+        if index == len(text):
+            return index
+        if text[index] != ":":
+            return self._fault(text, index)
         self._phase = Snapshot._before_value
-        return place + 1
+        return index + 1
 
     # Values.
 
-    def _before_value(self, text: str, place: int) -> int:
-        place = _end(SPACE, text, place)
-        if place == len(text):
-            return place
-        mark = text[place]
+    def _before_value(self, text: str, index: int) -> int:
+        index = _end(SPACE, text, index)
+        if index == len(text):
+            return index
+        mark = text[index]
         container = self._open[-1]
         shape = container.shape.child(container.key, container.parts)
         if (mark == "{" or mark == "[") and len(self._open) < DEEPEST:
-            self._enter(shape, mark, self._base + place)
-            return place + 1
+            self._enter(shape, mark, self._base + index)
+            return index + 1
         self._hidden = container.stuck or mark not in shape.marks
         if mark == '"':
             self._grown, self._half = _Grown(), ""
             self._changed = True
             self._phase = Snapshot._in_string
-            return place + 1
+            return index + 1
         if mark not in _BEGINS_SCALAR:
-            return self._fault(text, place)
+            return self._fault(text, index)
         self._token = []
         self._phase = Snapshot._in_scalar
-        return place
+        return index
 
-    def _in_scalar(self, text: str, place: int) -> int:
-        end = _end(SCALAR, text, place)
-        self._token.append(text[place:end])
+    def _in_scalar(self, text: str, index: int) -> int:
+        end = _end(SCALAR, text, index)
+        self._token.append(text[index:end])
         if end == len(text):
             return end
         try:
@@ -440,11 +440,11 @@ class Snapshot:
         self._add(NOT_YET if self._hidden else value)
         return end
 
-    def _in_string(self, text: str, place: int) -> int:
+    def _in_string(self, text: str, index: int) -> int:
         grown = self._grown
         assert grown is not None
-        end = self._quoted.follow(text, place)
-        piece = text[place : end - 1] if end > 0 else text[place:]
+        end = self._quoted.follow(text, index)
+        piece = text[index : end - 1] if end > 0 else text[index:]
         if self._half or "\\" in piece:
             piece = self._decoded(self._half + piece, closed=end > 0)
         if piece:
@@ -472,5 +472,5 @@ _Phase = Callable[[Snapshot, str, int], int]
 _INSIDE: dict[str, _Phase] = {"{": Snapshot._in_object, "[": Snapshot._in_list}
 
 
-def _end(pattern: re.Pattern[str], text: str, place: int) -> int:
-    return pattern.match(text, place).end()  # type: ignore[union-attr]  # these patterns match always
+def _end(pattern: re.Pattern[str], text: str, index: int) -> int:
+    return pattern.match(text, index).end()  # type: ignore[union-attr]  # these patterns match always

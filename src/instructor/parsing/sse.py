@@ -159,13 +159,13 @@ def _unmarked(event: bytes) -> list[bytes]:
 
 def _error(data: bytes) -> bytes:
     """Write what an event named `error` says as the JSON of an error."""
-    said = _read(data)
-    if isinstance(said, dict) and "error" in said:
-        return json.dumps({"type": "error", **said}).encode()
-    if isinstance(said, dict) and said.get("type") == "error":
+    report = _read(data)
+    if isinstance(report, dict) and "error" in report:
+        return json.dumps({"type": "error", **report}).encode()
+    if isinstance(report, dict) and report.get("type") == "error":
         return data
     words = data.decode("utf-8", "replace") or "an error without words"
-    return json.dumps({"type": "error", "error": said or words}).encode()
+    return json.dumps({"type": "error", "error": report or words}).encode()
 
 
 def _is_whole(data: bytes) -> bool:

@@ -59,7 +59,7 @@ _RETIRED = {
     "gemini": "google-generativeai, the SDK of 'gemini', is at its end of life. Use google-genai: "
     'instructor.from_provider("google/..."), or instructor.from_genai(google.genai.Client()).'
 }
-"""Providers whose SDK is no more, and what to use."""
+"""Providers whose SDK is no longer maintained, and what to use instead."""
 _registered: dict[str, Provider] = {}
 
 
@@ -74,7 +74,7 @@ def register(provider: Provider) -> None:
         >>> client = instructor.from_provider("example/model-1")
     """
     if provider.name in _ROWS or provider.name in OTHER_NAMES or _registered.get(provider.name, provider) != provider:
-        raise ConfigurationError(f"There is a provider called {provider.name!r}. Register yours under another name.")
+        raise ConfigurationError(f"A provider named {provider.name!r} exists already. Use another name.")
     _registered[provider.name] = provider
 
 
@@ -111,7 +111,7 @@ def load(name: str) -> Provider:
         return row
     if name in (others := _entry_points()):
         return _loaded(name, others[name])
-    raise ConfigurationError(f"Unknown provider {name!r}; there are {', '.join(names())}.")
+    raise ConfigurationError(f"Unknown provider {name!r}. It must be one of {', '.join(names())}.")
 
 
 def reading(name: str, mode: Any) -> tuple[Provider, Mode]:

@@ -1,4 +1,4 @@
-"""What there is to know of a provider: its SDK, its clients, its wire and its modes, as one frozen row."""
+"""The facts about a provider, as one frozen row: its SDK, its clients, its wire and its modes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Wire:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """What there is to know of a provider."""
+    """All facts about a provider."""
 
     name: str
     sdk: str
@@ -52,19 +52,19 @@ class Provider:
     variants: Mapping[str, Wire] = field(default_factory=dict)
     """Flags that a client may be made with, and the wire that it then speaks in all modes."""
     same: Mapping[Mode, Mode] = field(default_factory=dict)
-    """Other names of this provider's modes, which are not old."""
+    """Other current names of this provider's modes."""
     legacy: Mapping[Mode, Mode] = field(default_factory=dict)
     """What older names of this provider's modes mean."""
     default: Callable[[str], Mode] | None = None
-    """Gives the mode of a model where none is asked for, if that depends on the model."""
+    """Returns the default mode of a model, if that depends on the model."""
     key: str | None = None
     """The environment variable that holds its key."""
     needs_key: bool = False
-    """Whether no client is made without a key: one of another's SDK would send the other's key."""
+    """Whether a client needs a key: without one, another provider's SDK would send that provider's key."""
     extra: str = ""
     """The extra of this package that installs its SDK; its name where empty."""
     options: Mapping[str, Any] | Callable[[], Mapping[str, Any]] = field(default_factory=dict)
-    """Arguments of its client that are given where the user gives none, or what finds them in the environment."""
+    """Default arguments of its client, or a function that returns them (from the environment)."""
     required: Mapping[str, str] = field(default_factory=dict)
     """Arguments that its client must have, and where they come from."""
     make: Callable[[bool, dict[str, Any]], Any] | None = None
@@ -72,9 +72,9 @@ class Provider:
     model: str | None = None
     """The model that `from_provider(name)` means, for a provider that may be named alone."""
     client_kinds: Callable[[Any], tuple[bool, ...]] | None = None
-    """Says of a client whether it blocks (False), awaits (True) or can do either: where no class tells them apart."""
+    """Returns whether a client is sync (False), async (True) or both, if its class does not tell."""
     check: Callable[[str], object] | None = None
-    """Raises a ConfigurationError where a model cannot be had."""
+    """Raises a ConfigurationError if a model is not available."""
 
     def load(self, module: str = "") -> Any:
         """Import the SDK, or a module of it; a ConfigurationError says how to install it."""
@@ -98,14 +98,14 @@ class Provider:
             wanted = ", ".join(name.replace(":", ".") if ":" in name else f"{self.sdk}.{name}" for name in known)
             mocked = " instructor.patch(client) takes any object that has chat.completions.create."
             hint = mocked if hasattr(client, "chat") else ""
-            raise ClientError(f"{client!r} is no client of {self.name}; give one of {wanted}.{hint}")
+            raise ClientError(f"The client of {self.name} must be one of {wanted}, got {client!r}.{hint}")
         if use_async is None:
             return fits[0]
         if use_async not in fits:
-            has, wanted = ("a sync", "an async") if use_async else ("an async", "a sync")
+            kind, wanted = ("a sync", "an async") if use_async else ("an async", "a sync")
             raise ClientError(
-                f"{client!r} is {has} client of {self.name}, and {use_async} as async_client= (or use_async=) asks for "
-                f"{wanted} one. Leave it out: the client says which it is."
+                f"async_client= (or use_async=) is {use_async}, which needs {wanted} client of {self.name}, "
+                f"got {kind} one: {client!r}. Leave the argument out: the client's class decides."
             )
         return use_async
 
@@ -124,7 +124,7 @@ class Provider:
         """Yield the classes whose module is imported: an object of any other cannot be."""
         for name in names:
             module, _, attribute = name.rpartition(":")
-            kind = getattr(sys.modules.get(module or self.sdk), attribute, None)  # None: an older SDK has it not
+            kind = getattr(sys.modules.get(module or self.sdk), attribute, None)  # None: an older SDK may not have it
             if kind is not None:
                 yield kind
 
@@ -160,7 +160,7 @@ class Provider:
         wanted = {"api_key": f"set {self.key} or give api_key="} if self.needs_key else {}
         for name, where in {**wanted, **self.required}.items():
             if not settings.get(name):
-                raise ConfigurationError(f"{self.name} needs {name}: {where}.")
+                raise ConfigurationError(f"The client of {self.name} needs {name}=: {where}.")
         return settings
 
 

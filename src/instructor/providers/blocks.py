@@ -52,9 +52,11 @@ class BlockDialect(BaseDialect):
             if role in SYSTEM_ROLES:
                 continue
             if role not in self.roles:
-                raise ConfigurationError(f"The role {role!r} is none of {', '.join((*SYSTEM_ROLES, *self.roles))}.")
+                raise ConfigurationError(
+                    f"A message's role must be one of {', '.join((*SYSTEM_ROLES, *self.roles))}, got {role!r}."
+                )
             if message.get("content") is None and not message.get("tool_calls"):
-                raise ConfigurationError(f"The message {message!r} has neither a content nor tool_calls.")
+                raise ConfigurationError(f"A message must have content or tool_calls, got {message!r}.")
             content, calls = message.get("content"), [call_of(call) for call in message.get("tool_calls") or ()]
             names.update((call.id, call.name) for call in calls)
             before_results, results = results, role in ("tool", "function")

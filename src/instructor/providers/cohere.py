@@ -128,8 +128,8 @@ class Cohere(OpenAIChat):
         counted = self.counts.read({**usage, "tokens": tokens}) if tokens else None
         if isinstance(reason, str) and reason.upper() in _FAILED:
             error = wire.get("error")
-            said = f"the reply ended with {reason}" + (f": {words_of(error)}" if error else "")
-            return failing([*before, Delta(usage=counted)], ProviderError(self.provider, said, wire))
+            message = f"the reply ended with {reason}" + (f": {words_of(error)}" if error else "")
+            return failing([*before, Delta(usage=counted)], ProviderError(self.provider, message, wire))
         return [*before, self.ending(reason, counted)]
 
 
@@ -141,19 +141,19 @@ def _read(calls: Calls, index: int | None, call: Json, *, opens: bool = False) -
 
 def sync_transport(client: Any) -> Function:
     chat = _second(client)
-    return CohereTransport(chat) if _is_sdks_own(chat) else Function(chat.chat, chat.chat_stream, _FORMS, client)
+    return CohereTransport(chat) if _is_sdks_own(chat) else Function(chat.chat, chat.chat_stream, _ADAPTER, client)
 
 
 def async_transport(client: Any) -> AsyncFunction:
     chat = _second(client)
-    return AsyncCohere(chat) if _is_sdks_own(chat) else AsyncFunction(chat.chat, chat.chat_stream, _FORMS, client)
+    return AsyncCohere(chat) if _is_sdks_own(chat) else AsyncFunction(chat.chat, chat.chat_stream, _ADAPTER, client)
 
 
 class CohereTransport(Bounded, Function):
     """A sync client."""
 
     def __init__(self, chat: Any) -> None:
-        super().__init__(chat.chat, chat.chat_stream, _FORMS, chat)
+        super().__init__(chat.chat, chat.chat_stream, _ADAPTER, chat)
         self._stream, self._source = chat.with_raw_response.chat_stream, Source(chat)
 
     def open(self, request: Request) -> Connection:
@@ -169,7 +169,7 @@ class AsyncCohere(Bounded, AsyncFunction):
     """An async client."""
 
     def __init__(self, chat: Any) -> None:
-        super().__init__(chat.chat, chat.chat_stream, _FORMS, chat)
+        super().__init__(chat.chat, chat.chat_stream, _ADAPTER, chat)
         self._stream, self._source = chat.with_raw_response.chat_stream, Source(chat)
 
     async def open(self, request: Request) -> AsyncConnection:
@@ -220,7 +220,7 @@ def _built(wire: Json) -> Any:
     return V2ChatResponse.model_validate(wire)
 
 
-_FORMS = SDKAdapter(build=_built, refused=refused_body)
+_ADAPTER = SDKAdapter(build=_built, refused=refused_body)
 
 
 PROVIDER = Provider(

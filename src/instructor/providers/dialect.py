@@ -15,12 +15,11 @@ from typing import Any, ClassVar, NamedTuple
 
 from instructor.core import prompts
 from instructor.core.events import ResponseAccumulator
-from instructor.core.tool_names import user_tool_names, with_valid_ids
 from instructor.core.types import PROVEN, Call, Delta, Finish, Json, Message, Output, Reply, Request, Tool
 from instructor.exceptions import ConfigurationError, ProviderError, ResponseParsingError
 from instructor.mode import Mode
 from instructor.providers.content import kind_of, refused
-from instructor.providers.messages import as_text, spoken, with_last_user, with_system
+from instructor.providers.messages import as_text, spoken, tool_names, with_last_user, with_system, with_valid_ids
 from instructor.schema.subsets import Subset, fit
 from instructor.usage import Counted
 
@@ -59,13 +58,13 @@ class Counts(NamedTuple):
         )
         return found if any(found) else None
 
-    def write(self, said: Counted | None) -> Json:
+    def write(self, counted: Counted | None) -> Json:
         """Return token counts under all the wire's names, because the SDK's types require them."""
         counts: Json = {}
-        if said is not None:
+        if counted is not None:
             names = dict.fromkeys((*self.input, *self.output, self.cached, self.reasoning), 0)
-            counts = {**names, **said.cached, **said.reasoning, **said.input, **said.output}
-            for name, count in {**counts, self.total: said.input_tokens + said.output_tokens}.items():
+            counts = {**names, **counted.cached, **counted.reasoning, **counted.input, **counted.output}
+            for name, count in {**counts, self.total: counted.input_tokens + counted.output_tokens}.items():
                 *above, last = name.split(".")
                 if last:
                     reduce(lambda level, key: level.setdefault(key, {}), above, counts)[last] = count
@@ -83,8 +82,8 @@ class BaseDialect(abc.ABC):
     counts: ClassVar[Counts]
     prompted: ClassVar[Sequence[Mode]] = (Mode.JSON, Mode.MD_JSON)
     """The modes whose schema stands in the prompt."""
-    turns_key: ClassVar[str] = "messages"
-    """Where a request has its turns."""
+    turns_key: str = "messages"
+    """The key of a request's body that holds the conversation."""
     says_stream: ClassVar[bool] = True
     """Whether a body says that a stream is wanted; otherwise another method is called."""
     messages_name: str = "messages"
@@ -154,6 +153,11 @@ class BaseDialect(abc.ABC):
         """Return messages in the SDK's own forms as dicts with a role and a content."""
         return messages
 
+    def user_tool_names(self, options: Mapping[str, Any]) -> frozenset[str]:
+        """Return the names of the tools that the user passed with a call."""
+        tools = options.get("tools")
+        return frozenset(tool_names(tools)) if tools else frozenset()
+
     @abc.abstractmethod
     def assemble(self, reply: Reply, head: Json) -> Json: ...
 
@@ -167,10 +171,10 @@ class BaseDialect(abc.ABC):
             messages = self.with_instruction(messages, prompts.schema({**about, **call.output.schema}))
         body = self.encode_plain(messages, call.options)
         if mode.by_tool:
-            taken = user_tool_names(call.options) & {tool.name for tool in call.output.tools}
+            taken = self.user_tool_names(call.options) & {tool.name for tool in call.output.tools}
             if taken:
                 raise ConfigurationError(
-                    f"tools= has a tool called {min(taken)!r}, which is the answer's own: rename it."
+                    f"tools= has a tool named {min(taken)!r}, the name of the answer's tool. Rename one of them."
                 )
             strict, tools = mode is Mode.TOOLS_STRICT, call.output.tools
             tools_sent = [tool._replace(schema=self.strict(tool, mode)) for tool in tools] if strict else tools
@@ -236,12 +240,12 @@ class BaseDialect(abc.ABC):
         known = self.finishes.get(reason) or _ENDINGS.get(reason.lower())
         return known or (None if reason.lower() in _NO_ENDING else "other")
 
-    def ending(self, reason: Any, usage: Counted | None = None, refusal: str | None = None, said: str = "") -> Delta:
+    def ending(self, reason: Any, usage: Counted | None = None, refusal: str | None = None, note: str = "") -> Delta:
         """Return the delta of an ending; words that say more than `finish` does are kept, for an error to quote."""
         finish = self.finish(reason)
         plain = finish is None or finish in PROVEN or (finish == "length" and reason == self.reason("length"))
-        words = [as_text(reason)[:_SHOWN] if reason else "", said]
-        reason = "" if plain and not said else ": ".join(filter(None, words))
+        words = [as_text(reason)[:_SHOWN] if reason else "", note]
+        reason = "" if plain and not note else ": ".join(filter(None, words))
         return Delta(finish=finish, refusal=refusal, usage=usage, reason=reason)
 
     def reason(self, finish: Finish | None) -> str | None:
@@ -265,7 +269,7 @@ def untaken(body: Mapping[str, Any], name: str, mode: Mode) -> None:
     """Raise where the user has set what a mode sets itself."""
     if body.get(name) is not None:
         raise ConfigurationError(
-            f"{name}={body[name]!r} is what {mode} sets itself: leave it out, or ask with response_model=None."
+            f"{name}={body[name]!r} is set by {mode} itself. Leave it out, or use response_model=None."
         )
 
 

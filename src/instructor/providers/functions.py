@@ -1,8 +1,8 @@
-"""Calling functions that give an SDK's objects: a mock, a wrapped `create`, an SDK that has no door to its bytes.
+"""Transports for functions that return an SDK's objects: a mock, a wrapped `create`, an SDK that hides its bytes.
 
-Some SDKs have one function for whole responses and one for streams, and often ask for a stream only when its first
-chunk is wanted. So that one is taken as the stream is opened: a request that fails then fails as one. What fails after
-the headers came is no request: the stream has broken off, as it does on SDKs that tell the two apart.
+Some SDKs have one function for whole responses and one for streams, and many send a stream's request only when its
+first chunk is read. So the first chunk is read when the stream is opened: a request that fails is then reported as one.
+What fails after the headers came is a stream that broke off, not a failed request.
 """
 
 from __future__ import annotations
@@ -30,8 +30,7 @@ def as_wire(response: Any) -> Json:
     if isinstance(plain, dict):
         return plain
     raise ResponseParsingError(
-        f"The client gave {response!r}, which is no response that can be read as JSON: "
-        "an SDK's object, a dict or a namespace is.",
+        f"A response must be an object of the SDK, a dict or a namespace, got {response!r}.",
         raw_response=response,
     )
 
@@ -160,12 +159,24 @@ class SDKAdapter:
 
 
 class _Functions:
-    """What sync and async functions have in common."""
+    """What sync and async functions have in common.
 
-    _whole: Callable[..., Any]
-    _streamed: Callable[..., Any] | None
-    client: Any
-    """What the functions belong to, kept alive: some clients close what they have lent when nobody holds them."""
+    `client` is what the functions belong to. It is kept alive, because some clients close their connections when
+    nothing refers to them.
+    """
+
+    def __init__(
+        self,
+        whole: Callable[..., Any],
+        streamed: Callable[..., Any] | None = None,
+        adapter: SDKAdapter | None = None,
+        client: Any = None,
+    ) -> None:
+        self._whole, self._streamed, self._adapter, self.client = whole, streamed, adapter or SDKAdapter(), client
+        self.create: Callable[..., Any] = whole if streamed is None else self._either
+
+    def response(self, wire: Json) -> Any:
+        return self._adapter.build(wire)
 
     def interrupt_open(self, thread: int) -> bool:
         """Return that this transport cannot end an `open` itself."""
@@ -182,71 +193,50 @@ class _Functions:
         names = arguments_of(self._whole)
         return names if names is None or self._streamed is None else names._replace(taken=names.taken | {"stream"})
 
+    def _body(self, request: Request) -> Any:
+        return {**request.body, "stream": True} if self._streamed is not None else request.body
+
+    def _choose(self, stream: bool) -> Callable[..., Any]:
+        return self._streamed if stream and self._streamed is not None else self._whole
+
+    def _either(self, *, stream: bool = False, **body: Any) -> Any:
+        raise NotImplementedError
+
 
 class Function(_Functions):
     """A sync function, or two: the other one for streams, which then takes no `stream`."""
-
-    def __init__(
-        self,
-        whole: Callable[..., Any],
-        streamed: Callable[..., Any] | None = None,
-        forms: SDKAdapter | None = None,
-        client: Any = None,
-    ) -> None:
-        self._whole, self._streamed, self._forms, self.client = whole, streamed, forms or SDKAdapter(), client
-        self.create: Callable[..., Any] = whole if streamed is None else self._either
 
     def send(self, request: Request) -> Received:
         try:
             response = self.create(**request.body)
         except Exception as error:
-            return as_it_came(error, self._forms.refused)
-        return Received(self._forms.read(response), response, self._forms.headers(response))
+            return as_it_came(error, self._adapter.refused)
+        return Received(self._adapter.read(response), response, self._adapter.headers(response))
 
     def open(self, request: Request) -> Connection:
-        body = {**request.body, "stream": True} if self._streamed is not None else request.body
-        return ChunkConnection(self.create(**body), self._forms)
-
-    def response(self, wire: Json) -> Any:
-        return self._forms.build(wire)
+        return ChunkConnection(self.create(**self._body(request)), self._adapter)
 
     def _either(self, *, stream: bool = False, **body: Any) -> Any:
-        function = self._streamed if stream and self._streamed is not None else self._whole
-        return function(**self._forms.ask(body))
+        return self._choose(stream)(**self._adapter.ask(body))
 
 
 class AsyncFunction(_Functions):
     """The same for async functions; the one for streams may also return its stream at once."""
 
-    def __init__(
-        self,
-        whole: Callable[..., Any],
-        streamed: Callable[..., Any] | None = None,
-        forms: SDKAdapter | None = None,
-        client: Any = None,
-    ) -> None:
-        self._whole, self._streamed, self._forms, self.client = whole, streamed, forms or SDKAdapter(), client
-        self.create: Callable[..., Any] = whole if streamed is None else self._either
-
     async def send(self, request: Request) -> Received:
         try:
             response = await self.create(**request.body)
         except Exception as error:
-            return as_it_came(error, self._forms.refused)
-        return Received(self._forms.read(response), response, self._forms.headers(response))
+            return as_it_came(error, self._adapter.refused)
+        return Received(self._adapter.read(response), response, self._adapter.headers(response))
 
     async def open(self, request: Request) -> AsyncConnection:
-        body = {**request.body, "stream": True} if self._streamed is not None else request.body
-        connection = AsyncChunkConnection(await self.create(**body), self._forms)
+        connection = AsyncChunkConnection(await self.create(**self._body(request)), self._adapter)
         await connection.begin()
         return connection
 
-    def response(self, wire: Json) -> Any:
-        return self._forms.build(wire)
-
     async def _either(self, *, stream: bool = False, **body: Any) -> Any:
-        function = self._streamed if stream and self._streamed is not None else self._whole
-        made = function(**self._forms.ask(body))
+        made = self._choose(stream)(**self._adapter.ask(body))
         return await made if isinstance(made, Awaitable) else made
 
 
@@ -263,7 +253,7 @@ def as_it_came(error: Exception, refused: Callable[[BaseException], Json | None]
 _END, _NONE = object(), object()
 
 
-class ChunkConnection:
+class _Chunks:
     """A stream of the SDK's objects, of which one is taken ahead.
 
     Of a chunk that the SDK refuses the event is read as it came, and then the error raised: the SDK's stream is over.
@@ -271,23 +261,40 @@ class ChunkConnection:
 
     headers: Mapping[str, str] = {}
 
-    def __init__(self, stream: Any, forms: SDKAdapter) -> None:
-        self._stream, self._forms = stream, forms
-        self._chunks: Iterator[Any] = iter(stream)
+    def __init__(self, stream: Any, adapter: SDKAdapter) -> None:
+        self._stream, self._adapter = stream, adapter
         self._failure: Exception | None = None
         self._ahead: Any = _NONE
+
+    def _begun(self, error: Exception) -> bool:
+        """Return whether a stream had begun that failed before its first chunk; the next read raises the error then."""
+        self._failure = error if self._adapter.begun(error) else None
+        return self._failure is not None
+
+    def _event(self, error: Exception) -> Json | None:
+        """Return the event that the SDK made no chunk of; the next read raises the error then."""
+        event = self._adapter.refused(error)
+        self._failure = error if event is not None else None
+        return event
+
+
+class ChunkConnection(_Chunks):
+    """A sync stream of the SDK's objects."""
+
+    def __init__(self, stream: Any, adapter: SDKAdapter) -> None:
+        super().__init__(stream, adapter)
+        self._chunks: Iterator[Any] = iter(stream)
         try:
             self._ahead = self._next()
         except Exception as error:
-            if not forms.begun(error):
+            if not self._begun(error):
                 raise
-            self._failure = error
 
     def read(self) -> list[Json] | None:
         chunk, self._ahead = self._ahead, _NONE
         if chunk is _NONE:
             chunk = self._next()
-        return None if chunk is _END else [self._forms.read(chunk)]
+        return None if chunk is _END else [self._adapter.read(chunk)]
 
     def _next(self) -> Any:
         if self._failure is not None:
@@ -295,43 +302,37 @@ class ChunkConnection:
         try:
             return next(self._chunks, _END)
         except Exception as error:
-            event = self._forms.refused(error)
+            event = self._event(error)
             if event is None:
                 raise
-            self._failure = error
             return event
 
     def interrupt(self) -> bool:
         return False
 
     def close(self) -> None:
-        self._forms.close(self._stream)
+        self._adapter.close(self._stream)
 
 
-class AsyncChunkConnection:
+class AsyncChunkConnection(_Chunks):
     """The async counterpart."""
 
-    headers: Mapping[str, str] = {}
-
-    def __init__(self, stream: Any, forms: SDKAdapter) -> None:
-        self._stream, self._forms = stream, forms
+    def __init__(self, stream: Any, adapter: SDKAdapter) -> None:
+        super().__init__(stream, adapter)
         self._chunks: AsyncIterator[Any] = aiter(stream)
-        self._failure: Exception | None = None
-        self._ahead: Any = _NONE
 
     async def begin(self) -> None:
         try:
             self._ahead = await self._next()
         except Exception as error:
-            if not self._forms.begun(error):
+            if not self._begun(error):
                 raise
-            self._failure = error
 
     async def read(self) -> list[Json] | None:
         chunk, self._ahead = self._ahead, _NONE
         if chunk is _NONE:
             chunk = await self._next()
-        return None if chunk is _END else [self._forms.read(chunk)]
+        return None if chunk is _END else [self._adapter.read(chunk)]
 
     async def _next(self) -> Any:
         if self._failure is not None:
@@ -339,14 +340,13 @@ class AsyncChunkConnection:
         try:
             return await anext(self._chunks, _END)
         except Exception as error:
-            event = self._forms.refused(error)
+            event = self._event(error)
             if event is None:
                 raise
-            self._failure = error
             return event
 
     async def close(self) -> None:
-        closing = self._forms.close(self._stream)
+        closing = self._adapter.close(self._stream)
         if inspect.isawaitable(closing):
             await closing
 

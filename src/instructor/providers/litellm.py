@@ -16,11 +16,11 @@ from instructor.providers.openai.chat import OpenAIChat
 
 
 def sync_transport(client: Any) -> Function:
-    return Function(getattr(client, "completion", client), forms=replace(_FORMS, close=_close))
+    return Function(getattr(client, "completion", client), adapter=replace(_ADAPTER, close=_close))
 
 
 def async_transport(client: Any) -> AsyncFunction:
-    return AsyncFunction(getattr(client, "acompletion", client), forms=_FORMS)
+    return AsyncFunction(getattr(client, "acompletion", client), adapter=_ADAPTER)
 
 
 def _close(stream: Any) -> None:
@@ -46,7 +46,7 @@ def _built(wire: Json) -> Any:
     return ModelResponse(**wire)
 
 
-_FORMS = SDKAdapter(read=_read, build=_built)
+_ADAPTER = SDKAdapter(read=_read, build=_built)
 
 
 def _make(async_client: bool, options: dict[str, Any]) -> Any:  # noqa: ARG001 - all options are of the calls

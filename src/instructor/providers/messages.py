@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from instructor.core.tool_names import with_ids
 from instructor.core.types import Json, Message, Reply, ToolCall
 
 SYSTEM_ROLES = ("system", "developer")
+_ID_KEYS = ("id", "call_id", "tool_call_id", "tool_use_id", "toolUseId")
+"""Where the wires have the ids of a conversation's calls."""
+_NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
 
 
 def extended(message: Message, text: str) -> Json:
@@ -67,3 +72,35 @@ def as_object(arguments: str) -> Json:
 def as_text(arguments: Any) -> str:
     """Write a tool call's arguments, which some wires have as an object, as the text that most have."""
     return arguments if isinstance(arguments, str) else json.dumps(arguments or {}, ensure_ascii=False, default=str)
+
+
+def tool_names(tool: Any) -> Iterator[str]:
+    """Yield the names of tools, in whichever form the SDK takes them: dicts, objects or functions."""
+    if isinstance(tool, (list, tuple)):
+        for each in tool:
+            yield from tool_names(each)
+    elif isinstance(tool, Mapping):
+        name = tool.get("name")
+        yield from (name,) if isinstance(name, str) else tool_names(list(tool.values()))
+    elif hasattr(tool, "model_dump"):
+        yield from tool_names(tool.model_dump(exclude_none=True))
+    elif callable(tool):
+        yield getattr(tool, "__name__", "")
+
+
+def with_valid_ids(calls: Sequence[ToolCall], conversation: Any) -> list[ToolCall]:
+    """Return the calls as they can be sent after a conversation: with ids of their own, and with names that fit."""
+    named = [call._replace(name=_NOT_IN_NAMES.sub("_", call.name)[:64] or "unnamed") for call in calls]
+    return with_ids(named, _ids(conversation))
+
+
+def _ids(part: Any) -> Iterator[str]:
+    if isinstance(part, (list, tuple)):
+        for each in part:
+            yield from _ids(each)
+    elif isinstance(part, Mapping):
+        for key, value in part.items():
+            if key in _ID_KEYS and isinstance(value, str):
+                yield value
+            elif not isinstance(value, str):
+                yield from _ids(value)

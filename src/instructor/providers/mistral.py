@@ -109,7 +109,7 @@ def _body(error: BaseException) -> Json | None:
 
 
 def sync_transport(client: Any) -> Function:
-    return Function(client.chat.complete, client.chat.stream, _FORMS, client)
+    return Function(client.chat.complete, client.chat.stream, _ADAPTER, client)
 
 
 def async_transport(client: Any) -> AsyncFunction:
@@ -122,7 +122,7 @@ def async_transport(client: Any) -> AsyncFunction:
             await _release(error)
             raise
 
-    return AsyncFunction(client.chat.complete_async, stream, _FORMS, client)
+    return AsyncFunction(client.chat.complete_async, stream, _ADAPTER, client)
 
 
 async def _release(error: BaseException) -> None:
@@ -146,7 +146,7 @@ def _built(wire: Json) -> Any:
         return wire
 
 
-_FORMS = SDKAdapter(read=_read, build=_built, refused=_body)
+_ADAPTER = SDKAdapter(read=_read, build=_built, refused=_body)
 
 
 PROVIDER = Provider(

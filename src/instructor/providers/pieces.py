@@ -9,6 +9,7 @@ import jiter
 
 from instructor.core.types import Delta
 from instructor.exceptions import ResponseParsingError
+from instructor.parsing import is_json
 
 _SHOWN = 200
 MOST = 1 << 20
@@ -56,14 +57,14 @@ class Text:
         if self._pieces is None:  # it was compared before, or is too long for that
             missing = text[self.length :]
         else:
-            said = _characters("".join(self._pieces))
-            if text.startswith(said):
-                missing, self._pieces, self.length = text[len(said) :], None, len(text)
-            elif not checked or said.startswith(text) or is_same_json(said, text):
+            before = _characters("".join(self._pieces))
+            if text.startswith(before):
+                missing, self._pieces, self.length = text[len(before) :], None, len(text)
+            elif not checked or before.startswith(text) or is_same_json(before, text):
                 return ""
             else:
-                shown = f"{said[-60:]!r}, and the whole {text[-60:]!r}"
-                raise ResponseParsingError(f"Pieces of a text are lost: they end with {shown}", text=said)
+                shown = f"{before[-60:]!r}, and the whole {text[-60:]!r}"
+                raise ResponseParsingError(f"Pieces of a text are lost: they end with {shown}", text=before)
         self.length = max(self.length, len(text)) if missing else self.length
         return missing
 
@@ -74,17 +75,17 @@ class Text:
         if not text.startswith(self._head):  # the same in other spelling, at most
             begins = text.startswith("{") and self.is_whole and is_json(text)
             return "" if begins and self.tells(text) else None
-        said = "".join(self._pieces)
-        if text.startswith(said) and (len(text) == len(said) or is_json(text)):
-            return self._added(text[len(said) :])
-        return "" if is_same_json(said, text) else None
+        before = "".join(self._pieces)
+        if text.startswith(before) and (len(text) == len(before) or is_json(text)):
+            return self._added(text[len(before) :])
+        return "" if is_same_json(before, text) else None
 
     def tells(self, text: str) -> bool:
         """Return whether a whole text may be this one: it is what came, or goes on from it."""
         if self._pieces is None:
             return len(text) == self.length
-        said = "".join(self._pieces)
-        return text.startswith(said) or is_same_json(said, text)
+        before = "".join(self._pieces)
+        return text.startswith(before) or is_same_json(before, text)
 
     @property
     def is_whole(self) -> bool:
@@ -117,15 +118,6 @@ def is_same_json(one: str, other: str) -> bool:
         return bool(jiter.from_json(one.encode()) == jiter.from_json(other.encode()))
     except ValueError:
         return one.split() == other.split()
-
-
-def is_json(text: str) -> bool:
-    """Return whether a text is one JSON value."""
-    try:
-        jiter.from_json(text.encode())
-    except ValueError:
-        return False
-    return True
 
 
 def word(value: Any) -> str:

@@ -1,10 +1,10 @@
 """Calling the SDKs that Stainless makes: openai, anthropic, groq, cerebras, writer, together and more.
 
 Such an SDK builds a typed object for each chunk, which costs fifty times what reading its bytes does. So the bytes
-are read here, through the door that the SDK keeps for it: the resource's `with_streaming_response` and
+are read here, by the methods that the SDK has for it: the resource's `with_streaming_response` and
 `with_raw_response`. Authentication, addresses, retries, time-outs and errors stay the SDK's.
 
-The door is taken only where `create` is the SDK's own. A mock, or a function that a tracing tool has put in its place,
+They are used only if `create` is the SDK's own. A mock, or a function that a tracing tool has put in its place,
 must see the call: it is then made in the ordinary way, and what it gives is read as wire JSON.
 """
 
@@ -25,10 +25,11 @@ from pydantic import BaseModel, ValidationError
 from instructor.core.events import without_halves
 from instructor.core.types import Arguments, AsyncConnection, Connection, Json, Received, Request
 from instructor.exceptions import ResponseParsingError
+from instructor.parsing import is_json
 from instructor.parsing.sse import BOM, MOST, EventStream
 from instructor.providers.functions import AsyncFunction, Function, SDKAdapter, arguments_of, close_generators
 
-_PLAIN = ("messages", "tools", "tool_choice", "response_format")
+_PLAIN = ("messages", "tools", "tool_choice", "response_format", "stream_options")
 _SCALARS = (str, int, float, bool, type(None))
 
 
@@ -104,7 +105,7 @@ class _SDKTransport(Bounded):
     _streamed: Callable[..., Any] | None = None
 
     def __init__(self, client: Any, path: str = "chat.completions.create") -> None:
-        self.client, self._path, self._forms = client, path, SDKAdapter()
+        self.client, self._path, self._adapter = client, path, SDKAdapter()
 
     @cached_property
     def _methods(self) -> SDKMethods:
@@ -163,12 +164,12 @@ class AsyncStainless(_SDKTransport, AsyncFunction):
 class ByteConnection:
     """A stream whose bytes are read below the SDK's objects."""
 
-    def __init__(self, manager: Any, doors: Source) -> None:
-        self._manager, self._methods = manager, doors
+    def __init__(self, manager: Any, source: Source) -> None:
+        self._manager, self._methods = manager, source
         self._response = manager.__enter__()
-        doors.kind = getattr(self._response, "_cast_to", None)
+        source.kind = getattr(self._response, "_cast_to", None)
         self._reads = sync_body(self._response)
-        self._events = Events(self._response, doors.most)
+        self._events = Events(self._response, source.most)
         self._lost: Exception | None = None
 
     @property
@@ -204,11 +205,11 @@ class ByteConnection:
 class AsyncByteConnection:
     """The async counterpart."""
 
-    def __init__(self, manager: Any, response: Any, doors: Source) -> None:
-        self._manager, self._response, self._methods = manager, response, doors
-        doors.kind = getattr(response, "_cast_to", None)
+    def __init__(self, manager: Any, response: Any, source: Source) -> None:
+        self._manager, self._response, self._methods = manager, response, source
+        source.kind = getattr(response, "_cast_to", None)
         self._reads = async_body(response)
-        self._events = Events(response, doors.most)
+        self._events = Events(response, source.most)
         self._lost: Exception | None = None
 
     @property
@@ -239,19 +240,19 @@ def _keywords(body: Mapping[str, Any]) -> dict[str, Any]:
 
     Through its other arguments the SDK walks, for what is named otherwise in Python: that is a third of a call's cost.
     """
-    plain = {key: body[key] for key in _PLAIN if key in body and _is_json(body[key])}
+    plain = {key: body[key] for key in _PLAIN if key in body and _is_plain(body[key])}
     kept = {key: value for key, value in body.items() if key not in plain}
     if "messages" in plain:
         kept["messages"] = ()  # a required argument; the extra part has the real ones
     return {**kept, "extra_body": {**plain, **(body.get("extra_body") or {})}} if plain else kept
 
 
-def _is_json(value: Any) -> bool:
+def _is_plain(value: Any) -> bool:
     kind = type(value)
     if kind is not dict and kind is not list:
         return kind in _SCALARS
     for part in value.values() if kind is dict else value:
-        if type(part) not in _SCALARS and not _is_json(part):
+        if type(part) not in _SCALARS and not _is_plain(part):
             return False
     return True
 
@@ -292,7 +293,7 @@ def _received(response: Any) -> Received:
     if isinstance(wire, list) and len(wire) == 1:  # the form of some servers' errors
         wire = wire[0]
     if not isinstance(wire, dict):
-        raise ResponseParsingError(f"The response is no JSON object: {wire!r}", raw_response=response)
+        raise ResponseParsingError(f"The response must be a JSON object, got {wire!r}", raw_response=response)
     kind = _model_of(getattr(response, "_cast_to", None))
     if kind is None:
         return Received(wire, wire, response.headers)
@@ -428,13 +429,5 @@ class Events:
         body = b"".join(self._parts).removeprefix(BOM).strip()
         self._parts.clear()
         if body:
-            return [body] if not lost or _is_json_body(body) else []
+            return [body] if not lost or is_json(body) else []
         return self._stream.end(lost=lost)
-
-
-def _is_json_body(body: bytes) -> bool:
-    try:
-        jiter.from_json(body)
-    except ValueError:
-        return False
-    return True

@@ -8,14 +8,13 @@ with keys of any name, say) is an obstacle, and the schema has no form for that 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from instructor.core.types import Json
+from instructor.schema.json_schema import name_in, reached
 
 _NUMBERS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"})
-_LENGTHS = frozenset({"minLength", "maxLength"})
 _ITEMS = frozenset({"minItems", "maxItems"})
 _DATES = frozenset({"date-time", "time", "date", "duration"})
 _FORMATS = _DATES | {"email", "hostname", "ipv4", "ipv6", "uuid"}
@@ -104,13 +103,13 @@ class _Fitting:
     def __init__(self, schema: Json, subset: Subset) -> None:
         self._subset, self._schema = subset, schema
         self._defs: Json = schema.get("$defs", {})
-        self._looping = {name for name in self._defs if name in _reached(self._defs[name], self._defs)}
+        self._looping = {name for name in self._defs if name in reached(self._defs[name], self._defs)}
         self._losses: dict[str, None] = {}
         self._obstacles: dict[str, None] = {}
 
     def fitted(self) -> Fitted:
         made = self._node({key: value for key, value in self._schema.items() if key != "$defs"}, "$")
-        kept = _reached(made, self._defs)
+        kept = reached(made, self._defs)
         if self._looping & kept and self._subset.recursion == "no":
             self._bars(f"a type that holds itself: {', '.join(sorted(self._looping & kept))}", "$")
         if kept:
@@ -150,7 +149,7 @@ class _Fitting:
 
     def _reference(self, node: Json, path: str) -> Json:
         """Keep a reference; what is said beside it is said of a copy, for a reference stands alone."""
-        name = str(node["$ref"]).rsplit("/", 1)[-1]
+        name = name_in(str(node["$ref"]))
         beside = {key: value for key, value in node.items() if key != "$ref" and key not in _SAYS_NOTHING}
         if name in self._looping or not beside:
             return {"$ref": node["$ref"]}
@@ -215,7 +214,8 @@ class _Fitting:
         elif subset.closed or free is False:
             made["additionalProperties"] = False
         if subset.recursion == "optional":
-            cyclic = [name for name in made.get("required", ()) if self._looping & set(_named((fields or {})[name]))]
+            loops = {name: self._looping & reached(part, {}) for name, part in (fields or {}).items()}
+            cyclic = [name for name in made.get("required", ()) if loops.get(name)]
             for name in cyclic if path in self._looping else ():
                 self._loses("required", f"{path}.{name}")
                 made["required"] = [each for each in made["required"] if each != name]
@@ -247,27 +247,3 @@ def _joined(node: Json) -> Json:
             else:
                 made.setdefault(key, value)
     return made
-
-
-def _reached(node: Any, defs: Json) -> set[str]:
-    """Name all definitions that a schema refers to, itself or by others."""
-    found: set[str] = set()
-    pending = list(_named(node))
-    while pending:
-        name = pending.pop()
-        if name not in found:
-            found.add(name)
-            pending += _named(defs.get(name, {}))
-    return found
-
-
-def _named(node: Any) -> Iterable[str]:
-    if isinstance(node, dict):
-        reference = node.get("$ref")
-        if isinstance(reference, str):
-            yield reference.rsplit("/", 1)[-1]
-        for part in node.values():
-            yield from _named(part)
-    elif isinstance(node, list):
-        for part in node:
-            yield from _named(part)

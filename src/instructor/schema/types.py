@@ -1,17 +1,28 @@
-"""Types, spelled another way: what is beside a type is taken off, what pydantic would leave unread is replaced."""
+"""Python types: another spelling of a type, its adapter, its name, and the JSON Schema that a model sees.
+
+What is beside a type is taken off. What pydantic would leave unread is replaced.
+"""
 
 from __future__ import annotations
 
 import collections.abc
+import enum
+import inspect
+import re
 import sys
 import types
 import typing
 from collections.abc import Mapping
+from dataclasses import is_dataclass
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
+from pydantic import BaseModel, TypeAdapter
+from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation, PydanticUserError
 from typing_extensions import NotRequired, Required, TypedDict, get_type_hints, is_typeddict
 
+from instructor.core.types import Json
 from instructor.exceptions import ConfigurationError
+from instructor.schema import json_schema
 
 UNIONS = (Union, types.UnionType)
 LISTS = (
@@ -103,3 +114,72 @@ def _typed_dict(kind: Any, inside: frozenset[Any]) -> Any:
         if hasattr(kind, name):
             setattr(made, name, getattr(kind, name))
     return made
+
+
+_VALUES = (str, int, float, bytes, list, tuple, dict, set, BaseModel, enum.Enum)
+
+
+def adapter_for(kind: Any) -> TypeAdapter[Any]:
+    """Compile what validates a type; a ConfigurationError says why a type cannot be a response model."""
+    if isinstance(kind, _VALUES) or (is_dataclass(kind) and not inspect.isclass(kind)):
+        raise ConfigurationError(
+            f"{kind!r} is a value, not a type: give its class, {type(kind).__name__!r}, as response model."
+        )
+    if inspect.isroutine(kind):
+        raise _unfit(kind, "It is a function.")
+    try:
+        return TypeAdapter(kind)
+    except (PydanticSchemaGenerationError, PydanticUndefinedAnnotation, PydanticUserError, TypeError) as error:
+        raise _unfit(kind, str(error).split("\n", 1)[0]) from error
+
+
+def _unfit(kind: Any, reason: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{kind!r} cannot be a response model: {reason} Give a pydantic model, a dataclass, a TypedDict, "
+        "or any other type that pydantic.TypeAdapter takes."
+    )
+
+
+def name_of(kind: Any) -> str:
+    """Name a type as people would: `User`, `AOrB` for a union of A and B."""
+    origin = get_origin(kind)
+    if origin is Annotated:
+        return name_of(get_args(kind)[0])
+    if origin is Union or origin is types.UnionType:
+        return "Or".join(name_of(member) for member in get_args(kind))
+    if origin is Literal:
+        return "Literal"
+    if kind is None or kind is type(None):
+        return "None"
+    return str(getattr(kind, "__name__", None) or getattr(origin, "__name__", None) or kind)
+
+
+def legal(name: str) -> str:
+    """Make a name that every wire accepts: letters, digits, `_` and `-`, at most 64."""
+    return re.sub(r"[^a-zA-Z0-9_-]+", "_", name).strip("_")[:64] or "Response"
+
+
+def schema_of(adapter: TypeAdapter[Any]) -> Json:
+    """Return the JSON Schema with its root opened up: a recursive model's root is otherwise a bare reference."""
+    try:
+        schema = adapter.json_schema()
+    except PydanticUserError as error:
+        raise ConfigurationError(f"This response model has no JSON Schema: {error.message}") from error
+    target = json_schema.definition(schema, schema)
+    return schema if target is schema else {**target, "$defs": schema["$defs"]}
+
+
+def described(schema: Json, kind: Any) -> Json:
+    """Fill in what the docstring says of fields that have no description of their own."""
+    text = inspect.getdoc(kind) if inspect.isclass(kind) else None
+    properties = schema.get("properties")
+    if not text or not properties or ":" not in text or text == inspect.getdoc(BaseModel):  # which is inherited
+        return schema
+    import docstring_parser  # it takes 4 ms, and few docstrings describe fields
+
+    found = {p.arg_name: p.description for p in docstring_parser.parse(text).params if p.description}
+    filled = {
+        key: {**value, "description": found[key]} if key in found and "description" not in value else value
+        for key, value in properties.items()
+    }
+    return {**schema, "properties": filled}

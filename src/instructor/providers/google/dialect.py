@@ -77,9 +77,7 @@ class Google(BlockDialect):
             config["system_instruction"] = "\n\n".join(part["text"] for part in system) if plain else {"parts": system}
         contents = self.encode_messages(messages)
         if not contents:
-            raise ConfigurationError(
-                f"{self.provider} answers a user's message, and there is none beside the system's."
-            )
+            raise ConfigurationError(f"{self.provider} needs a user's message: messages= has only the system's.")
         return {**{key: options[key] for key in _BESIDE if key in options}, "contents": contents, "config": config}
 
     own_parts = frozenset(
@@ -144,6 +142,11 @@ class Google(BlockDialect):
         del body
         return {"mode": "ANY", "allowed_function_names": [tool.name for tool in call.output.tools]}
 
+    def user_tool_names(self, options: Mapping[str, Any]) -> frozenset[str]:
+        config = options.get("config")
+        tools = config.get("tools") if isinstance(config, Mapping) else getattr(config, "tools", None)
+        return super().user_tool_names({"tools": [options.get("tools"), tools]})
+
     def ask_by_tool(self, body: Json, call: Call, tools: Sequence[Json]) -> None:
         """Declare the functions beside the user's own."""
         config, forced = body["config"], self.choice(body, call)
@@ -168,8 +171,8 @@ class Google(BlockDialect):
         taken = [name for name in ("system_instruction", "tools", "tool_config") if name in config]
         if config.get("cached_content") and taken:
             raise ConfigurationError(
-                f"cached_content={config['cached_content']!r} holds the system's text and the tools: beside it "
-                f"this wire takes no {', '.join(taken)}. Leave the system's text out, and use Mode.JSON."
+                f"cached_content={config['cached_content']!r} holds the system's text and the tools, so "
+                f"{', '.join(taken)} cannot be sent beside it. Leave the system's text out, and use Mode.JSON."
             )
         return request
 
@@ -232,10 +235,10 @@ def _is_first(candidate: Json) -> bool:
 
 def _blocked(feedback: Json) -> str | None:
     """Return why a prompt was blocked, or None."""
-    reason, said = feedback.get("blockReason"), word(feedback.get("blockReasonMessage"))
+    reason, message = feedback.get("blockReason"), word(feedback.get("blockReasonMessage"))
     if not reason or str(reason).endswith("_UNSPECIFIED"):
         return None
-    return f"the prompt was blocked ({as_text(reason)}){': ' if said else ''}{said}"
+    return f"the prompt was blocked ({as_text(reason)}){': ' if message else ''}{message}"
 
 
 def _message(message: Any) -> Any:
@@ -351,7 +354,7 @@ class Arguments:
         if not path:
             if _VALUES.isdisjoint(value):
                 return ""
-            raise ResponseParsingError(f"A value of a call's arguments must say its place, got {value!r}.")
+            raise ResponseParsingError(f"A value of a call's arguments must have a jsonPath, got {value!r}.")
         self._in_text = bool(value.get("willContinue")) and text is not None
         end = "" if self._in_text else '"'
         if was_in_text and path == self._path:

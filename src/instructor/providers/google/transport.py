@@ -22,13 +22,13 @@ _MAKING = ("_from_response", "_GenerateContentResponse_from")
 
 def sync_transport(client: Any) -> Function:
     models = client.models
-    return Function(models.generate_content, models.generate_content_stream, _FORMS, client)
+    return Function(models.generate_content, models.generate_content_stream, _ADAPTER, client)
 
 
 def async_transport(client: Any) -> AsyncFunction:
     models = getattr(client, "aio", client).models
-    forms = replace(_FORMS, close=_aclosed)
-    return AsyncFunction(models.generate_content, models.generate_content_stream, forms, client)
+    adapter = replace(_ADAPTER, close=_aclosed)
+    return AsyncFunction(models.generate_content, models.generate_content_stream, adapter, client)
 
 
 def _asked(body: dict[str, Any]) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def _asked(body: dict[str, Any]) -> dict[str, Any]:
         wrong = "; ".join(
             f"{fault['msg']} @ {'.'.join(map(str, fault['loc']))}" for fault in error.errors(include_url=False)
         )
-        raise ConfigurationError(f"The SDK takes no such {error.title}: {wrong}") from error
+        raise ConfigurationError(f"Invalid {error.title}: {wrong}") from error
     return {**body, "contents": contents, "config": config}
 
 
@@ -112,4 +112,4 @@ def _begun(error: BaseException) -> bool:
     return has_begun(error) or _refused(error) is not None
 
 
-_FORMS = SDKAdapter(_asked, _read, _built, _headers, refused=_refused, begun=_begun)
+_ADAPTER = SDKAdapter(_asked, _read, _built, _headers, refused=_refused, begun=_begun)

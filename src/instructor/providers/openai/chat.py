@@ -100,8 +100,8 @@ class OpenAIChat(BaseDialect):
             return
         output, closed = call.output, fit(call.output.schema, self.subset).schema
         schema_part = {"schema": output.schema} if closed is None else {"schema": closed, "strict": True}
-        asked: Json = {"name": output.name, "description": output.description, **schema_part}
-        known = {key: value for key, value in asked.items() if key in self._schema_keys}
+        named: Json = {"name": output.name, "description": output.description, **schema_part}
+        known = {key: value for key, value in named.items() if key in self._schema_keys}
         body["response_format"] = {"type": "json_schema", "json_schema": known}
 
     def streamed(self, body: Json) -> Json:
@@ -126,7 +126,8 @@ class OpenAIChat(BaseDialect):
             if came and isinstance(choices := event.get("choices"), list) and any(map(_has_message, choices)):
                 event = {**event, "choices": [_without_message(choice) for choice in choices]}
             deltas = self.delta(event)
-            came = came or (isinstance(deltas, list) and any(delta.text for delta in deltas))
+            if not came and isinstance(deltas, list):
+                came = any(delta.text for delta in deltas)
             return deltas
 
         return read
@@ -135,11 +136,11 @@ class OpenAIChat(BaseDialect):
         choice = _first(event.get("choices"))
         if choice is None or "error" in event or "base_resp" in event or "error" in choice:
             self._raise_reported(event, choice)
-        said = event.get("usage") or (choice is not None and choice.get("usage")) or "x_groq" in event
-        usage = self._usage(event, choice or {}) if said else None
+        has_usage = event.get("usage") or (choice is not None and choice.get("usage")) or "x_groq" in event
+        usage = self._usage(event, choice or {}) if has_usage else None
         if choice is None:
             return (Delta(usage=usage),) if usage else ()
-        deltas = self._said(choice)
+        deltas = self._deltas(choice)
         reason = choice.get("finish_reason")
         if reason == "error":
             deltas += [Delta(usage=usage)] if usage else []
@@ -157,18 +158,18 @@ class OpenAIChat(BaseDialect):
 
     def _usage(self, event: Json, choice: Mapping[str, Any]) -> Counted | None:
         """Read the counts of tokens, wherever a server has them."""
-        said = event.get("usage") or choice.get("usage")
-        if said is None and isinstance(theirs := event.get("x_groq"), dict):
-            said = theirs.get("usage")
-        return self.counts.read(said) if said else None
+        usage = event.get("usage") or choice.get("usage")
+        if usage is None and isinstance(theirs := event.get("x_groq"), dict):
+            usage = theirs.get("usage")
+        return self.counts.read(usage) if usage else None
 
-    def _said(self, choice: Mapping[str, Any]) -> list[Delta]:
+    def _deltas(self, choice: Mapping[str, Any]) -> list[Delta]:
         """Read what a choice says of the answer; what is odd in it is passed over."""
-        said = choice.get("delta") or choice.get("message")  # which some servers send, asked for a stream
+        message = choice.get("delta") or choice.get("message")  # which some servers send, asked for a stream
         deltas: list[Delta] = []
-        if not isinstance(said, dict):
+        if not isinstance(message, dict):
             return deltas
-        calls, older = said.get("tool_calls"), said.get("function_call")
+        calls, older = message.get("tool_calls"), message.get("function_call")
         if not calls and older:
             calls = [{"function": older}]
         for at, call in enumerate(calls if isinstance(calls, list) else ()):
@@ -179,9 +180,9 @@ class OpenAIChat(BaseDialect):
                 deltas.append(
                     Delta(at if index is None else index, text, _word(call.get("id")), _word(function.get("name")))
                 )
-        if (content := said.get("content")) and (text := text_of(content)):
+        if (content := message.get("content")) and (text := text_of(content)):
             deltas.append(Delta(TEXT, text))
-        if (refusal := said.get("refusal")) and isinstance(refusal, str):
+        if (refusal := message.get("refusal")) and isinstance(refusal, str):
             deltas.append(Delta(refusal=refusal))
         return deltas
 

@@ -54,7 +54,7 @@ class OpenAIResponses(BaseDialect):
         given = dict(options)
         if "max_tokens" in given:
             if "max_output_tokens" in given:
-                raise ConfigurationError("max_tokens and max_output_tokens are one argument: give max_output_tokens.")
+                raise ConfigurationError("max_tokens and max_output_tokens are the same argument. Use one of them.")
             given["max_output_tokens"] = given.pop("max_tokens")
         return {**given, "input": self.encode_messages(messages)}
 
@@ -271,9 +271,9 @@ class _Item:
         part = next(iter(objects(value.get("content"))), {})
         texts = (("arguments", value.get("arguments")), ("text", part.get("text")), ("refusal", part.get("refusal")))
         return any(
-            said.length and said.tells(_arguments(text))
+            known.length and known.tells(_arguments(text))
             for key, text in texts
-            if text and (said := self.texts.get((key, 0))) is not None
+            if text and (known := self.texts.get((key, 0))) is not None
         )
 
 
@@ -306,7 +306,7 @@ class Items:
         item = self._of(event, {}, CALL if kind == "arguments" else MESSAGE)
         piece = event.get("delta")
         if item.kind == CALL and piece not in (None, [], {}) and not isinstance(piece, str):
-            raise ResponseParsingError(f"The delta of a call's arguments must be a text, got {piece!r}")
+            raise ResponseParsingError(f"The delta of a call's arguments must be a string, got {piece!r}.")
         new = item.text(kind, number(event.get("content_index")) or 0).piece(word(piece))
         yield from self._said(item, kind, new)
 

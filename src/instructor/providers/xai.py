@@ -3,18 +3,25 @@
 A request holds what the SDK's `chat.create` takes, with messages, tools and formats as that JSON. A streamed reply is a
 sequence of chunks; the one whose output has a finish reason is the terminal event. Tool calls come whole, without a
 number: they are numbered here, in the order in which they come. The wire has no refusals: a model declines in words.
+
+The SDK speaks gRPC. A chat's own `sample()` and `stream()` read the tool calls' arguments to describe them for tracing,
+and fail on arguments that are not JSON: what a model writes, and what is to be corrected, would be lost. So the call is
+made one level below, on the chat's stub: the channel with its key, time-outs and retries is still the SDK's.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from instructor.core.types import TEXT, Call, Delta, Finish, Json, Message, Reply, Tool
+from instructor.core.types import TEXT, Arguments, Call, Delta, Finish, Json, Message, Received, Reply, Request, Tool
 from instructor.mode import Mode
+from instructor.providers.base import Provider, Wire
 from instructor.providers.content import file_of, kind_of, parts_of, refused
 from instructor.providers.dialect import BaseDialect, Counts, lacking, untaken
+from instructor.providers.functions import AsyncChunkConnection, ChunkConnection, SDKAdapter
 from instructor.providers.messages import as_text, called
 from instructor.providers.pieces import Calls, mapping, objects, word
 from instructor.schema.subsets import XAI as SUBSET
@@ -145,9 +152,9 @@ class XAI(BaseDialect):
         ending: Delta | None = None
         for output in objects(event.get("outputs")):
             message = mapping(output.get("delta") or output.get("message"))
-            said = word(message.get("content"))
-            if said and message.get("role") in ("ROLE_ASSISTANT", None):
-                deltas.append(Delta(TEXT, said))
+            text = word(message.get("content"))
+            if text and message.get("role") in ("ROLE_ASSISTANT", None):
+                deltas.append(Delta(TEXT, text))
             for call in objects(message.get("tool_calls")):
                 if call.get("type") in (_OURS, None):
                     function = mapping(call.get("function"))
@@ -180,3 +187,176 @@ def _from_proto(message: Any) -> Json:
 
     made: Json = MessageToDict(message, preserving_proto_field_name=True)
     return {**made, "role": str(made.get("role")).removeprefix("ROLE_").lower()}
+
+
+class Transport:
+    """A sync client."""
+
+    arguments: Arguments | None = None
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._opening: dict[int, Any] = {}  # the call that each thread opens; None before it is made
+        self._interrupted: set[int] = set()
+
+    def create(self, *, stream: bool = False, **body: Any) -> Any:
+        """Make a chat and call its `stream()` or `sample()`."""
+        chat = _chat(self._client, body)
+        return chat.stream() if stream else chat.sample()
+
+    def send(self, request: Request) -> Received:
+        chat = _chat(self._client, request.body)
+        return _received(chat._stub.GetCompletion(_one_choice(chat)))
+
+    def open(self, request: Request) -> ChunkConnection:
+        chat, thread = _chat(self._client, request.body), threading.get_ident()
+        self._opening[thread] = None
+        try:
+            call = self._opening[thread] = chat._stub.GetCompletionChunk(_one_choice(chat))
+            if thread in self._interrupted:
+                call.cancel()
+            return CallConnection(call)
+        finally:
+            self._opening.pop(thread, None)
+            self._interrupted.discard(thread)
+
+    def interrupt_open(self, thread: int) -> bool:
+        """Cancel the call that a thread opens. To throw an exception into it would leave a lock of gRPC's taken."""
+        if thread not in self._opening:
+            return False
+        self._interrupted.add(thread)
+        call = self._opening.get(thread)
+        if call is not None:
+            call.cancel()
+        return True
+
+    def response(self, wire: Json) -> Any:
+        return _response(wire)
+
+
+class CallConnection(ChunkConnection):
+    """A stream of chunks, whose call can be ended from any thread."""
+
+    def __init__(self, call: Any) -> None:
+        self._call = call
+        super().__init__(_chunks(call), _ADAPTER)
+
+    def interrupt(self) -> bool:
+        self._call.cancel()
+        return True
+
+
+class AsyncTransport:
+    """An async client."""
+
+    arguments: Arguments | None = None
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    async def create(self, *, stream: bool = False, **body: Any) -> Any:
+        """Make a chat and call its `stream()`, an asynchronous iterator, or `sample()`."""
+        chat = _chat(self._client, body)
+        return chat.stream() if stream else await chat.sample()
+
+    async def send(self, request: Request) -> Received:
+        chat = _chat(self._client, request.body)
+        return _received(await chat._stub.GetCompletion(_one_choice(chat)))
+
+    async def open(self, request: Request) -> AsyncChunkConnection:
+        chat = _chat(self._client, request.body)
+        connection = AsyncChunkConnection(_achunks(chat._stub.GetCompletionChunk(_one_choice(chat))), _ADAPTER)
+        await connection.begin()
+        return connection
+
+    def response(self, wire: Json) -> Any:
+        return _response(wire)
+
+
+def _chat(client: Any, body: Any) -> Any:
+    """Make the SDK's chat of a request: what the wire has as messages is parsed, all else is the SDK's to take."""
+    from google.protobuf.json_format import ParseDict
+    from xai_sdk.proto import chat_pb2
+
+    def parsed(value: Any, kind: Any) -> Any:
+        return ParseDict(value, kind()) if isinstance(value, dict) else value
+
+    made = {**body, "messages": [parsed(message, chat_pb2.Message) for message in body["messages"]]}
+    if made.get("tools"):
+        made["tools"] = [parsed(tool, chat_pb2.Tool) for tool in made["tools"]]
+    for name, kind in (("tool_choice", chat_pb2.ToolChoice), ("response_format", chat_pb2.ResponseFormat)):
+        if name in made:
+            made[name] = parsed(made[name], kind)
+    return client.chat.create(**made)
+
+
+def _one_choice(chat: Any) -> Any:
+    request = type(chat.proto)()
+    request.CopyFrom(chat.proto)
+    request.n = 1
+    return request
+
+
+def _chunks(call: Any) -> Iterator[Any]:
+    try:
+        yield from call
+    finally:
+        call.cancel()  # ends a call that is left; nothing where it has ended
+
+
+async def _achunks(call: Any) -> AsyncIterator[Any]:
+    try:
+        await call.initial_metadata()  # an error that comes with it would be reported without it
+        async for chunk in call:
+            yield chunk
+    finally:
+        call.cancel()
+
+
+def _as_wire(message: Any) -> Json:
+    from google.protobuf.json_format import MessageToDict
+
+    wire: Json = MessageToDict(message, preserving_proto_field_name=True)
+    return wire
+
+
+def _received(message: Any) -> Received:
+    return Received(_as_wire(message), _wrapped(message), {})
+
+
+def _wrapped(message: Any) -> Any:
+    """Return the SDK's response: of one output, or of all where the provider's own tools made several."""
+    from xai_sdk.chat import Response
+
+    return Response(message, None if any(output.index for output in message.outputs) else 0)
+
+
+def _response(wire: Json) -> Any:
+    from google.protobuf.json_format import ParseDict
+    from xai_sdk.proto import chat_pb2
+
+    return _wrapped(ParseDict(wire, chat_pb2.GetChatCompletionResponse()))
+
+
+def _begun(error: BaseException) -> bool:
+    """Return whether the server had answered: it sends metadata before a stream, and none where it refuses a call.
+
+    A call that was lost before it was answered is made again by the SDK itself.
+    """
+    metadata = getattr(error, "initial_metadata", None)
+    return metadata is not None and bool(metadata())
+
+
+_ADAPTER = SDKAdapter(read=_as_wire, begun=_begun)
+
+
+PROVIDER = Provider(
+    name="xai",
+    sdk="xai_sdk",
+    clients=("Client",),
+    async_clients=("AsyncClient",),
+    wire=Wire(XAI("xai"), Transport, AsyncTransport),
+    modes=XAI.modes,
+    legacy={Mode.XAI_TOOLS: Mode.TOOLS, Mode.XAI_JSON: Mode.MD_JSON},
+    key="XAI_API_KEY",
+)
