@@ -13,7 +13,7 @@ import instructor
 from harness import Harness, asking
 from instructor import Mode
 from instructor.exceptions import ClientError, ConfigurationError, ModeError
-from instructor.mode import reset_deprecated_mode_warnings
+from instructor.older import reset_deprecated_mode_warnings
 from instructor.testing import content, tools
 
 

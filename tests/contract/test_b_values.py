@@ -33,9 +33,9 @@ TOKENS = Usage(10, 5)
 
 async def test_01_a_model_comes_by_one_request(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server([tools(USER)])
-    user = await harness.create(harness.client(server), User)
-    assert isinstance(user, User)
+    user: Any = await harness.create(harness.client(server), User)
     assert isinstance(user._raw_response, ChatCompletion)
+    assert isinstance(user, User)
     assert len(server.requests) == 1
 
 
@@ -138,9 +138,9 @@ async def test_13_a_list_knows_its_response(harness: Harness, scripted_server: A
     server = scripted_server([tools({"tasks": [USER, USER]})] * 2)
     client = harness.client(server)
     users = await harness.create(client, list[User])
+    assert isinstance(users.get_raw_response(), ChatCompletion)
     assert isinstance(users, list)
     assert users == [User(**USER)] * 2
-    assert isinstance(users.get_raw_response(), ChatCompletion)
     again, raw = await harness.result(client.create_with_completion(**asking(response_model=list[User])))
     assert again == users
     assert isinstance(raw, ChatCompletion)

@@ -15,7 +15,7 @@ from instructor.exceptions import ResponseParsingError
 from instructor.mode import Mode
 from instructor.outputs.union import tagged_union_for
 from instructor.outputs.validation import validate_item
-from instructor.parsing import fuzzy
+from instructor.parsing import fuzzy, is_json
 from instructor.parsing.scanner import Nest
 from instructor.schema import json_schema
 from instructor.schema.types import adapter_for, described, legal, name_of, schema_of
@@ -84,7 +84,7 @@ class Single:
         value = fenced[1].strip() if fenced else said
         if not value or value == NO_ARGUMENTS or "content" in (fuzzy.members(value) or ()):
             return None
-        if not fuzzy.is_json(value):
+        if not is_json(value):
             if value[0] in "{[" or isinstance(self._valid_as_content(json.dumps("\0"), call), Valid):
                 return None
             value = json.dumps(value)
