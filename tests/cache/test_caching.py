@@ -154,6 +154,7 @@ async def test_what_does_not_fit_any_more_is_asked_for_again(harness: Harness, s
     got = await harness.create(client, Picky, cache=cache)
     assert (got.name, got.report.cached, got.report.attempts) == ("b", False, 1)
     assert heard == [1, 3]
+    assert set(got.report.usage.by_cause) == {"reask"}  # the tokens of the kept answer were used before
     assert (await harness.create(client, Picky, cache=cache)).report.cached
 
 

@@ -71,24 +71,23 @@ class CachedCall:
         """Run the call. The effects that are left for the driver are yielded."""
         flight = None if self._stream else _Flights.of(self._is_async)
         name = (id(self._options.cache), self._key)
-        leads = False
+        place: Any = None
         try:
             entry = yield from self._found()
             while flight is not None and entry is None:
-                leads, wait = flight.join(name)
+                place, wait = flight.join(name)
+                if wait is not None:
+                    yield Do(wait)
+                entry = yield from self._found()  # the first call, or one before it, has stored it perhaps
                 if wait is None:
                     break
-                yield Do(wait)
-                entry = yield from self._found()
-            if leads and entry is None:
-                entry = yield from self._found()  # another call may have stored it before this one became the first
             if entry is not None:
                 self._left = entry
                 yield from self._run.state.from_cache(self._key)
             yield from self._answered()
         finally:
-            if leads and flight is not None:
-                flight.leave(name)
+            if place is not None and flight is not None:
+                flight.leave(place)
 
     def _answered(self) -> Steps:
         """Run the flow, and answer its effects or pass them on."""
@@ -130,12 +129,16 @@ class CachedCall:
             if "reads" in reply:
                 self._reads = list(reply["reads"])
                 return {}
-            return Received(reply["wire"], _with_attributes(self._response(reply["wire"])), {})
+            wire = reply["wire"]
+            return Received(wire, wire if reply.get("plain") else _with_attributes(self._response(wire)), {})
         if self._run.state.report.cached:
             yield from self._run.state.not_from_cache(step.request)
         outcome = yield step
         self._reads, self._is_new = None, True
-        self._made.append({"reads": []} if type(step) is Open else {"wire": outcome.wire})
+        if isinstance(step, Open):
+            self._made.append({"reads": []})
+        else:
+            self._made.append({"wire": outcome.wire, "plain": isinstance(outcome.raw, dict)})
         return outcome
 
     def _read(self, step: Read) -> Steps:
@@ -236,24 +239,23 @@ class _Flights:
     def of(cls, is_async: bool) -> _Flights:
         return cls._async if is_async else cls._sync
 
-    def join(self, name: Any) -> tuple[bool, Callable[[], Any] | None]:
-        """Return whether the caller is the first, and otherwise what waits for the first one to end.
+    def join(self, name: Any) -> tuple[Any, Callable[[], Any] | None]:
+        """Return the first caller's place, which it leaves; for others None, and what waits for the first one to end.
 
         Who is the first already, in the same thread or task, does not wait for itself: a hook made this call.
         """
-        me, name = self._me(name)
+        me, place = self._me(name)
         with self._lock:
-            if name not in self._on_their_way:
-                self._on_their_way[name] = (me, anyio.Event() if self._is_async else threading.Event())
-                return True, None
-            first, ended = self._on_their_way[name]
-        return False, None if first == me else ended.wait
+            if place not in self._on_their_way:
+                self._on_their_way[place] = (me, anyio.Event() if self._is_async else threading.Event())
+                return place, None
+            first, ended = self._on_their_way[place]
+        return None, None if first == me else ended.wait
 
-    def leave(self, name: Any) -> None:
+    def leave(self, place: Any) -> None:
         """Let the others look again."""
-        _, name = self._me(name)
         with self._lock:
-            _, ended = self._on_their_way.pop(name)
+            _, ended = self._on_their_way.pop(place)
         ended.set()
 
     def _me(self, name: Any) -> tuple[Any, Any]:

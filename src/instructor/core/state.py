@@ -22,6 +22,7 @@ from instructor.exceptions import (
 )
 from instructor.hooks import OF_REQUESTS, HookName, Hooks, accepted
 from instructor.report import FailedItem, Report
+from instructor.usage import Usage
 
 _SHOWN = 3
 """How many invalid items an error names."""
@@ -62,7 +63,7 @@ class RunState:
 
     def not_from_cache(self, request: Request) -> Steps:
         """Note that a request is made after all."""
-        self.report.cached, self._hooks = False, self._all_hooks
+        self.report.cached, self.report.usage, self._hooks = False, Usage(), self._all_hooks
         yield from self.tell(HookName.COMPLETION_KWARGS, keywords=request.body)
 
     def tells(self, name: HookName) -> bool:
