@@ -213,7 +213,7 @@ class CallBuilder:
         key = request_key(
             run.body,
             provider=self.provider,
-            client=self.client,
+            client=self.transport.create if self.client is None else self.client,
             mode=call.mode,
             schema=[tool._asdict() for tool in call.output.tools],
             kind=call.output.kind,

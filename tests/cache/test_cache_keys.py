@@ -166,6 +166,10 @@ def test_the_identity_of_a_client_has_no_key() -> None:
     assert "sk-secret" not in repr(told)
 
 
+def test_the_identity_of_a_function_is_its_name() -> None:
+    assert client_cache_identity(make_cache_key) != client_cache_identity(make_request_cache_key)
+
+
 CODE = """
 from pydantic import BaseModel, field_validator
 from instructor.cache import make_cache_key

@@ -13,6 +13,7 @@ import datetime
 import decimal
 import enum
 import hashlib
+import inspect
 import json
 import types
 import uuid
@@ -80,7 +81,12 @@ def request_key(
 
 
 def client_cache_identity(client: Any) -> Json:
-    """Return what of an SDK's client decides which model answers: its address and its own headers, but no key."""
+    """Return what of an SDK's client decides which model answers: its address and its own headers, but no key.
+
+    Of a function that is called instead of a client it is the name.
+    """
+    if inspect.isroutine(client):
+        return {"function": _name(client)}
     found: Json = {}
     for path in _PLACES:
         value = client
