@@ -3,7 +3,7 @@
 Run it with `python examples/local_quality.py`, `-v` to see what went wrong. A run is *exact* when the list is what a
 reader would write down, in the order of the text, and *finished* when the model closed the list by itself. None of
 the texts is among the worked examples that the model is shown; the wording of those was chosen by these and by thirty
-harder prompts.
+harder prompts. Then prompts that ask for a number of people to be made up: is it that number?
 """
 
 import sys
@@ -32,6 +32,16 @@ TEXTS = {
     "The captain, Robert, is 39 and his mate Steve is 28.": [("Robert", 39), ("Steve", 28)],
 }
 FRAMES = ("{}", "Extract `{}`", "Extract all the people: {}")
+COUNTS = {
+    "Make two up people": 2,
+    "Make up two people.": 2,
+    "Invent three people.": 3,
+    "Create 5 fake users": 5,
+    "Give me a list of four characters": 4,
+    "Make up three people and their ages": 3,
+    "Generate six people, each with a name and an age": 6,
+    "Think of 10 people": 10,
+}
 SEGMENT = "Consider this data: {}. Correctly segment it into entitites Make sure the JSON is correct"
 
 
@@ -61,9 +71,17 @@ def main() -> int:
         exact += found == people
         if "-v" in sys.argv and found != people:
             print(f"{prompt}\n    {found}")
+    counted = different = 0
+    for prompt, count in COUNTS.items():
+        people = client.create(list[Person], messages=[{"role": "user", "content": prompt}], max_retries=0)
+        counted += len(people) == count
+        different += len({person.name for person in people}) == count
+        if "-v" in sys.argv:
+            print(f"{prompt}\n    {[(person.name, person.age) for person in people]}")
     seconds = time.perf_counter() - started
     print(f"{exact} of {len(asked)} exact, {finished} finished, {seconds:.0f} s")
-    return 0 if finished == len(asked) and exact >= 22 else 1
+    print(f"{counted} of {len(COUNTS)} with the number that was asked for, {different} with different names")
+    return 0 if finished == len(asked) and exact >= 22 and counted == len(COUNTS) else 1
 
 
 if __name__ == "__main__":

@@ -24,6 +24,18 @@ MAX_TOKENS = 1024
 SYSTEM = "You turn the user's text into JSON."
 _PASSED = ("temperature", "top_p", "seed", "stop", "presence_penalty", "frequency_penalty", "logit_bias")
 _JSON = {"type": "object"}
+_NUMBERS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+_MOST = 50
+"""The longest list that is asked for by a number. More would not fit into the answer."""
+_READS: Json = {"temperature": 0}
+_INVENTS: Json = {"temperature": 0.7, "frequency_penalty": 0.3}
+"""What is passed for a list that is made up, unless the request says otherwise: at 0 all items are alike."""
+_COUNT = re.compile(
+    r"\b(?:make|invent|create|generate|imagine|suggest|produce|think|come|give|list|name|write)\b(?:\s+(?:up|me|us|of|a|an|list|with|out))*"
+    rf"\s+(?P<count>\d\d?|{'|'.join(_NUMBERS)})\s+(?!(?:year|month|week|day|hour|minute|percent)s?\b|[aA]nd\b|[oO]r\b)[a-z]",
+    re.IGNORECASE,
+)
+"""A verb that asks for something new, and directly after it how many: "Make two up people", "a list of 5 users"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +67,12 @@ def plan(body: Mapping[str, Any]) -> Plan:
             schema = tools[tool] if tool else _calls(tools, many=body.get("parallel_tool_calls") is not False)
     else:
         schema = _format(body.get("response_format"), schema)
+    count = requested_count(requested)
+    if schema is not None and count:
+        schema = _with_count(schema, count)
     request: Json = {key: body[key] for key in _PASSED if body.get(key) is not None}
-    request.setdefault("temperature", 0)
+    for key, value in (_INVENTS if count else _READS).items():
+        request.setdefault(key, value)
     request.setdefault("seed", 1)
     limit = body.get("max_completion_tokens") or body.get("max_tokens")
     request["max_tokens"] = limit or MAX_TOKENS
@@ -68,6 +84,30 @@ def plan(body: Mapping[str, Any]) -> Plan:
     options = body.get("stream_options") or {}
     usage = not body.get("stream") or bool(options.get("include_usage"))
     return Plan(request, schema, tool, several, str(body.get("model") or "local"), usage)
+
+
+def requested_count(turns: Sequence[Json]) -> int | None:
+    """Return how many items the last turn asks for; None if it names no number.
+
+    Numbers in a text to read from do not count: only one that directly follows a verb such as "make up" or "list".
+    """
+    found = _COUNT.search(turns[-1]["content"]) if turns and turns[-1]["role"] == "user" else None
+    if found is None:
+        return None
+    word = found["count"].lower()
+    count = int(word) if word.isdigit() else _NUMBERS.index(word) + 2
+    return count if 1 < count <= _MOST else None
+
+
+def _with_count(schema: Json, count: int) -> Json:
+    """Return the schema of one list with just so many items. Bounds of the schema's own, and other schemas, stay."""
+    fields: Json = schema.get("properties") or {}
+    key, listed = next(iter(fields.items()), ("", None))
+    if len(fields) != 1 or not isinstance(listed, dict) or listed.get("type") != "array":
+        return schema
+    if listed.get("minItems", 0) > count or listed.get("maxItems", count) < count:
+        return schema
+    return {**schema, "properties": {key: {**listed, "minItems": count, "maxItems": count}}}
 
 
 def _tools(body: Mapping[str, Any]) -> dict[str, Json]:
