@@ -40,19 +40,20 @@ def test_each_prompt_is_in_the_docs() -> None:
 
 
 async def test_prompts_of_the_request(harness: Harness, scripted_server: Any, replace: Any) -> None:
-    server = scripted_server([content(USER), answer({"result": USER}), answer({"tasks": []})])
+    server = scripted_server([content(USER), content(USER), answer({"result": USER}), answer({"tasks": []})])
     client = harness.client(server, Mode.MD_JSON)
+    await harness.create(client, User)
     replace(CODE_BLOCK="Bitte als ```json-Block.", schema=lambda schema: f"Form: {schema['title']}")
     await harness.create(client, User)
-    said = str(server.requests[0].body["messages"])
+    said = str(server.requests[1].body["messages"])
     assert "Bitte als" in said
     assert "Form: User" in said
     replace(MAYBE_RESULT="Das Ergebnis.", tasks=lambda name: f"Alle {name}.", EXTRACT="Ein {name}.")
     tools = harness.client(server)
     await harness.create(tools, instructor.Maybe(User))
-    assert "Das Ergebnis." in str(server.requests[1].body["tools"])
+    assert "Das Ergebnis." in str(server.requests[2].body["tools"])
     await harness.create(tools, list[User])
-    assert "Alle User." in str(server.requests[2].body["tools"])
+    assert "Alle User." in str(server.requests[3].body["tools"])
 
 
 async def test_prompts_of_a_correction(harness: Harness, scripted_server: Any, replace: Any) -> None:

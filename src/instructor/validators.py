@@ -197,6 +197,14 @@ def _validators_of(cls: type[BaseModel]) -> _Validators:
 
 def are_in(kind: Any) -> bool:
     """Return whether any model that a type is made of has asynchronous validators."""
+    try:
+        return _are_in(kind)
+    except TypeError:  # it has no hash: Annotated with a dict, say
+        return _are_in.__wrapped__(kind)
+
+
+@lru_cache(maxsize=512)
+def _are_in(kind: Any) -> bool:
     return any(any(_validators_of(cls)) for cls in _models_in(kind, set()))
 
 
