@@ -87,7 +87,9 @@ class Hooks:
         return tuple(hooks) if hooks else ()
 
     def without(self, names: Collection[HookName]) -> Hooks:
-        """Return a new Hooks without the functions of these events."""
+        """Return the Hooks without the functions of these events."""
+        if not self._hooks:
+            return self
         rest = Hooks()
         rest._hooks = {name: list(hooks) for name, hooks in self._hooks.items() if name not in names}
         return rest

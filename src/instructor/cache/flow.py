@@ -28,7 +28,7 @@ import anyio
 import anyio.to_thread
 import jiter
 
-from instructor.core.effects import Close, Do, Open, Read, Send, Steps, Wait
+from instructor.core.effects import Close, Do, Emit, Open, Read, Send, Steps, Wait
 from instructor.core.logs import LOG
 from instructor.core.runner import Run
 from instructor.core.types import Json, Received
@@ -102,7 +102,9 @@ class CachedCall:
                     break
                 outcome = failure = None
                 try:
-                    if isinstance(step, (Send, Open)):
+                    if type(step) is Do or type(step) is Emit:  # most are
+                        outcome = yield step
+                    elif isinstance(step, (Send, Open)):
                         outcome = yield from self._request(step)
                     elif isinstance(step, Read):
                         outcome = yield from self._read(step)
