@@ -74,6 +74,26 @@ def test_disk_is_shared_by_threads_and_bounded(tmp_path: Path) -> None:
         assert stat.S_IMODE((tmp_path / "answers").stat().st_mode) == 0o700
 
 
+FORKING = """
+import os, sys
+from instructor.cache import DiskCache
+cache = DiskCache(sys.argv[1])
+cache.set("a", "1")
+if (child := os.fork()) == 0:
+    right = cache.get("a") == "1"
+    cache.set("b", "2")
+    os._exit(0 if right else 1)
+assert os.waitpid(child, 0)[1] == 0
+print(cache.get("a"), cache.get("b"))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_disk_is_used_on_both_sides_of_a_fork(tmp_path: Path) -> None:
+    ran = [sys.executable, "-W", "error", "-c", FORKING, str(tmp_path)]
+    assert subprocess.run(ran, check=True, capture_output=True, text=True).stdout == "1 2\n"
+
+
 def test_disk_never_unpickles(tmp_path: Path) -> None:
     class Trap:
         def __reduce__(self) -> Any:

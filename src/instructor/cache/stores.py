@@ -100,6 +100,7 @@ class DiskCache(BaseCache):
         self._timeout = timeout
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self._of_parent: sqlite3.Connection | None = None
         self._process = 0
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
 
@@ -133,8 +134,9 @@ class DiskCache(BaseCache):
             self._connection = None
 
     def _open(self) -> sqlite3.Connection:
-        """Return this process's connection: one that a fork took along must not be used."""
+        """Return this process's connection. One that a fork took along must be neither used nor closed."""
         if self._connection is None or self._process != os.getpid():
+            self._of_parent = self._connection or self._of_parent
             path = self.directory / "answers.sqlite3"
             self._connection = sqlite3.connect(path, timeout=self._timeout, check_same_thread=False)
             self._process = os.getpid()
