@@ -40,7 +40,7 @@ _LEFT_OUT = ("NotGiven", "Omit", "Unset", "UnsetType")
 _PLACES = (
     "base_url", "meta.endpoint_url", "meta.region_name", "sdk_configuration.server_url", "_client_wrapper._base_url",
     "_api_client._http_options.base_url", "_api_client.vertexai", "_api_client.project", "_api_client.location",
-    "_custom_query", "_api_host",
+    "_custom_query", "_api_channel._channel._target",
 )  # fmt: skip
 """Where SDKs' clients have what decides which model answers."""
 
