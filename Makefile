@@ -12,7 +12,7 @@ help:  ## this list
 run: .venv/run  ## watch typed people arrive from the embedded model (MODEL=openai/... for OpenAI)
 	$(BIN)/python examples/people.py
 
-test: .venv/dev  ## every test
+test: .venv/dev .venv/redis  ## every test
 	$(BIN)/python -m pytest -n 2
 
 fuzz: .venv/dev  ## 5,000 random cases for each fuzz test (SEED=1 CASES=5000 WIRES=openai,anthropic)
@@ -51,6 +51,10 @@ bench/.envs/%/ready: requirements/bench-%.txt
 .venv-litellm/dev: requirements/litellm.txt pyproject.toml
 	test -x .venv-litellm/bin/python || $(PYTHON) -m venv .venv-litellm
 	.venv-litellm/bin/python -m pip install -q -r requirements/litellm.txt -e .
+	touch $@
+
+.venv/redis: .venv/run  # the server of RedisCache's tests; they are skipped where it is not and may not be installed
+	@command -v redis-server || { test "$$(id -u)" = 0 && command -v apt-get && apt-get install -q -y --no-install-recommends redis-server; } || true
 	touch $@
 
 .venv/dev: .venv/run requirements/dev.txt

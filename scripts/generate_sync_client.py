@@ -24,6 +24,8 @@ REPLACEMENTS = (
     (r"\bAsync(Instructor|Responses|Stream|Retries)\b", r"\1"),
     (r"\basync (def|for|with)\b", r"\1"),
     (r"\bawait ", ""),
+    (r"from instructor import _compat\n", ""),
+    (r"(?s)\n\n\nif not TYPE_CHECKING:.*\Z", "\n"),
     (r"_caller\.a(create|partial|iterable|with_completion)\b", r"_caller.\1"),
 )
 """Applied in this order."""

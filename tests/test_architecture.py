@@ -19,8 +19,9 @@ PACKAGE = ROOT / "src" / "instructor"
 ROOMS = {
     "cli": {"__main__"},
     "values": {"_compat", "_version", "exceptions", "hooks", "mode", "redaction", "report", "usage"},
-    "features": {"templating"},
+    "features": {"templating", "validators"},
     "face": {"binding", "call", "client", "client_base", "sync_client", "factories", "function_calls", "results"},
+    "older": {"older"},
     "door": {"__init__"},
 }
 """The rooms that modules at the top belong to. A folder is a room of its own."""
@@ -31,14 +32,16 @@ ARROWS = {
     "core": {"values"},
     "schema": {"values", "core"},
     "features": {"values", "core"},
+    "cache": {"values", "core"},
     "dsl": {"values", "core", "parsing", "schema"},
     "outputs": {"values", "core", "dsl", "parsing", "schema"},
     "providers": {"values", "core", "parsing", "schema"},
     "local": {"values", "core", "parsing", "providers", "schema"},
-    "face": {"values", "core", "dsl", "features", "outputs", "providers", "schema"},
+    "face": {"values", "cache", "core", "dsl", "features", "outputs", "providers", "schema"},
     "testing": {"values", "parsing"},
     "cli": {"values", "face", "local", "outputs", "providers"},
-    "door": {"values", "core", "dsl", "face", "providers"},
+    "older": {"values", "core", "face", "outputs", "parsing", "providers"},
+    "door": {"values", "core", "dsl", "face", "features", "providers"},
 }
 """Which other rooms a room may import. What only a type checker imports counts too: knowledge has a direction."""
 
@@ -48,6 +51,7 @@ MAY_WAIT = (
     "client.py",
     "factories.py",
     "results.py",
+    "validators.py",
     "bulk/",
     "local/",
     "testing/",
@@ -59,7 +63,10 @@ MAY_NAME_A_PROVIDER = (
     "factories.py",
     "mode.py",
     "function_calls.py",
+    "older.py",
+    "validators.py",
     "bulk/",
+    "cache/keys.py",
     "cli/",
     "local/",
     "providers/",

@@ -55,9 +55,6 @@ async def test_what_a_request_must_have(harness: Harness, scripted_server: Any) 
 @pytest.mark.parametrize(
     ("name", "value", "why"),
     [
-        ("token_budget", 20, "not there yet. max_retries bounds"),
-        ("cache", object(), "caches are not there yet"),
-        ("cache_ttl", 60, "caches are not there yet"),
         ("autodetect_images", True, "multimodal objects are not there yet"),
         ("mode", instructor.Mode.JSON, "a client has one"),
     ],

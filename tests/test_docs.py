@@ -29,5 +29,6 @@ def test_readme() -> None:
     run("README.md")
 
 
-def test_models() -> None:
-    run("docs/models.md")
+@pytest.mark.parametrize("page", ["models", "caching", "prompts", "validation"])
+def test_a_page(page: str) -> None:
+    run(f"docs/{page}.md")

@@ -90,7 +90,9 @@ def test_a_public_name(name: str) -> None:
 def test_no_public_name_is_a_module_too() -> None:
     """Importing `instructor.x` sets the attribute `x` of the package: it would hide a function called `x`."""
     modules = {path.stem for path in Path(instructor.__path__[0]).iterdir()} | {a.split(".")[1] for a in ALIASES}
-    assert modules.isdisjoint(instructor.__all__)
+    assert modules.isdisjoint({*instructor.__all__} - {"patch", "prompts"})
+    run("import instructor.patch, instructor.prompts; assert instructor.patch(create=len); instructor.prompts.names()")
+    run("from instructor.patch import apatch; from instructor import patch; assert patch(create=len)")
 
 
 def test_editors_are_told_the_same_names() -> None:

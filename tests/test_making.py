@@ -35,7 +35,7 @@ async def test_no_cache_is_what_a_client_has_anyway(harness: Harness, scripted_s
     await harness.close(made.client)
 
 
-@pytest.mark.parametrize(("argument", "why"), [("response_model", "to each call"), ("cache", "not there yet")])
+@pytest.mark.parametrize(("argument", "why"), [("response_model", "to each call")])
 def test_what_is_no_default_of_calls_is_refused_at_once(argument: str, why: str) -> None:
     defaults: dict[str, Any] = {argument: User}
     with pytest.raises(ConfigurationError, match=f"{argument}= is not an argument of a client: .*{why}"):

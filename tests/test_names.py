@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import openai
-import pydantic
 import pytest
 
 import instructor
@@ -19,7 +18,8 @@ CHANGELOG = (Path(__file__).parent.parent / "CHANGELOG.md").read_text("utf-8")
 
 EXCEPTIONS = (
     "InstructorError InstructorRetryException FailedAttempt IncompleteOutputException ConfigurationError ModeError "
-    "ClientError ProviderError ResponseParsingError ValidationError RegistryError"
+    "ClientError ProviderError ResponseParsingError ValidationError RegistryError MultimodalError AsyncValidationError "
+    "ValidationContextError TokenBudgetError TokenBudgetExceeded TokenUsageUnavailableError"
 )
 SCHEMAS = "generate_openai_schema generate_anthropic_schema generate_gemini_schema"
 CLASSES = "ResponseSchema OpenAISchema response_schema openai_schema"
@@ -29,78 +29,105 @@ OF_PROVIDERS = (
     "from_writer from_xai from_perplexity from_genai"
 )
 
+VALIDATORS = "llm_validator openai_moderation Validator"
+ASYNC_VALIDATORS = (
+    "AsyncValidationContext AsyncValidationError async_field_validator async_model_validator ASYNC_VALIDATOR_KEY "
+    "ASYNC_MODEL_VALIDATOR_KEY run_async_validators"
+)
+HOOK_TYPES = (
+    "HookNameType HandlerType CompletionKwargsHandler CompletionResponseHandler CompletionErrorHandler "
+    "CompletionUsageHandler ParseErrorHandler"
+)
+UTILS = (
+    "extract_json_from_codeblock extract_json_from_stream extract_messages dump_message is_async "
+    "merge_consecutive_messages classproperty get_message_content disable_pydantic_error_url is_typed_dict "
+    "is_simple_type prepare_response_model Provider get_provider handle_response_model process_response"
+)
+RESPONSES = "handle_response_model process_response prepare_response_model is_typed_dict"
+
+_OLD_CLIENTS = "anthropic bedrock cerebras cohere fireworks genai groq mistral perplexity vertexai writer xai"
+
 HERE = {
     "instructor": f"Instructor AsyncInstructor {OF_PROVIDERS} from_provider Provider {CLASSES} CitationMixin "
-    f"IterableModel Maybe Partial {SCHEMAS} Mode patch apatch hooks v2 __version__ core dsl exceptions mode providers",
-    "instructor.auto_client": "from_provider",
+    f"IterableModel Maybe Partial {SCHEMAS} Mode patch apatch hooks v2 __version__ core dsl exceptions mode providers "
+    "llm_validator openai_moderation cache validation utils client",
+    "instructor.auto_client": "from_provider supported_providers",
+    "instructor.cache": "BaseCache AutoCache DiskCache RedisCache make_cache_key make_request_cache_key "
+    "client_cache_identity load_cached_response store_cached_response",
     "instructor.cli.cli": "app",
+    "instructor.client": "Instructor AsyncInstructor Response AsyncResponse from_openai from_litellm patch apatch Mode",
+    **{f"instructor.client_{name}": f"from_{name}" for name in _OLD_CLIENTS.split()},
     "instructor.core": f"Instructor AsyncInstructor Response from_openai from_litellm Hooks HookName patch apatch "
     f"{EXCEPTIONS}",
     "instructor.core.client": "Instructor AsyncInstructor Response AsyncResponse from_openai from_litellm",
     "instructor.core.exceptions": EXCEPTIONS,
-    "instructor.core.hooks": "Hooks HookName",
+    "instructor.core.hooks": f"Hooks HookName {HOOK_TYPES}",
     "instructor.core.patch": "patch apatch",
-    "instructor.dsl": "CitationMixin IterableModel ListResponse Maybe Partial ResponseList",
+    "instructor.core.retry": "InstructorRetryException",
+    "instructor.dsl": "CitationMixin IterableModel ListResponse Maybe Partial ResponseList is_simple_type",
     "instructor.dsl.citation": "CitationMixin",
     "instructor.dsl.iterable": "IterableBase IterableModel",
     "instructor.dsl.maybe": "Maybe MaybeBase",
     "instructor.dsl.partial": "Partial PartialLiteralMixin",
     "instructor.dsl.response_list": "ListResponse ResponseList",
+    "instructor.dsl.simple_type": "is_simple_type",
+    "instructor.dsl.validators": VALIDATORS,
     "instructor.exceptions": EXCEPTIONS,
     "instructor.function_calls": f"{CLASSES} Mode",
-    "instructor.hooks": "Hooks HookName",
-    "instructor.mode": "Mode",
-    "instructor.processing": f"{CLASSES} {SCHEMAS}",
+    "instructor.hooks": f"Hooks HookName {HOOK_TYPES}",
+    "instructor.mode": "Mode DEPRECATED_TO_CORE reset_deprecated_mode_warnings",
+    "instructor.models": "KnownModelName",
+    "instructor.patch": "patch apatch",
+    "instructor.process_response": RESPONSES,
+    "instructor.processing": f"{CLASSES} {SCHEMAS} Validator handle_response_model process_response",
     "instructor.processing.function_calls": CLASSES,
+    "instructor.processing.response": RESPONSES,
     "instructor.processing.schema": SCHEMAS,
+    "instructor.processing.validators": VALIDATORS,
+    "instructor.prompts": "replace names CODE_BLOCK",
+    "instructor.retry": "InstructorRetryException",
+    "instructor.schema_utils": SCHEMAS,
+    "instructor.utils": UTILS,
+    "instructor.utils.core": UTILS,
+    "instructor.utils.providers": "Provider get_provider",
     "instructor.v2": f"Mode Provider {OF_PROVIDERS}",
+    "instructor.v2.core": EXCEPTIONS,
+    "instructor.v2.core.exceptions": EXCEPTIONS,
+    "instructor.validation": f"{VALIDATORS} {ASYNC_VALIDATORS}",
+    "instructor.validation.async_validators": ASYNC_VALIDATORS,
+    "instructor.validation.llm_validators": VALIDATORS,
+    "instructor.validators": VALIDATORS,
 }
 
-HOOK_TYPES = (
-    "HookNameType HandlerType CompletionKwargsHandler CompletionResponseHandler CompletionErrorHandler "
-    "CompletionUsageHandler ParseErrorHandler"
-)
-FLOW = "convert_messages handle_response_model process_response process_response_async handle_reask_kwargs"
+FLOW = "convert_messages process_response_async handle_reask_kwargs"
 
 ELSEWHERE = {
-    "instructor.auto_client": "supported_providers",
     "instructor.core": "retry_sync retry_async",
-    "instructor.core.hooks": HOOK_TYPES,
     "instructor.core.patch": "patch_v2",
     "instructor.core.retry": "retry_sync retry_async",
-    "instructor.dsl": "is_simple_type ModelAdapter",
+    "instructor.dsl": "ModelAdapter",
     "instructor.dsl.json_tracker": "JsonCompleteness is_json_complete",
     "instructor.dsl.parallel": "ParallelBase ParallelModel get_types_array handle_parallel_model is_union_type "
     "handle_anthropic_parallel_model AnthropicParallelModel VertexAIParallelModel",
     "instructor.dsl.partial": "PartialBase MakeFieldsOptional",
-    "instructor.dsl.simple_type": "AdapterBase ModelAdapter is_simple_type",
-    "instructor.hooks": HOOK_TYPES,
-    "instructor.mode": "DEPRECATED_TO_CORE reset_deprecated_mode_warnings",
-    "instructor.models": "KnownModelName",
+    "instructor.dsl.simple_type": "AdapterBase ModelAdapter",
     "instructor.processing": FLOW,
     "instructor.processing.response": FLOW,
     "instructor.templating": "handle_templating apply_template process_message",
-    "instructor.utils": "extract_json_from_codeblock disable_pydantic_error_url get_provider is_async",
-    "instructor.utils.core": "extract_json_from_stream update_total_usage",
-    "instructor.utils.providers": "get_provider",
+    "instructor.utils": "update_total_usage extract_json_from_stream_async transform_to_gemini_prompt verify_no_unions "
+    "map_to_gemini_function_schema update_genai_kwargs update_gemini_kwargs extract_genai_system_message "
+    "convert_to_genai_messages SystemMessage combine_system_messages extract_system_messages",
     "instructor.v2": "ModeHandler ModeHandlers ModeRegistry mode_registry normalize_mode patch_v2 "
     "register_mode_handler ReaskHandler RequestHandler ResponseParser",
 }
 
 NOT_YET = {
-    "instructor": "Image Audio FinetuneFormat Instructions BatchProcessor BatchRequest BatchJob llm_validator "
-    "openai_moderation batch cache distil validation",
+    "instructor": "Image Audio FinetuneFormat Instructions BatchProcessor BatchRequest BatchJob batch distil",
     "instructor.batch": "BatchProcessor BatchRequest BatchJob extract_results",
     "instructor.batch.processor": "BatchProcessor",
-    "instructor.cache": "BaseCache AutoCache DiskCache make_cache_key",
-    "instructor.core": "TokenBudgetExceeded",
-    "instructor.core.exceptions": "TokenBudgetError TokenBudgetExceeded TokenUsageUnavailableError MultimodalError "
-    "AsyncValidationError",
     "instructor.distil": "Instructions FinetuneFormat",
-    "instructor.processing": "Validator",
+    "instructor.multimodal": "Image Audio PDF",
     "instructor.processing.multimodal": "Image Audio PDF PDFWithCacheControl PDFWithGenaiFile",
-    "instructor.processing.validators": "Validator",
-    "instructor.validation": "Validator llm_validator async_field_validator",
 }
 
 
@@ -150,7 +177,6 @@ def test_the_tables_hold_what_is_asked_for_only() -> None:
 
 
 def test_what_is_renamed_is_what_is_meant() -> None:
-    assert imported("instructor.core.exceptions", "ValidationError") is pydantic.ValidationError
     assert imported("instructor.exceptions", "RegistryError") is ConfigurationError
     assert issubclass(instructor.IterableModel(int), imported("instructor.dsl.iterable", "IterableBase"))
     assert issubclass(instructor.Maybe(int), imported("instructor.dsl.maybe", "MaybeBase"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
@@ -18,7 +18,7 @@ from pydantic import BaseModel
 import instructor
 from harness import Harness, asking
 from instructor import Mode
-from instructor.exceptions import ConfigurationError, InstructorRetryException, ModeError
+from instructor.exceptions import ClientError, ConfigurationError, InstructorRetryException, ModeError
 from instructor.testing import answer, content, tools
 
 
@@ -213,3 +213,56 @@ async def test_none_is_an_argument_like_others(harness: Harness, scripted_server
     with pytest.raises(ConfigurationError, match=r"max_retries must be a number of re-asks .* got None"):
         await harness.result(create(response_model=User, max_retries=None, **asking()))
     assert len(server.requests) == 1
+
+
+def mocked(arguments: Any, made: Callable[..., Any]) -> Any:
+    """Return what tests of user programs give instead of a response: only the parts that matter are set."""
+    call = made()
+    call.function.name = "User"
+    call.function.arguments = json.dumps(arguments)
+    response = made()
+    response.choices = [made()]
+    response.choices[0].message.tool_calls = [call]
+    response.choices[0].message.content = None
+    response.choices[0].finish_reason = "tool_calls"
+    assert response.usage.total_tokens  # looked at, and not set
+    return response
+
+
+@pytest.mark.parametrize("made", [mock.Mock, mock.MagicMock])
+@pytest.mark.parametrize("reply", [completion, namespace, mocked])
+async def test_a_mock_is_patched(harness: Harness, made: Any, reply: Any) -> None:
+    client = made()
+    replies = [reply(each, made) if reply is mocked else reply(each) for each in (WRONG, USER)]
+    create = mock.AsyncMock(side_effect=replies) if harness.is_async else made(side_effect=replies)
+    client.chat.completions.create = create
+    assert instructor.patch(client) is client
+    got = await harness.result(client.chat.completions.create(response_model=User, **asking()))
+    assert got == User(**USER)
+    assert got._raw_response is replies[1]
+    assert create.call_count == 2
+    assert create.call_args.kwargs["tools"][0]["function"]["name"] == "User"
+
+
+async def test_an_object_with_a_create_is_patched(harness: Harness) -> None:
+    def create(**_: Any) -> Any:
+        return namespace(USER)
+
+    async def acreate(**_: Any) -> Any:
+        return namespace(USER)
+
+    completions = SimpleNamespace(create=acreate if harness.is_async else create)
+    client: Any = instructor.patch(SimpleNamespace(chat=SimpleNamespace(completions=completions)))
+    assert await harness.result(client.chat.completions.create(response_model=User, **asking())) == User(**USER)
+
+
+def test_a_mock_of_the_sdks_class_is_a_client() -> None:
+    sdk = mock.Mock(spec=openai.OpenAI)
+    sdk.chat = mock.Mock()
+    sdk.chat.completions.create.return_value = completion(USER)
+    assert instructor.from_openai(sdk).create(**asking(response_model=User)) == User(**USER)
+
+
+def test_from_openai_says_what_it_needs() -> None:
+    with pytest.raises(ClientError, match=r"openai\.OpenAI.*instructor\.patch"):
+        instructor.from_openai(mock.Mock())

@@ -14,7 +14,19 @@ from pydantic import BaseModel, ValidationError, ValidationInfo, field_validator
 import instructor
 from harness import Harness
 from instructor import Mode, OpenAISchema, ResponseSchema
-from instructor.exceptions import IncompleteOutputException, ModeError, RefusalError, ResponseParsingError
+from instructor.exceptions import IncompleteOutputException, RefusalError, ResponseParsingError
+from instructor.older import (
+    disable_pydantic_error_url,
+    dump_message,
+    extract_json_from_codeblock,
+    extract_json_from_stream,
+    get_provider,
+    handle_response_model,
+    is_simple_type,
+    merge_consecutive_messages,
+    process_response,
+    reset_deprecated_mode_warnings,
+)
 from instructor.testing import tools
 
 
@@ -145,10 +157,83 @@ def test_from_response(response: Any, how: dict[str, Any]) -> None:
         (completion('{"name": "Jas', "length"), {}, IncompleteOutputException),
         (completion(content="Hello."), {}, ResponseParsingError),
         (completion(refusal="No."), {}, RefusalError),
-        (completion(JASON), {"mode": Mode.ANTHROPIC_TOOLS}, ModeError),
     ],
 )
 def test_what_is_wrong_is_raised_as_it_is(response: Any, how: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error) as failed:
         User.from_response(response, **how)
     assert type(failed.value) is error
+
+
+OF_ANTHROPIC = {
+    "id": "1", "type": "message", "role": "assistant", "model": "m", "stop_sequence": None,
+    "usage": {"input_tokens": 1, "output_tokens": 1},
+}  # fmt: skip
+CALL = {"type": "tool_use", "id": "2", "name": "User", "input": {"name": "Jason", "age": 10}}
+TEXT = {"type": "text", "text": JASON}
+PARTS = [{"functionCall": {"name": "User", "args": {"name": "Jason", "age": 10}}}]
+
+
+@pytest.mark.parametrize(
+    ("mode", "response"),
+    [
+        (Mode.FUNCTIONS, completion(JASON)),
+        (Mode.JSON_O1, completion(content=JASON)),
+        (Mode.ANTHROPIC_TOOLS, {**OF_ANTHROPIC, "stop_reason": "tool_use", "content": [CALL]}),
+        (
+            Mode.ANTHROPIC_JSON,
+            {**OF_ANTHROPIC, "stop_reason": "end_turn", "content": [{"type": "text", "text": JASON}]},
+        ),
+        (Mode.GEMINI_TOOLS, {"candidates": [{"finishReason": "STOP", "content": {"parts": PARTS}}]}),
+        (Mode.GENAI_JSON, {"candidates": [{"finishReason": "STOP", "content": {"parts": [{"text": JASON}]}}]}),
+        (Mode.FIREWORKS_TOOLS, completion(JASON)),
+    ],
+)
+def test_an_older_mode_reads_the_wire_of_its_provider(mode: Mode, response: Any) -> None:
+    reset_deprecated_mode_warnings()
+    with pytest.warns(DeprecationWarning, match=rf"Mode\.{mode.name} is now Mode\."):
+        assert User.from_response(response, mode=mode) == User(name="Jason", age=10)
+
+
+def test_a_request_and_its_response_by_hand() -> None:
+    messages = [{"role": "user", "content": "Jason is 10"}]
+    model, request = handle_response_model(User, mode=Mode.TOOLS, model="m", messages=messages)
+    assert issubclass(model, User)
+    assert request["tools"][0]["function"]["name"] == "User"
+    assert (request["model"], request["messages"]) == ("m", messages)
+    got = process_response(completion(JASON), response_model=model, mode=Mode.TOOLS)
+    assert isinstance(got, User)
+    assert handle_response_model(None, messages=messages) == (None, {"messages": messages})
+    assert process_response("as it is", response_model=None) == "as it is"
+
+
+def test_small_functions_of_older_programs() -> None:
+    assert extract_json_from_codeblock('Here: {"a": 1} and ```json\n{"b": 2}\n```') == '{"b": 2}'
+    assert extract_json_from_codeblock("none") == "none"
+    assert "".join(extract_json_from_stream(iter(['```json\n{"a"', ": 1}\n```"]))) == '{"a": 1}'
+    assert [get_provider(url).name for url in URLS] == [*URLS.values()]
+    assert (is_simple_type(int), is_simple_type(list[int]), is_simple_type(User)) == (True, True, False)
+    assert merge_consecutive_messages([{"role": "user", "content": "a"}, {"role": "user", "content": "b"}]) == [
+        {"role": "user", "content": "a\n\nb"}
+    ]
+    assert dump_message(completion(JASON).choices[0].message)["tool_calls"][0]["function"]["arguments"] == JASON
+
+
+URLS = {
+    "https://api.openai.com/v1": "OPENAI",
+    "https://x.openai.azure.com": "AZURE_OPENAI",
+    "http://localhost:11434/v1": "OLLAMA",
+    "https://api.x.ai/v1": "XAI",
+    "https://api.groq.com": "GROQ",
+    "https://example.com": "UNKNOWN",
+}
+
+
+def test_the_lines_with_urls_can_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ValidationError, "__str__", ValidationError.__str__)
+    with pytest.raises(ValidationError) as failed:
+        User(name="a")  # pyright: ignore
+    assert "errors.pydantic.dev" in str(failed.value)
+    disable_pydantic_error_url()
+    assert "errors.pydantic.dev" not in str(failed.value)
+    assert "Field required" in str(failed.value)

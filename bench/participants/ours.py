@@ -23,6 +23,7 @@ from pydantic import BaseModel, TypeAdapter
 from wire import cut
 
 import instructor
+from instructor.cache import AutoCache
 from instructor.parsing.items import ItemReader
 
 
@@ -47,6 +48,26 @@ def create(url: str, model: Any, count: int, **_: Any) -> Callable[[], int]:
         for _ in range(count):
             client.create(model, MESSAGES)
         return count
+
+    return run
+
+
+def hit(url: str, model: Any, count: int, **_: Any) -> Callable[[], dict[str, float]]:
+    """Answer calls from a cache; what do they cost beyond building the request and its key?"""
+    client = instructor.from_openai(openai.OpenAI(base_url=url, **OPTIONS), model=MODEL, cache=AutoCache())
+    client.create(model, MESSAGES)
+    builder = client._caller
+
+    def cpu(once: Callable[[], Any]) -> float:
+        begin = time.process_time()
+        for _ in range(count):
+            once()
+        return time.process_time() - begin
+
+    def run() -> dict[str, float]:
+        key = cpu(lambda: builder._plan(builder._whole(model), MESSAGES, {}))
+        whole = cpu(lambda: client.create(model, MESSAGES))
+        return {"count": count, "hit_us": (whole - key) / count * 1e6}
 
     return run
 

@@ -37,8 +37,11 @@ _NAMES = {
     "generate_anthropic_schema": "instructor.function_calls",
     "generate_gemini_schema": "instructor.function_calls",
     "generate_openai_schema": "instructor.function_calls",
+    "llm_validator": "instructor.validators",
+    "openai_moderation": "instructor.validators",
     "openai_schema": "instructor.function_calls",
     "patch": "instructor.factories",
+    "prompts": "instructor.core",
     "response_schema": "instructor.function_calls",
 }
 
@@ -48,6 +51,7 @@ if TYPE_CHECKING:  # the same names again, for editors; a test compares the two
     from instructor import exceptions as exceptions
     from instructor import hooks as hooks
     from instructor.client import AsyncInstructor as AsyncInstructor
+    from instructor.core import prompts as prompts
     from instructor.core.watchdog import Watchdog as Watchdog
     from instructor.dsl import CitationMixin as CitationMixin
     from instructor.dsl import IterableModel as IterableModel
@@ -75,6 +79,8 @@ if TYPE_CHECKING:  # the same names again, for editors; a test compares the two
     from instructor.results import Stream as Stream
     from instructor.sync_client import Instructor as Instructor
     from instructor.usage import Usage as Usage
+    from instructor.validators import llm_validator as llm_validator
+    from instructor.validators import openai_moderation as openai_moderation
 
     from_anthropic: FromClient
     from_anyscale: FromClient

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 else:  # that module costs more than all of `import instructor`, and the import system asks for methods only
     Loader = object
 
+_OLD_CLIENTS = "anthropic bedrock cerebras cohere fireworks genai groq mistral perplexity vertexai writer xai"
+
 ALIASES: dict[str, tuple[str, ...]] = {
     "instructor.auto_client": ("instructor.factories",),
     "instructor.cli.cli": ("instructor.cli.app",),
@@ -35,6 +37,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "instructor.core.exceptions": ("instructor.exceptions",),
     "instructor.core.hooks": ("instructor.hooks",),
     "instructor.core.patch": ("instructor.factories",),
+    "instructor.core.retry": ("instructor.exceptions",),
     "instructor.dsl": ("instructor.results",),
     "instructor.dsl.citation": ("instructor.dsl",),
     "instructor.dsl.iterable": ("instructor.dsl",),
@@ -43,10 +46,28 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "instructor.dsl.partial": ("instructor.dsl",),
     "instructor.dsl.response_list": ("instructor.results",),
     "instructor.dsl.simple_type": (),
-    "instructor.processing": ("instructor.function_calls",),
+    "instructor.dsl.validators": ("instructor.validators",),
+    "instructor.models": ("instructor.older",),
+    "instructor.patch": ("instructor.factories",),
+    "instructor.process_response": ("instructor.older",),
+    "instructor.processing": ("instructor.function_calls", "instructor.validators"),
     "instructor.processing.function_calls": ("instructor.function_calls",),
+    "instructor.processing.response": ("instructor.older",),
     "instructor.processing.schema": ("instructor.function_calls",),
+    "instructor.processing.validators": ("instructor.validators",),
+    "instructor.prompts": ("instructor.core.prompts",),
+    "instructor.retry": ("instructor.exceptions",),
+    "instructor.schema_utils": ("instructor.function_calls",),
+    "instructor.utils": ("instructor.older",),
+    "instructor.utils.core": ("instructor.older",),
+    "instructor.utils.providers": ("instructor.older",),
     "instructor.v2": ("instructor.mode", "instructor.providers.provider_enum"),
+    "instructor.v2.core": ("instructor.exceptions",),
+    "instructor.v2.core.exceptions": ("instructor.exceptions",),
+    "instructor.validation": ("instructor.exceptions", "instructor.validators"),
+    "instructor.validation.async_validators": ("instructor.exceptions", "instructor.validators"),
+    "instructor.validation.llm_validators": ("instructor.validators",),
+    **{f"instructor.client_{name}": () for name in _OLD_CLIENTS.split()},
 }
 """Old path: the modules that have its names now. The first one that has a name is used. All have `from_...`."""
 
@@ -56,49 +77,62 @@ RENAMED = {
     "AsyncResponse": "instructor.client:AsyncResponses",
     "RegistryError": "instructor.exceptions:ConfigurationError",
     "Response": "instructor.sync_client:Responses",
-    "ValidationError": "pydantic:ValidationError",
+    **{
+        name: f"instructor.older:{name}"
+        for name in (
+            "CompletionErrorHandler",
+            "CompletionKwargsHandler",
+            "CompletionResponseHandler",
+            "CompletionUsageHandler",
+            "DEPRECATED_TO_CORE",
+            "HandlerType",
+            "HookNameType",
+            "ParseErrorHandler",
+            "handle_response_model",
+            "is_simple_type",
+            "is_typed_dict",
+            "prepare_response_model",
+            "process_response",
+            "reset_deprecated_mode_warnings",
+            "supported_providers",
+        )
+    },
+    "ValidationContextError": "instructor.exceptions:ConfigurationError",
 }
 """Old name: its new name."""
 
+MORE_NAMES = {"instructor.client": ("instructor.factories",)}
+"""A module of this version: where the other names of the older version's module are. All have `from_...`."""
+
 _MEDIA = "multimodal objects are not there yet. Give parts of messages as your provider documents them."
 _BATCHES = "batches are not there yet."
-_CACHES = "caches are not there yet."
 _DISTILLATION = "distillation is not there yet."
-_JUDGES = "validators by a model are not there yet. Ask the model in a pydantic validator of your own."
-_ASYNC = "asynchronous validators are not there yet. Await them on what a call gave."
-_BUDGETS = "token budgets are not there yet. max_retries bounds the requests, and `report.usage` has the tokens."
 _ROWS = (
     "a provider is one file with a row of facts, instructor/providers/<name>.py, and a dialect (docs/architecture.md)."
 )
-_FLOW = "a client does it. patch(create=function) teaches any function; OpenAISchema.from_response reads a response."
+_FLOW = "a client does it. instructor.utils.handle_response_model makes a request, process_response reads a response."
 _ANY_TYPE = "every type that pydantic.TypeAdapter takes is a response model as it is."
 _CALLS = "ask for Iterable[A | B] in Mode.PARALLEL_TOOLS."
 _GROWS = "ask for Partial[Model], or by create_partial(Model): each snapshot is a Model."
-_HOOKS = "a hook is any function; its name is a HookName or a str."
-_MODES = "a provider's row says what older modes mean to it, and warns of each once."
 _TEMPLATES = "a call renders its messages with its `context`."
 _INTERNAL = "it was an internal of older versions, and nothing needs it here."
 
 _GONE = {
-    "Image Audio PDF MultimodalError": _MEDIA,
+    "Image Audio PDF": _MEDIA,
     "BatchProcessor BatchRequest BatchJob": _BATCHES,
     "FinetuneFormat Instructions": _DISTILLATION,
-    "llm_validator openai_moderation Validator": _JUDGES,
-    "AsyncValidationError": _ASYNC,
-    "TokenBudgetError TokenBudgetExceeded TokenUsageUnavailableError": _BUDGETS,
     "retry_sync retry_async": _FLOW,
     "patch_v2": "use instructor.patch.",
-    "HookNameType HandlerType CompletionKwargsHandler CompletionResponseHandler CompletionErrorHandler "
-    "CompletionUsageHandler ParseErrorHandler": _HOOKS,
-    "DEPRECATED_TO_CORE reset_deprecated_mode_warnings": _MODES,
-    "is_simple_type ModelAdapter AdapterBase": _ANY_TYPE,
+    "ModelAdapter AdapterBase": _ANY_TYPE,
     "PartialBase": _GROWS,
     "MakeFieldsOptional": "ask for Partial[Model]; a field that may be missing in the end has a default.",
     "ParallelBase ParallelModel get_types_array handle_parallel_model is_union_type handle_anthropic_parallel_model "
     "AnthropicParallelModel VertexAIParallelModel": _CALLS,
-    "convert_messages handle_response_model process_response process_response_async handle_reask_kwargs": _FLOW,
+    "convert_messages process_response_async handle_reask_kwargs": _FLOW,
     "handle_templating apply_template process_message": _TEMPLATES,
-    "supported_providers": "instructor.providers.names() lists them.",
+    "update_total_usage extract_json_from_stream_async transform_to_gemini_prompt verify_no_unions "
+    "map_to_gemini_function_schema update_genai_kwargs update_gemini_kwargs extract_genai_system_message "
+    "convert_to_genai_messages SystemMessage combine_system_messages extract_system_messages": _INTERNAL,
     "ModeHandler ModeHandlers ModeRegistry mode_registry normalize_mode register_mode_handler ReaskHandler "
     "RequestHandler ResponseParser": _ROWS,
 }
@@ -107,16 +141,10 @@ GONE = {name: why for names, why in _GONE.items() for name in names.split()}
 
 GONE_PATHS = {
     "instructor.batch": _BATCHES,
-    "instructor.cache": _CACHES,
-    "instructor.core.retry": _FLOW,
     "instructor.distil": _DISTILLATION,
     "instructor.dsl.json_tracker": _INTERNAL,
-    "instructor.models": 'a model is any str: from_provider("provider/model").',
+    "instructor.multimodal": _MEDIA,
     "instructor.processing.multimodal": _MEDIA,
-    "instructor.processing.response": _FLOW,
-    "instructor.processing.validators": _JUDGES,
-    "instructor.utils": f"{_INTERNAL} Provider is instructor.Provider.",
-    "instructor.validation": _JUDGES,
 }
 """Path of an older version, or of one to come: what to use instead."""
 
@@ -128,6 +156,11 @@ def older(module: str, name: str) -> Any:
         return getattr(import_module(path), now)
     if name in GONE:
         raise ImportError(f"{module} has no {name}: {GONE[name]}", name=module)
+    for home in map(import_module, MORE_NAMES.get(module, ())):
+        if name in vars(home):
+            return vars(home)[name]
+    if module in MORE_NAMES and name.startswith("from_"):
+        return getattr(import_module("instructor"), name)
     raise AttributeError(f"module {module!r} has no attribute {name!r}")
 
 
@@ -155,17 +188,21 @@ def _path_of(module: str) -> list[str]:
     return path
 
 
-class _OldPath(ModuleType):
-    """A module of an older version. It looks each name up in the modules that have it now."""
-
-    def __getattr__(self, name: str) -> Any:
-        return moved(self.__name__, name)
+class _Package(ModuleType):
+    """A package of this version. An old module does not hide a function of its name."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         # The import system sets each submodule here. An old one is found without that, and would hide a function of
         # its name.
         if not (isinstance(value, ModuleType) and type(value) is _OldPath and value.__name__ in ALIASES):
             super().__setattr__(name, value)
+
+
+class _OldPath(_Package):
+    """A module of an older version. It looks each name up in the modules that have it now."""
+
+    def __getattr__(self, name: str) -> Any:
+        return moved(self.__name__, name)
 
 
 def serve_older_names(package: str) -> None:
@@ -207,6 +244,7 @@ def submodule(package: str, name: str) -> Any:
 
 def install() -> None:
     """Make the old paths importable."""
+    sys.modules["instructor"].__class__ = _Package
     if not any(isinstance(finder, _OldPaths) for finder in sys.meta_path):
         sys.meta_path.append(_OldPaths())
 

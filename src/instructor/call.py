@@ -5,16 +5,18 @@ Everything that can be wrong with the arguments is found here, before any reques
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from pydantic import BaseModel
 from tenacity import AsyncRetrying, BaseRetrying
 
-from instructor._compat import GONE, GONE_PATHS, warn_of_old
+from instructor._compat import GONE, warn_of_old
 from instructor.binding import Binding
 from instructor.core.drivers import AsyncValues, StreamCloser, Values, adrive, drive
+from instructor.core.effects import Steps
 from instructor.core.retry_policy import OnInvalid, Policy, counted
 from instructor.core.runner import Run
 from instructor.core.state import RunState
@@ -25,6 +27,7 @@ from instructor.core.types import (
     Output,
     Transport,
 )
+from instructor.core.validating import ValidatingRun
 from instructor.core.watchdog import Watchdog
 from instructor.exceptions import ConfigurationError, IncompleteOutputException, InstructorRetryException
 from instructor.hooks import Hooks
@@ -32,18 +35,31 @@ from instructor.mode import Mode
 from instructor.outputs import growing_for, item_of, list_for, output_for, parallel_for, streamed_for
 from instructor.results import AsyncStream, ListResponse, Stream, attach_metadata, with_total_usage
 
+if TYPE_CHECKING:
+    from instructor.cache.flow import CachedCall, CacheOptions
+
 _NOT_YET = {
     "autodetect_images": GONE["Image"],
-    "cache": GONE_PATHS["instructor.cache"],
-    "cache_ttl": GONE_PATHS["instructor.cache"],
     "max_event_bytes": "it is given when the client is made, from_provider(..., max_event_bytes=...).",
     "mode": "a client has one, from_provider(..., mode=...), and its calls share it.",
-    "token_budget": GONE["TokenBudgetError"],
 }
 """Arguments of older versions' calls, and why there is nothing to do with one; None and False are nothing."""
 _NAMES_NOT_YET = frozenset(_NOT_YET)
 _OURS = _NAMES_NOT_YET.union(
-    ("max_retries", "context", "strict", "hooks", "on_invalid", "max_continuations", "watchdog", "validation_context")
+    (
+        "max_retries",
+        "context",
+        "strict",
+        "hooks",
+        "on_invalid",
+        "max_continuations",
+        "watchdog",
+        "validation_context",
+        "token_budget",
+        "cache",
+        "cache_ttl",
+        "cache_namespace",
+    )
 )
 DEFAULT_RETRIES = 3
 _READY = frozenset((str, list, dict, int, float, bool, type(None)))
@@ -58,12 +74,17 @@ class PreparedCall(NamedTuple):
     output: Output
     run: Run
     state: RunState
+    cached: CachedCall | None = None
+
+    @property
+    def _steps(self) -> Steps:
+        return self.run.run() if self.cached is None else self.cached.steps()
 
     def drive(self, transport: Transport, closer: StreamCloser) -> Values:
-        return drive(self.run.run(), transport, closer, self.run.finalizer())
+        return drive(self._steps, transport, closer, self.run.finalizer())
 
     def adrive(self, transport: AsyncTransport, closer: StreamCloser) -> AsyncValues:
-        return adrive(self.run.run(), transport, closer, self.run.finalizer())
+        return adrive(self._steps, transport, closer, self.run.finalizer())
 
     def completion(self) -> Any:
         """Return the last response, with the tokens of all attempts."""
@@ -75,6 +96,7 @@ class CallBuilder:
 
     def __init__(self, binding: Binding) -> None:
         self.provider, self.mode, self.is_async = binding.provider, binding.mode, binding.is_async
+        self.client = binding.client
         self.dialect, self.transport = binding.dialect, binding.transport
         self.defaults, self.hooks = binding.defaults, binding.hooks
 
@@ -172,9 +194,48 @@ class CallBuilder:
         policy = _policy(given, is_async=self.is_async, stream=stream)
         if not output.many:
             _check_for_one(arguments)
-        run = Run(call, self.dialect, policy, state)
+        check = self._check_for(output)
+        run = (
+            Run(call, self.dialect, policy, state)
+            if check is None
+            else ValidatingRun(call, self.dialect, policy, state, check)
+        )
         self._check_names(given, run.body)
-        return PreparedCall(output, run, state)
+        cached = None if given.get("cache") in (None, False) else self._cached(run, call, given)
+        return PreparedCall(output, run, state, cached)
+
+    def _cached(self, run: Run, call: Call, given: Mapping[str, Any]) -> CachedCall:
+        """Return the call as one that a cache may answer."""
+        from instructor.cache.flow import CachedCall
+        from instructor.cache.keys import request_key
+
+        options = _cache_options(given, is_async=self.is_async)
+        key = request_key(
+            run.body,
+            provider=self.provider,
+            client=self.transport.create if self.client is None else self.client,
+            mode=call.mode,
+            schema=[tool._asdict() for tool in call.output.tools],
+            kind=call.output.kind,
+            context=call.context,
+            strict=call.strict,
+            stream=call.stream,
+            namespace=options.namespace,
+        )
+        return CachedCall(run, options, key, self.transport.response, stream=call.stream, is_async=self.is_async)
+
+    def _check_for(self, output: Output) -> Callable[..., Any] | None:
+        """Return what runs the asynchronous validators of an answer, or None if it has none."""
+        module = sys.modules.get("instructor.validators")  # before it is imported, no model can have one
+        if module is None or not module.are_in(output.kind):
+            return None
+        if not self.is_async:
+            raise ConfigurationError(
+                f"{output.name} has asynchronous validators, which a sync client cannot await: use an async client, "
+                'from_provider("provider/model", async_client=True), or sync validators.'
+            )
+        check: Callable[..., Any] = module.check
+        return check
 
     def _check_names(self, given: Mapping[str, Any], body: Mapping[str, Any]) -> None:
         """Raise for arguments that the SDK's function does not take, and for required ones that are missing."""
@@ -227,6 +288,10 @@ class CallBuilder:
     def _untyped(self, messages: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments of a call whose response is wanted as it is."""
         given = self._given(arguments)
+        if _token_budget(arguments) is not None:
+            raise TokenBudgetValueError("token_budget needs a response_model: without one there is only one request.")
+        if arguments.get("cache") not in (None, False):
+            raise ConfigurationError("cache needs a response_model: the SDK's own response is not cached.")
         context = _context(given)
         messages = _rendered(self._messages(messages, given), context)
         body = self.dialect.encode_plain(messages, {key: value for key, value in given.items() if key not in _OURS})
@@ -334,7 +399,43 @@ def _policy(given: Mapping[str, Any], *, is_async: bool, stream: bool) -> Policy
         seconds = given.get("timeout")  # a stream's is for each of its reads, and says nothing about the whole
         timed = type(seconds) in (int, float) and not stream
         max_retries = counted(max_retries, seconds if timed else None)
-    return Policy(max_retries, continuations, on_invalid, watchdog)
+    return Policy(max_retries, continuations, on_invalid, watchdog, _token_budget(given))
+
+
+class TokenBudgetTypeError(ConfigurationError, TypeError):
+    """`token_budget` is not a number."""
+
+
+class TokenBudgetValueError(ConfigurationError, ValueError):
+    """`token_budget` is a number that cannot be a budget, or has nothing to bound."""
+
+
+def _token_budget(given: Mapping[str, Any]) -> int | None:
+    budget = given.get("token_budget")
+    if budget is None:
+        return None
+    if isinstance(budget, bool) or not isinstance(budget, int):
+        raise TokenBudgetTypeError(f"token_budget must be a number of tokens, got {budget!r}.")
+    if budget < 1:
+        raise TokenBudgetValueError(f"token_budget must be 1 or more, got {budget!r}.")
+    return budget
+
+
+def _cache_options(given: Mapping[str, Any], *, is_async: bool) -> CacheOptions:
+    from instructor.cache.flow import CacheOptions, is_awaited
+
+    cache, ttl, namespace = given["cache"], given.get("cache_ttl"), given.get("cache_namespace")
+    if not (callable(getattr(cache, "get", None)) and callable(getattr(cache, "set", None))) or isinstance(cache, type):
+        raise ConfigurationError(
+            f"cache must be an object with get(key) and set(key, value, ttl=None), such as AutoCache(), got {cache!r}."
+        )
+    if not is_async and (getattr(cache, "is_async", False) or is_awaited(cache.get)):
+        raise ConfigurationError(f"cache must be sync for a sync client, got {cache!r}, whose get is async.")
+    if ttl is not None and (isinstance(ttl, bool) or not isinstance(ttl, (int, float)) or ttl <= 0):
+        raise ConfigurationError(f"cache_ttl must be a number of seconds above 0, got {ttl!r}.")
+    if namespace is not None and (not isinstance(namespace, str) or not namespace):
+        raise ConfigurationError(f"cache_namespace must be a str that is not empty, got {namespace!r}.")
+    return CacheOptions(cache, ttl, namespace or "")
 
 
 def _check_for_one(arguments: Mapping[str, Any]) -> None:

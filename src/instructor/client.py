@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from typing_extensions import TypeForm
 
+from instructor import _compat
 from instructor.client_base import ClientBase
 from instructor.mode import Mode
 from instructor.sync_client import Instructor as Instructor
@@ -137,6 +138,9 @@ class AsyncInstructor(ClientBase):
             max_continuations: For lists: how often a list that was cut off is continued. None (default):
                 `max_retries` is the limit.
             watchdog: When to stop a stream that repeats itself (default: `Watchdog()`). None: never.
+            token_budget: After how many tokens there is no further request (default: no limit).
+            cache: Where the answer is kept, and looked up before a request: `AutoCache()`, `DiskCache()` ... With
+                `cache_ttl` (seconds) and `cache_namespace`.
             options: All other arguments go to the SDK: model, temperature, max_tokens ...
 
         Returns:
@@ -344,3 +348,9 @@ class AsyncResponses(AsyncInstructor):
 
     async def create(self, response_model: Any = None, messages: Any = None, **arguments: Any) -> Any:
         return await self._caller.acreate(response_model, messages, arguments)
+
+
+if not TYPE_CHECKING:  # a checker would take every name for one of this module
+
+    def __getattr__(name: str) -> Any:
+        return _compat.older(__name__, name)

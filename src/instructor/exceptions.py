@@ -3,13 +3,19 @@
     InstructorError
     ├── ConfigurationError            wrong arguments, found before any request is sent
     │   ├── ModeError                 a mode that this provider does not have
-    │   └── ClientError               a client of the wrong kind
+    │   ├── ClientError               a client of the wrong kind
+    │   └── MultimodalError           a picture, a sound or a document that cannot be used (also a ValueError)
     ├── ResponseParsingError          a reply that is not what was requested (also a ValueError)
     │   ├── RefusalError              the model declined to answer
     │   └── EventTooLargeError        an event of a stream is longer than `max_event_bytes`
+    ├── ValidationError               a value is not valid; for the user's own validators (also a ValueError)
+    │   └── AsyncValidationError      asynchronous validators found faults; `errors` lists them
     ├── ProviderError                 the provider reported an error inside a reply
     ├── IncompleteOutputException     the reply was cut: length limit, dropped connection, no terminal event
     └── InstructorRetryException      all attempts failed; `__cause__` is the last error
+        └── TokenBudgetError          `token_budget` ended the call
+            ├── TokenBudgetExceeded          its tokens are spent
+            └── TokenUsageUnavailableError   the provider does not report its tokens
 
 A request that fails in the SDK raises an error that is both the SDK's own type and an InstructorRetryException.
 """
@@ -52,22 +58,49 @@ class FailedAttempt(NamedTuple):
 
 
 class InstructorError(Exception):
-    """The base class of all errors of this library."""
+    """The base class of all errors of this library. Its text ends with the failed attempts, if there are any."""
 
     failed_attempts: Sequence[FailedAttempt] = ()
     lasting: bool = False
     """Whether another request would fail in the same way."""
 
+    def __init__(self, *args: object, failed_attempts: Sequence[FailedAttempt] | None = None) -> None:
+        self.failed_attempts = list(failed_attempts or ())
+        Exception.__init__(self, *args)  # not super(): an SDK's class may come next
+
+    def __str__(self) -> str:
+        return Exception.__str__(self) + _listed(self.failed_attempts)
+
     @classmethod
     def from_exception(cls, exception: Exception, failed_attempts: Sequence[FailedAttempt] | None = None) -> Self:
         """Return an error of this type with the message of another one."""
-        made = cls(str(exception))
-        made.failed_attempts = list(failed_attempts or ())
-        return made
+        return cls(str(exception), failed_attempts=failed_attempts)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Support pickling."""
         return _again, (type(self), self.args), {name: _portable(value) for name, value in vars(self).items()}
+
+
+_SHOWN = 200
+"""How many characters of a failed attempt's response an error's text has. All of it is in `failed_attempts`."""
+
+
+def _listed(attempts: Sequence[FailedAttempt]) -> str:
+    """Return the failed attempts as the text of an error lists them, and the last exception."""
+    if not attempts:
+        return ""
+    lines = [
+        f'<generation number="{each.attempt_number}">\n<exception>\n{_text_of(each.exception)}\n</exception>\n'
+        f"<completion>\n{_shortened(each.completion)}\n</completion>\n</generation>"
+        for each in attempts
+    ]
+    last = f"<last_exception>\n{_text_of(attempts[-1].exception)}\n</last_exception>"
+    return "\n".join(["", "<failed_attempts>", *lines, "</failed_attempts>", last])
+
+
+def _shortened(completion: Any) -> str:
+    text = completion if isinstance(completion, str) else repr(completion)
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
 
 
 class ConfigurationError(InstructorError):
@@ -77,22 +110,55 @@ class ConfigurationError(InstructorError):
 class ModeError(ConfigurationError):
     """A mode that this provider does not have."""
 
-    def __init__(self, mode: str, provider: str, valid_modes: Sequence[str]) -> None:
+    def __init__(self, mode: str, provider: str, valid_modes: Sequence[str], **more: Any) -> None:
         self.mode, self.provider, self.valid_modes = mode, provider, list(valid_modes)
         known = ", ".join(f"Mode.{name}" for name in self.valid_modes)
-        super().__init__(f"The mode of {provider} must be one of {known}, got {mode!r}.")
+        super().__init__(f"The mode of {provider} must be one of {known}, got {mode!r}.", **more)
 
 
 class ClientError(ConfigurationError):
     """A client of the wrong kind."""
 
 
+class MultimodalError(ConfigurationError, ValueError):
+    """A picture, a sound or a document that cannot be used."""
+
+    def __init__(
+        self, message: str = "", *, content_type: str | None = None, file_path: str | None = None, **known: Any
+    ) -> None:
+        self.content_type, self.file_path = content_type, file_path
+        super().__init__(message, **known)
+
+
+class ValidationError(InstructorError, ValueError):
+    """A value is not valid. A validator of the user's may raise it: pydantic takes it as a ValueError.
+
+    What a call raises if an answer stays invalid is an InstructorRetryException, whose cause is pydantic's own error.
+    """
+
+
+class AsyncValidationError(ValidationError):
+    """Asynchronous validators found faults. `errors` has all of them."""
+
+    def __init__(self, *args: object, errors: Sequence[Exception] = (), **known: Any) -> None:
+        self.errors = list(errors)
+        super().__init__(*args, **known)
+
+
 class ResponseParsingError(InstructorError, ValueError):
     """The reply is not what was requested. `text` is the reply, `raw_response` the SDK's object."""
 
-    def __init__(self, message: str, *, text: str = "", mode: str | None = None, raw_response: Any = None) -> None:
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        text: str = "",
+        mode: str | None = None,
+        raw_response: Any = None,
+        failed_attempts: Sequence[FailedAttempt] | None = None,
+    ) -> None:
         self.text, self.mode, self.raw_response = text, mode, raw_response
-        super().__init__(message)
+        super().__init__(message, failed_attempts=failed_attempts)
 
 
 class RefusalError(ResponseParsingError):
@@ -116,11 +182,11 @@ class ProviderError(InstructorError):
     It is `lasting` if another request cannot help: no permission, no credit, too many requests.
     """
 
-    def __init__(self, provider: str, message: str, body: Any = None) -> None:
+    def __init__(self, provider: str, message: str, body: Any = None, **known: Any) -> None:
         self.provider, self.body = provider, body
         codes = [body[key] for key in _CODES if key in body] if isinstance(body, Mapping) else []
         self.lasting = any(_LASTING.search(str(each)) for each in (message, *codes))
-        super().__init__(f"{provider}: {message}")
+        super().__init__(f"{provider}: {message}", **known)
 
 
 class _Ended(InstructorError):
@@ -150,10 +216,9 @@ class _Ended(InstructorError):
         self.create_kwargs = create_kwargs or ({} if messages is None else {"messages": messages})
         self.messages: list[Any] = list(self.create_kwargs.get("messages") or () if messages is None else messages)
         """The conversation of the last request."""
-        self.failed_attempts = list(failed_attempts or ())
         self.failed_items, self.report, self.text = list(failed_items), report, text
         self.items: list[Any] = []
-        Exception.__init__(self, *(args or self._default_args))
+        InstructorError.__init__(self, *(args or self._default_args), failed_attempts=failed_attempts)
 
 
 class IncompleteOutputException(_Ended):
@@ -161,12 +226,31 @@ class IncompleteOutputException(_Ended):
 
     _default_args = ("The reply was cut before its end.",)
 
+    def __init__(self, *args: object, message: str | None = None, **known: Any) -> None:
+        super().__init__(*(args if message is None else (message,)), **known)
+
 
 class InstructorRetryException(_Ended):
     """All attempts failed. `__cause__` is the last error, `failed_attempts` lists all of them.
 
     `items` are the valid items of a list. It is empty if a stream delivered them.
     """
+
+
+class TokenBudgetError(InstructorRetryException):
+    """`token_budget` ended the call. `budget` is its value."""
+
+    def __init__(self, *args: object, budget: int = 0, **known: Any) -> None:
+        self.budget = budget
+        super().__init__(*args, **known)
+
+
+class TokenBudgetExceeded(TokenBudgetError):
+    """The tokens of `token_budget` are spent, and no valid answer came."""
+
+
+class TokenUsageUnavailableError(TokenBudgetError):
+    """The provider does not report its tokens, so that `token_budget` cannot be kept."""
 
 
 class _Joined(InstructorRetryException):

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 _NO_DEFAULTS = {
     "response_model": "pass it to each call.",
-    "cache": "caches are not there yet.",
 }
 """Arguments that a client must not have as defaults of its calls, and why. None as a value is allowed."""
 _SETTINGS = frozenset(
@@ -338,7 +337,7 @@ def patch(
     only once if `max_retries` is not passed.
 
     Args:
-        client: The SDK's client, sync or async.
+        client: The SDK's client, sync or async, or any object that has `chat.completions.create`: a mock in a test.
         create: A function to patch instead of a client. The patched function is returned.
         mode: How the answer is requested (default `Mode.TOOLS`).
         provider: The name of the provider: its wire format is used (default "openai").
@@ -360,6 +359,8 @@ def patch(
         raise ConfigurationError(f"create must be a function that makes a request, got {create!r}.")
     row = providers.load(getattr(provider, "value", provider))
     chosen = row.mode_for(mode)
+    if create is None and not row.takes(client):
+        create = _create_of(client)  # a mock, or an object of the user's own
     if create is None:
         binding = binding_for(row, client, chosen, {})
     else:
@@ -371,6 +372,12 @@ def patch(
         return patched
     client.chat.completions.create = patched
     return client
+
+
+def _create_of(client: Any) -> Callable[..., Any] | None:
+    """Return `client.chat.completions.create`, if any object has it."""
+    create = getattr(getattr(getattr(client, "chat", None), "completions", None), "create", None)
+    return create if callable(create) else None
 
 
 def apatch(client: ClientT, create: Callable[..., Any] | None = None, mode: Mode = Mode.TOOLS) -> ClientT:

@@ -79,19 +79,30 @@ class ResponseSchema(BaseModel):
             ResponseParsingError: The response does not have an answer that can be read.
             IncompleteOutputException: The answer was cut off.
         """
-        row = providers.load(getattr(provider, "value", provider))
-        chosen = row.mode_for(mode)
-        transport = Function(lambda **_: completion)
-        dialect = row.wire_for(chosen).dialect
-        caller = CallBuilder(Binding(None, row.name, chosen, dialect, transport, False, {}, Hooks()))
-        arguments = {"max_retries": 0, "context": validation_context, "strict": strict}
-        try:
-            value: Self = caller.create(cls, [{"role": "user", "content": ""}], arguments)
-        except InstructorRetryException as error:
-            if isinstance(error.__cause__, (ValidationError, ValueError)):
-                raise error.__cause__ from None
-            raise
+        value: Self = read_response(cls, completion, validation_context, strict, mode, provider)
         return value
+
+
+def read_response(
+    response_model: Any,
+    completion: Any,
+    context: Mapping[str, Any] | None = None,
+    strict: bool | None = None,
+    mode: Mode = Mode.TOOLS,
+    provider: str = "openai",
+) -> Any:
+    """Return the validated answer of a complete response. An older mode that names a provider means its wire."""
+    row, chosen = providers.reading(getattr(provider, "value", provider), mode)
+    dialect = row.wire_for(chosen).dialect
+    transport = Function(lambda **_: completion)
+    caller = CallBuilder(Binding(None, row.name, chosen, dialect, transport, False, {}, Hooks()))
+    arguments = {"max_retries": 0, "context": context, "strict": strict}
+    try:
+        return caller.create(response_model, [{"role": "user", "content": ""}], arguments)
+    except InstructorRetryException as error:
+        if isinstance(error.__cause__, (ValidationError, ValueError)):
+            raise error.__cause__ from None
+        raise
 
 
 def response_schema(model: type[ModelT]) -> type[ModelT]:

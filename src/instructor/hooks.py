@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 from instructor import _compat
@@ -28,6 +28,8 @@ class HookName(str, enum.Enum):
     """After each response that reports its usage, with the sum so far."""
     PARSE_ERROR = "parse:error"
     """When a reply, or an item of it, is invalid, with the exception."""
+    CACHE_HIT = "cache:hit"
+    """When a call is answered from a cache, with the key. The hooks of requests are not called then."""
     ITEM_GOOD = "item:good"
     """When an item is valid, with its index and value."""
     ITEM_BAD = "item:bad"
@@ -36,6 +38,10 @@ class HookName(str, enum.Enum):
     """Before a broken answer is continued, with the report."""
     STREAM_END = "stream:end"
     """When an answer has ended, well or not, with the report."""
+
+
+OF_REQUESTS = frozenset(name for name in HookName if name.value.startswith("completion:"))
+"""The events of requests."""
 
 
 def named(name: HookName | str) -> HookName:
@@ -79,6 +85,14 @@ class Hooks:
         """Return the functions of an event, in the order in which they were added."""
         hooks = self._hooks.get(hook_name)
         return tuple(hooks) if hooks else ()
+
+    def without(self, names: Collection[HookName]) -> Hooks:
+        """Return the Hooks without the functions of these events."""
+        if not self._hooks:
+            return self
+        rest = Hooks()
+        rest._hooks = {name: list(hooks) for name, hooks in self._hooks.items() if name not in names}
+        return rest
 
     def copy(self) -> Hooks:
         return self + Hooks()

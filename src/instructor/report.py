@@ -53,6 +53,8 @@ class Report:
     complete: bool = False
     """Whether the provider's final event came, the answer was closed, and nothing is missing."""
     usage: Usage = field(default_factory=Usage)
+    cached: bool = False
+    """Whether the answer came from a cache. Then no request was made, and no tokens were used."""
     time_to_first_item: float | None = None
     duration: float = 0.0
     clock: Callable[[], float] = field(default=time.perf_counter, repr=False, compare=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Generator, Iterable, Iterator, Mapping
-from types import AsyncGeneratorType, TracebackType
+from types import AsyncGeneratorType, SimpleNamespace, TracebackType
 from typing import Any, Generic, SupportsIndex, TypeVar, cast, overload
 
 from pydantic import BaseModel
@@ -214,6 +214,8 @@ def attach_metadata(value: Any, *, raw_response: Any, total_usage: Any, report: 
 
 _USAGES = ("usage", "usage_metadata")
 """Where responses say their tokens."""
+_WHOLES = (BaseModel, Mapping, SimpleNamespace)
+"""What has parts with names; the last is what users' mocks are made of."""
 
 
 def with_total_usage(raw: Any, earlier: Iterable[Any]) -> Any:
@@ -240,14 +242,14 @@ def _sum(one: Any, two: Any) -> Any:
     if two is None:
         return one
     if one is None:
-        return two if isinstance(two, (int, float, BaseModel, Mapping)) else None
-    if isinstance(one, (BaseModel, Mapping)) and isinstance(two, (BaseModel, Mapping)):
+        return two if isinstance(two, (int, float, *_WHOLES)) else None
+    if isinstance(one, _WHOLES) and isinstance(two, _WHOLES):
         return _with(one, {name: _sum(_part(one, name), _part(two, name)) for name in (*_names(one), *_names(two))})
     return one
 
 
 def _names(whole: Any) -> list[str]:
-    return list(whole) if isinstance(whole, Mapping) else [*vars(whole), *(whole.model_extra or ())]
+    return list(whole) if isinstance(whole, Mapping) else [*vars(whole), *(getattr(whole, "model_extra", None) or ())]
 
 
 def _part(whole: Any, name: str) -> Any:
@@ -258,4 +260,6 @@ def _with(whole: Any, parts: Mapping[str, Any]) -> Any:
     """Copy a response, or a part of one, and put these values into it."""
     if isinstance(whole, Mapping):
         return {**whole, **parts}
+    if isinstance(whole, SimpleNamespace):
+        return SimpleNamespace(**{**vars(whole), **parts})
     return whole.model_copy(update=dict(parts)) if isinstance(whole, BaseModel) else whole

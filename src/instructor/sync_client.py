@@ -119,6 +119,9 @@ class Instructor(ClientBase):
             max_continuations: For lists: how often a list that was cut off is continued. None (default):
                 `max_retries` is the limit.
             watchdog: When to stop a stream that repeats itself (default: `Watchdog()`). None: never.
+            token_budget: After how many tokens there is no further request (default: no limit).
+            cache: Where the answer is kept, and looked up before a request: `AutoCache()`, `DiskCache()` ... With
+                `cache_ttl` (seconds) and `cache_namespace`.
             options: All other arguments go to the SDK: model, temperature, max_tokens ...
 
         Returns:

@@ -20,6 +20,7 @@ import instructor
 from cases import Case, cases
 from harness import Harness
 from instructor import Mode, providers
+from instructor.cache import AutoCache
 from instructor.exceptions import InstructorRetryException, RefusalError
 from instructor.testing import Gate, Reply, Served, ToolCall, answer, content, error, refusal, tools
 from instructor.usage import Usage
@@ -130,6 +131,28 @@ async def test_prose_is_answered_with_the_request_to_do_as_asked(stage: Stage) -
     stage.server.add(content("I would rather talk."), answer({"name": "Jörg", "age": 10}))
     assert (await stage.create(User)).report.attempts == 2
     assert "I would rather talk." in json.dumps(stage.server.requests[1].body)
+
+
+@for_modes("create", every=False)
+async def test_a_second_call_is_answered_from_a_cache(stage: Stage) -> None:
+    stage.server.add(answer({"tasks": PEOPLE}))
+    cache = AutoCache()
+    first, second = [await stage.create(list[User], cache=cache) for _ in range(2)]
+    assert first == second == USERS
+    assert (second.report.cached, len(stage.server.requests)) == (True, 1)
+    assert type(second.get_raw_response()) is type(first.get_raw_response())
+
+
+@for_modes("stream", every=False)
+async def test_a_second_stream_is_answered_from_a_cache(stage: Stage) -> None:
+    stage.server.add(answer({"tasks": PEOPLE}))
+    cache = AutoCache()
+    assert await stage.items(cache=cache) == USERS
+    stream = stage.call("create_iterable", User, cache=cache)
+    assert await stage.harness.next(stream) == USERS[0]
+    assert stream.report.good == 1
+    assert await stage.harness.items(stream) == USERS[1:]
+    assert len(stage.server.requests) == 1
 
 
 @for_modes("stream")

@@ -17,7 +17,15 @@ from tenacity import (
 )
 
 from instructor.core.watchdog import Watchdog
-from instructor.exceptions import IncompleteOutputException, ProviderError, ResponseParsingError
+from instructor.exceptions import (
+    IncompleteOutputException,
+    ProviderError,
+    ResponseParsingError,
+    TokenBudgetError,
+    TokenBudgetExceeded,
+    TokenUsageUnavailableError,
+)
+from instructor.usage import Usage
 
 OnInvalid = Literal["reask", "skip", "raise"]
 """What becomes of an item that is wrong: asked for again, left out and reported, or raised at once."""
@@ -34,6 +42,8 @@ class Policy:
     max_continuations: int | None = None
     on_invalid: OnInvalid = "reask"
     watchdog: Watchdog | None = field(default_factory=Watchdog)
+    token_budget: int | None = None
+    """After how many tokens there is no further request."""
 
     @property
     def most(self) -> int | None:
@@ -47,6 +57,27 @@ class Policy:
             type(retry) is retry_if_exception_type
             and error is not None
             and not isinstance(error, retry.exception_types)
+        )
+
+    def spent(self, usage: Usage, *, estimates: bool) -> TokenBudgetError | None:
+        """Return the error that ends the call because of its token budget, or None if another request may be sent.
+
+        Args:
+            usage: The tokens of the call so far.
+            estimates: Whether tokens that the provider did not report may be estimated.
+        """
+        budget = self.token_budget
+        if budget is None:
+            return None
+        if not (usage.exact or estimates):
+            return TokenUsageUnavailableError(
+                "token_budget cannot be kept: the provider does not report its tokens.", budget=budget
+            )
+        if usage.total_tokens < budget:
+            return None
+        return TokenBudgetExceeded(
+            f"token_budget={budget} is spent: {usage.total_tokens} tokens were used, and no valid answer came.",
+            budget=budget,
         )
 
 

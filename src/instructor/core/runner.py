@@ -25,6 +25,7 @@ from tenacity import AsyncRetrying, DoAttempt, DoSleep, RetryCallState, RetryErr
 from instructor.core import prompts
 from instructor.core.effects import CLOSE, Do, Emit, Open, Read, Send, Steps, Wait
 from instructor.core.events import KEPT, EventReader, ResponseAccumulator, spent
+from instructor.core.logs import LOG
 from instructor.core.overlap import (
     SHOWN,
     Correction,
@@ -64,7 +65,14 @@ from instructor.core.types import (
     Valid,
 )
 from instructor.core.watchdog import Watch, Watchdog
-from instructor.exceptions import ConfigurationError, FailedAttempt, RefusalError, ResponseParsingError, is_lasting
+from instructor.exceptions import (
+    ConfigurationError,
+    FailedAttempt,
+    RefusalError,
+    ResponseParsingError,
+    TokenBudgetError,
+    is_lasting,
+)
 from instructor.hooks import HookName
 from instructor.mode import Mode
 from instructor.report import Cause
@@ -131,6 +139,11 @@ class Run:
         """Whether the last value is not the answer, but what the policy gives instead."""
 
     @property
+    def starts_again(self) -> bool:
+        """Return whether the next reply alone decides the answer: what came before is asked for again."""
+        return self._cause != "continuation" and not self._output.many
+
+    @property
     def body(self) -> Mapping[str, Any]:
         """The first request's."""
         return self._first.body
@@ -179,6 +192,11 @@ class Run:
             self._note_failure(problem)
             if self._hopeless:
                 yield from self._give_up(problem)
+            if (no_more := self._budget_is_spent(problem)) is not None:
+                if self._output.many and self._call.stream:
+                    yield from self._end_early(no_more)
+                    return
+                yield from self._give_up(no_more)
             state.set_exception((type(problem), problem, problem.__traceback__))
 
     def _attempt(self) -> Steps:
@@ -200,7 +218,23 @@ class Run:
             if self._report.continuations >= budget:
                 self._hopeless = True
                 return problem
+            if self._budget_is_spent(problem) is not None:
+                return problem
             self._note_failure(problem)
+
+    def _budget_is_spent(self, problem: Exception) -> TokenBudgetError | None:
+        """Return the error of the token budget if there may be no further request. A failed request took no tokens."""
+        if self._policy.token_budget is None or problem is self._sdk_error:
+            return None
+        error = self._policy.spent(self._report.usage, estimates=self._call.stream)
+        if error is not None:
+            error.__cause__ = problem
+        return error
+
+    def _end_early(self, error: TokenBudgetError) -> Steps:
+        """End the stream of a list with the items that it has: the report says that they are not all."""
+        LOG.warning("A list ends before it is complete: %s", error)
+        yield from self.state.tell(HookName.COMPLETION_LAST_ATTEMPT, error, about=self._about())
 
     def _ask(self) -> Steps:
         """Make the request that is due, deliver what is good in its reply, and say what is not; None when all is."""

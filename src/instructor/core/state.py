@@ -17,10 +17,12 @@ from instructor.exceptions import (
     IncompleteOutputException,
     InstructorRetryException,
     RefusalError,
+    TokenBudgetError,
     joined_failure,
 )
-from instructor.hooks import HookName, Hooks, accepted
+from instructor.hooks import OF_REQUESTS, HookName, Hooks, accepted
 from instructor.report import FailedItem, Report
+from instructor.usage import Usage
 
 _SHOWN = 3
 """How many invalid items an error names."""
@@ -32,6 +34,7 @@ class RunState:
     def __init__(self, dialect: Dialect, response: Callable[[Json], Any], hooks: Hooks) -> None:
         self.report = Report()
         self._dialect, self._response, self._hooks = dialect, response, with_logging(hooks, self.report)
+        self._all_hooks = self._hooks
         self.headers: Mapping[str, str] | None = None
         self.raw: Any = None
         """The SDK's object of the last whole response."""
@@ -51,6 +54,17 @@ class RunState:
             response = self._response(self._dialect.assemble(accumulator.reply(), accumulator.head))
             self._built = built = (accumulator, accumulator.added, response)
         return built[2]
+
+    def from_cache(self, key: str) -> Steps:
+        """Note that the call is answered from a cache: there are no requests that hooks could hear of."""
+        self.report.cached = True
+        yield from self.tell(HookName.CACHE_HIT, key)
+        self._all_hooks, self._hooks = self._hooks, self._hooks.without(OF_REQUESTS)
+
+    def not_from_cache(self, request: Request) -> Steps:
+        """Note that a request is made after all."""
+        self.report.cached, self.report.usage, self._hooks = False, Usage(), self._all_hooks
+        yield from self.tell(HookName.COMPLETION_KWARGS, keywords=request.body)
 
     def tells(self, name: HookName) -> bool:
         """Return whether anybody hears of an event."""
@@ -95,6 +109,8 @@ class RunState:
         }
         if isinstance(error, IncompleteOutputException):
             raise IncompleteOutputException(str(error), text=error.text, **known) from error.__cause__ or error
+        if isinstance(error, TokenBudgetError):
+            raise type(error)(*error.args, budget=error.budget, **known) from error.__cause__
         if isinstance(error, Exception) and (is_sdks or isinstance(error, RefusalError)):
             raise joined_failure(error, **known) from error
         raise InstructorRetryException(

@@ -178,6 +178,11 @@ class Output(Protocol):
     """The shape of the answer."""
 
     @property
+    def kind(self) -> Any:
+        """Return the type of the value, or of an item."""
+        ...
+
+    @property
     def name(self) -> str: ...
     @property
     def description(self) -> str: ...

@@ -37,9 +37,9 @@ class PartialLiteralMixin:
 class Possible(BaseModel, Generic[T]):
     """A `T`, or a message that says why there is none. It is true where there is one."""
 
-    result: T | None = Field(default=None, description=prompts.MAYBE_RESULT)
-    error: bool = Field(default=False, description=prompts.MAYBE_ERROR)
-    message: str | None = Field(default=None, description=prompts.MAYBE_MESSAGE)
+    result: T | None = None
+    error: bool = False
+    message: str | None = None
 
     def __bool__(self) -> bool:
         return self.result is not None
@@ -55,8 +55,16 @@ def Maybe(model: type[T]) -> type[Possible[T]]:  # noqa: N802 - the field's name
 @lru_cache(maxsize=512)
 def _made(model: Any) -> Any:
     name = name_of(model)
+    fields: Any = {
+        "result": (model | None, Field(default=None, description=prompts.MAYBE_RESULT)),
+        "error": (bool, Field(default=False, description=prompts.MAYBE_ERROR)),
+        "message": (str | None, Field(default=None, description=prompts.MAYBE_MESSAGE)),
+    }
     doc = prompts.EXTRACT_MAYBE.format(name=name)
-    return create_model(legal(f"Maybe{name}"), __base__=Possible[model], __doc__=doc)
+    return create_model(legal(f"Maybe{name}"), __base__=Possible[model], __doc__=doc, **fields)
+
+
+prompts.when_replaced(_made.cache_clear)
 
 
 class CitationMixin(BaseModel):

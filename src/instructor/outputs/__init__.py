@@ -12,10 +12,11 @@ import typing
 from functools import lru_cache
 from typing import Any, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 from typing_extensions import Doc
 
+from instructor.core import prompts
 from instructor.core.types import Output
 from instructor.dsl import Partial, Segmentation
 from instructor.exceptions import ConfigurationError
@@ -31,6 +32,7 @@ _KEPT = 512
 
 def output_for(response_model: Any) -> Output:
     """Return the shape of `response_model`'s answer: a list for `Iterable[T]`, `list[T]` and `IterableModel(T)`."""
+    response_model = _type_of(response_model)
     item = item_of(response_model)
     if item is not None:
         return _compiled("many", item)
@@ -43,6 +45,7 @@ def output_for(response_model: Any) -> Output:
 
 def list_for(response_model: Any) -> Output:
     """Return the shape of a list of `response_model`, or of its items where it is a list already."""
+    response_model = _type_of(response_model)
     _check_items(response_model)
     if item_of(response_model) is not None or _is_wrapper(response_model):
         return output_for(response_model)
@@ -57,6 +60,7 @@ def parallel_for(response_model: Any) -> Output:
 
 def growing_for(response_model: Any) -> Output:
     """Return the shape of a value that is shown while it grows."""
+    response_model = _type_of(response_model)
     inner = get_args(response_model)[0] if get_origin(response_model) is Partial else response_model
     return _compiled("growing", inner)
 
@@ -66,6 +70,11 @@ def streamed_for(response_model: Any) -> Output:
     _check_items(response_model)
     output = output_for(response_model)
     return output if output.many else growing_for(response_model)
+
+
+def _type_of(response_model: Any) -> Any:
+    """Return the type that a TypeAdapter is for, and any other response model as it is."""
+    return response_model._type if isinstance(response_model, TypeAdapter) else response_model  # it has no public name
 
 
 def item_of(response_model: Any) -> Any:
@@ -112,6 +121,7 @@ def _compile(how: str, kind: Any) -> Output:
 
 
 _kept = lru_cache(maxsize=_KEPT)(_compile)
+prompts.when_replaced(_kept.cache_clear)
 
 
 def _compiled(how: str, kind: Any) -> Output:

@@ -39,7 +39,7 @@ class PartialValue:
     many = False
 
     def __init__(self, one: Single) -> None:
-        self.one = one
+        self.one, self.kind = one, one.kind
         self.name = f"Partial{one.name}"[:64]
         self.description: str = one.description
         self.schema: Json = one.schema

@@ -15,7 +15,7 @@ from instructor.exceptions import ResponseParsingError
 from instructor.mode import Mode
 from instructor.outputs.union import tagged_union_for
 from instructor.outputs.validation import validate_item
-from instructor.parsing import fuzzy
+from instructor.parsing import fuzzy, is_json
 from instructor.parsing.scanner import Nest
 from instructor.schema import json_schema
 from instructor.schema.types import adapter_for, described, legal, name_of, schema_of
@@ -66,6 +66,35 @@ class Single:
         There is one. Arguments and JSON modes hold nothing else that may be it; in markdown what is in a fence counts
         first. Raises the ValidationError of what is wrong, or a ResponseParsingError where there are several readings.
         """
+        try:
+            return self._parsed(text, call)
+        except (ValidationError, ResponseParsingError):
+            outcome = self._bare(text, call) if self.wrapped else None
+            if outcome is None:
+                raise
+            return outcome.value, True
+
+    def _bare(self, text: str, call: Call) -> Valid | None:
+        """Return the value that came without its wrapper, if it is all that came: `42` for an int, `[1, 2]` for a set.
+
+        A text without quotes is read only where not every text is valid, for a Literal or a date.
+        """
+        said = fuzzy.spoken(text).strip()
+        fenced = _FENCED.fullmatch(said)
+        value = fenced[1].strip() if fenced else said
+        if not value or value == NO_ARGUMENTS or "content" in (fuzzy.members(value) or ()):
+            return None
+        if not is_json(value):
+            if value[0] in "{[" or isinstance(self._valid_as_content(json.dumps("\0"), call), Valid):
+                return None
+            value = json.dumps(value)
+        outcome = self._valid_as_content(value, call)
+        return outcome if isinstance(outcome, Valid) else None
+
+    def _valid_as_content(self, value: str, call: Call) -> Outcome:
+        return validate_item(self.validate, f'{{"content": {value}}}', 0, call)
+
+    def _parsed(self, text: str, call: Call) -> tuple[Any, bool]:
         parts = fuzzy.found(text)
         if not parts:
             return self._only(text.strip(), text, call)
@@ -211,6 +240,7 @@ LEVELS = 4
 """How many such things may stand one in the other."""
 
 
+_FENCED = re.compile(r"```\w*\s*\n(.*?)\n?\s*```", re.DOTALL)
 _FIRST = re.compile(r'\s*\{\s*"([^"\\]*)"\s*:\s*(?:"([^"\\]*)")?')
 
 

@@ -26,6 +26,7 @@ class ToolCalls:
     distinct = False  # nothing but a call's name tells its type
 
     def __init__(self, kind: Any) -> None:
+        self.kind = kind
         union = get_origin(kind) in (Union, types.UnionType)
         self.members = _named(map(Single, get_args(kind) if union else (kind,)))
         if any(one.wrapped for one in self.members.values()):

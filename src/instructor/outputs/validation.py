@@ -11,7 +11,7 @@ from instructor.core import prompts
 from instructor.core.types import Call, Invalid, Outcome, Valid
 from instructor.exceptions import ResponseParsingError
 from instructor.parsing import fuzzy
-from instructor.parsing.fuzzy import as_integers
+from instructor.parsing.fuzzy import as_integers, opened
 from instructor.parsing.repair import Unclear
 
 Validate = Callable[..., Any]
@@ -46,7 +46,7 @@ def _validated_again(validate: Validate, text: str, at: int, call: Call, tool: s
         return Invalid(at, text, _why(unclear, error, text, call), tool)
     except Exception as another:
         return Invalid(at, text, another, tool)
-    return Valid(at, value, text, mended=mended, tool=tool)
+    return Valid(at, value, text, mended=mended or bool(_texts_of_parts(error)), tool=tool)
 
 
 def validated(validate: Validate, text: str, *, strict: bool | None, context: Any) -> Any:
@@ -58,11 +58,14 @@ def validated(validate: Validate, text: str, *, strict: bool | None, context: An
 
 
 def _with_integers(validate: Validate, text: str, error: ValidationError, *, strict: bool | None, context: Any) -> Any:
-    """Validate again where the error is that integers were written with a point or an exponent; raise it otherwise."""
+    """Validate again if the faults are only in how values are written; raise the error otherwise.
+
+    That is: integers with a point or an exponent, and objects or arrays as the JSON text of themselves.
+    """
     for _ in range(_ROUNDS):
         faults = error.errors(include_url=False, include_context=False)
         paths = [f["loc"] for f in faults if f["type"] == "int_type" and isinstance(f["input"], float)]
-        whole = as_integers(text, paths) if paths else None
+        whole = as_integers(text, paths) if paths else opened(text, _texts_of_parts(error))
         if whole is None:
             break
         text = whole
@@ -71,6 +74,19 @@ def _with_integers(validate: Validate, text: str, error: ValidationError, *, str
         except ValidationError as another:
             error = another
     raise error
+
+
+_PARTS = frozenset((
+    "model_type", "model_attributes_type", "dataclass_type", "dict_type", "mapping_type", "list_type", "tuple_type",
+    "set_type", "frozen_set_type", "iterable_type",
+))  # fmt: skip
+"""The errors of pydantic for a value that should be an object or an array."""
+
+
+def _texts_of_parts(error: ValidationError) -> list[str]:
+    """Return the texts that stand where an object or an array should be."""
+    faults = error.errors(include_url=False, include_context=False)
+    return [f["input"] for f in faults if f["type"] in _PARTS and isinstance(f["input"], str)]
 
 
 def _why(unclear: Unclear, error: ValidationError, text: str, call: Call) -> Exception:

@@ -397,6 +397,36 @@ def as_integers(text: str, paths: Iterable[tuple[int | str, ...]]) -> str | None
     return _TOKEN.sub(put, text)
 
 
+_LITERAL = re.compile(r'("(?:[^"\\]|\\.)*")(\s*:)?', re.DOTALL)
+
+
+def opened(text: str, inner: Sequence[str]) -> str | None:
+    """Return a JSON text in which strings that are the JSON of an object or an array are replaced by that; else None.
+
+    Only values are replaced, and only if it is certain which ones: if no other string of the text has the same content.
+    """
+    wanted = {each for each in inner if each.strip()[:1] in ("{", "[") and is_json(each)}
+    if not wanted:
+        return None
+    seen: list[str] = []
+    shortest = min(map(len, wanted))
+
+    def replaced(found: re.Match[str]) -> str:
+        if found[2] or len(found[1]) < shortest:  # a key, or too short
+            return found[0]
+        try:
+            value = json.loads(found[1], strict=False)
+        except ValueError:
+            return found[0]
+        if value not in wanted:
+            return found[0]
+        seen.append(value)
+        return str(value)
+
+    whole = _LITERAL.sub(replaced, text)
+    return whole if seen and all(seen.count(each) <= inner.count(each) for each in wanted) else None
+
+
 def _at(value: Any, path: tuple[int | str, ...]) -> Any:
     for step in path:
         if isinstance(value, dict):

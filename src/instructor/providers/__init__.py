@@ -19,7 +19,9 @@ from instructor.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
+    from typing import Any
 
+    from instructor.mode import Mode
     from instructor.providers.base import Provider
 
 ENTRY_POINTS = "instructor.providers"
@@ -110,6 +112,19 @@ def load(name: str) -> Provider:
     if name in (others := _entry_points()):
         return _loaded(name, others[name])
     raise ConfigurationError(f"Unknown provider {name!r}. It must be one of {', '.join(names())}.")
+
+
+def reading(name: str, mode: Any) -> tuple[Provider, Mode]:
+    """Return the provider's row and the mode by which a response is read.
+
+    An older mode that names another provider (`Mode.ANTHROPIC_JSON`) means that provider.
+    """
+    row = load(name)
+    known = (*row.modes, *row.same, *row.legacy)
+    if mode is not None and mode not in known:
+        others = (load(other) for other in _HERE)
+        row = next((other for other in others if mode in other.legacy), row)
+    return row, row.mode_for(mode)
 
 
 def _entry_points() -> dict[str, EntryPoint]:

@@ -96,7 +96,9 @@ class Provider:
         if not fits:
             known = dict.fromkeys((*self.clients, *self.async_clients))
             wanted = ", ".join(name.replace(":", ".") if ":" in name else f"{self.sdk}.{name}" for name in known)
-            raise ClientError(f"The client of {self.name} must be one of {wanted}, got {client!r}.")
+            mocked = " instructor.patch(client) takes any object that has chat.completions.create."
+            hint = mocked if hasattr(client, "chat") else ""
+            raise ClientError(f"The client of {self.name} must be one of {wanted}, got {client!r}.{hint}")
         if use_async is None:
             return fits[0]
         if use_async not in fits:
@@ -106,6 +108,10 @@ class Provider:
                 f"got {kind} one: {client!r}. Leave the argument out: the client's class decides."
             )
         return use_async
+
+    def takes(self, client: Any) -> bool:
+        """Return whether an object is a client of this provider's SDK."""
+        return bool(self._kinds_of(client))
 
     def _kinds_of(self, client: Any) -> tuple[bool, ...]:
         if self.client_kinds is not None:
@@ -161,6 +167,11 @@ class Provider:
 @lru_cache(maxsize=64)  # one warning a process for each
 def _warn_of(old: Mode, new: Mode) -> None:
     warn_of_old(f"Mode.{old.name} is now Mode.{new.name}.")
+
+
+def forget_warnings() -> None:
+    """Warn of each older mode once more."""
+    _warn_of.cache_clear()
 
 
 def is_awaitable(function: Any) -> bool:

@@ -46,8 +46,24 @@ def _plain(value: Any) -> Any:
     if dump is not None:
         return dump(value, mode="json", by_alias=True, warnings=False)  # an alias is the wire's own name
     if hasattr(value, "__dict__"):
-        return {key: _plain(part) for key, part in vars(value).items() if not key.startswith("_")}
+        return {key: _plain(part) for key, part in _attributes(value).items() if not key.startswith("_")}
     return value
+
+
+_OF_MOCKS = ("method_calls", "return_value", "side_effect")
+
+
+def _attributes(value: Any) -> Mapping[str, Any]:
+    """Return an object's attributes; of a mock only those that somebody has set, or that have one that is set."""
+    attributes: dict[str, Any] = vars(value)
+    if "_mock_children" not in attributes:
+        return attributes
+    children = {name: child for name, child in attributes["_mock_children"].items() if _is_set(child)}
+    return {**children, **{name: part for name, part in attributes.items() if name not in _OF_MOCKS}}
+
+
+def _is_set(child: Any) -> bool:
+    return hasattr(child, "__dict__") and any(not name.startswith("_") for name in _attributes(child))
 
 
 _SHOWN = 200

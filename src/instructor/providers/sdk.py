@@ -69,9 +69,16 @@ class SDKMethods(Source):
         self.by_bytes = self.is_own and _has_event_streams(client)
 
     def response(self, wire: Json) -> Any:
-        """Build the SDK's object of a response that came as a stream; plain wire JSON where none came."""
-        kind = _model_of(self.kind)
+        """Build the SDK's object of a response that came as a stream or from a cache; else wire JSON."""
+        kind = _model_of(self.kind) or self._declared
         return wire if kind is None else _built(kind, wire)
+
+    @cached_property
+    def _declared(self) -> Any:
+        """Return the model class that the SDK's method says it returns: no response has shown it yet."""
+        function = inspect.unwrap(getattr(self.create, "__func__", self.create))
+        said = str(getattr(function, "__annotations__", {}).get("return", "")).partition("|")[0].strip()
+        return _model_of(function.__globals__.get(said)) if self.is_own else None
 
 
 class Bounded:
