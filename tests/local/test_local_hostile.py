@@ -17,7 +17,7 @@ import pytest
 
 from instructor.local.fields import BadRequest, check
 from instructor.local.grammar import grammar
-from instructor.local.plan import plan
+from instructor.local.request import read_request
 
 pytest.importorskip("starlette")
 
@@ -119,7 +119,7 @@ WRONG: list[tuple[str, Any, str]] = [
 @pytest.mark.parametrize(("name", "value", "param"), WRONG)
 def test_a_wrong_field_is_named(name: str, value: Any, param: str) -> None:
     with pytest.raises(BadRequest) as raised:
-        plan({**ASKED, "tool_choice": "required", name: value})
+        read_request({**ASKED, "tool_choice": "required", name: value})
     assert raised.value.param == param
     assert param in str(raised.value)
     assert len(str(raised.value)) < 600

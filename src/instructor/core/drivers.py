@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from types import CodeType, FrameType
 from typing import Any
 
@@ -133,6 +133,14 @@ class StreamCloser:
         if not self.taken:
             with anyio.move_on_after(seconds):
                 await waited.wait()
+
+    async def awaited(self, waits: Awaitable[Any]) -> Any:
+        """Return what a hook or a policy does; until then it is not broken off."""
+        self.does = True
+        try:
+            return await waits
+        finally:
+            self.does = False
 
     def _leave(self) -> None:
         self.taken = True
@@ -304,23 +312,20 @@ async def adrive(
                 elif type(step) is Send:
                     outcome = await transport.send(step.request)
                 elif type(step) is Open:
-                    connection = await closer.aopened(transport, step.request)
-                    if connection is None:
+                    if (connection := await closer.aopened(transport, step.request)) is None:
                         return
                     outcome = connection.headers
                 elif type(step) is Do:
                     outcome = step.function(*step.arguments, **step.keywords)
                     if inspect.isawaitable(outcome):
-                        closer.does = True
-                        outcome = await outcome
-                        closer.does = False
+                        outcome = await closer.awaited(outcome)
                 elif type(step) is Wait:
                     await closer.await_(step.seconds)
                 elif type(step) is Close and connection is not None:
                     connection = None
                     await closer.detach().close()
             except Exception as error:
-                failure, closer.does = error, False
+                failure = error
     except asyncio.CancelledError:
         if not closer.cancelled():
             raise

@@ -12,8 +12,8 @@ from typing import Any
 
 from instructor.core.types import Json
 from instructor.exceptions import ProviderError
-from instructor.local.guard import Guard
-from instructor.local.plan import Plan
+from instructor.local.loop_detector import LoopDetector
+from instructor.local.request import LocalRequest
 
 _AROUND = 2
 """How many brackets are open around a call."""
@@ -23,16 +23,16 @@ _ARGUMENTS = ', "arguments": '
 class Answer:
     """Reads the events of one generation. `done` tells when no more of them are wanted."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
-        self._guard = Guard(json=plan.schema is not None)
+    def __init__(self, request: LocalRequest) -> None:
+        self._request = request
+        self._loops = LoopDetector(json=request.schema is not None)
         self._calls = _Calls()
         self._head: Json = {}
         self._begun = False
         self._usage: Json = {}
         self.done = False
         self.cut: str | None = None
-        """Why the guard ended the generation, if it did."""
+        """Why the loop detector ended the generation, if it did."""
 
     def feed(self, event: Json) -> list[Json]:
         """Take an event of llama.cpp's, give the chunks that it makes."""
@@ -43,41 +43,41 @@ class Answer:
         chunks = [] if self._head else self._start(event)
         text = (choices[0].get("delta") or {}).get("content")
         if text:
-            if not self._begun and self._plan.schema is not None and text[0] != "{":
-                raise ProviderError("local", "llama.cpp could not make a grammar of the schema", self._plan.schema)
+            if not self._begun and self._request.schema is not None and text[0] != "{":
+                raise ProviderError("local", "llama.cpp could not make a grammar of the schema", self._request.schema)
             self._begun = True
             chunks += [self._chunk(delta) for delta in self._deltas(text)]
-            self.cut = self._guard.feed(text)
+            self.cut = self._loops.feed(text)
             self.done = self.cut is not None
         finish = "length" if self.done else choices[0].get("finish_reason")
         if finish:
             self.done = True
-            by_tool = self._plan.tool is not None or self._plan.several
+            by_tool = self._request.tool is not None or self._request.several
             chunks.append(self._chunk({}, "tool_calls" if by_tool and finish == "stop" else finish))
         return chunks
 
     def close(self) -> list[Json]:
         """Return the last chunk, the one with the tokens' numbers, where it was asked for."""
-        return [{**self._head, "choices": [], "usage": self._usage}] if self._plan.usage and self._head else []
+        return [{**self._head, "choices": [], "usage": self._usage}] if self._request.usage and self._head else []
 
     def _start(self, event: Json) -> list[Json]:
         self._head = {
             "id": event.get("id") or "chatcmpl-local",
             "object": "chat.completion.chunk",
             "created": event.get("created") or 0,
-            "model": self._plan.model,
+            "model": self._request.model,
         }
         delta: Json = {"role": "assistant", "content": None}
-        if self._plan.tool is not None:
-            delta["tool_calls"] = [_call(0, self._id(0), self._plan.tool)]
-        elif not self._plan.several:
+        if self._request.tool is not None:
+            delta["tool_calls"] = [_call(0, self._id(0), self._request.tool)]
+        elif not self._request.several:
             delta["content"] = ""
         return [self._chunk(delta)]
 
     def _deltas(self, text: str) -> Iterator[Json]:
-        if self._plan.tool is not None:
+        if self._request.tool is not None:
             yield {"tool_calls": [{"index": 0, "function": {"arguments": text}}]}
-        elif not self._plan.several:
+        elif not self._request.several:
             yield {"content": text}
         else:
             for index, name, part in self._calls.feed(text):

@@ -11,7 +11,7 @@ from typing import Any
 from instructor.core.types import Json
 from instructor.local.answer import Answer, fold
 from instructor.local.engine import engine
-from instructor.local.plan import plan
+from instructor.local.request import read_request
 from instructor.local.weights import check
 
 
@@ -27,10 +27,10 @@ class LocalModel:
 
     def stream(self, body: Mapping[str, Any]) -> Generator[Json, None, None]:
         """Answer with `chat.completion.chunk`s as they are written. Closing the generator ends the generation."""
-        todo = plan(body)
-        answer = Answer(todo)
+        request = read_request(body)
+        answer = Answer(request)
         events: queue.SimpleQueue[Json | Exception | None] = queue.SimpleQueue()
-        run = engine(self.path).start(todo.request, events.put)
+        run = engine(self.path).start(request.body, events.put)
         try:
             while not answer.done and (event := events.get()) is not None:
                 yield from _chunks(answer, event)
@@ -44,12 +44,12 @@ class LocalModel:
 
     async def astream(self, body: Mapping[str, Any]) -> AsyncGenerator[Json, None]:
         """`stream`, awaited."""
-        todo = plan(body)
-        answer = Answer(todo)
+        request = read_request(body)
+        answer = Answer(request)
         events: asyncio.Queue[Json | Exception | None] = asyncio.Queue()
         loop = asyncio.get_running_loop()
         loaded = await asyncio.to_thread(engine, self.path)
-        run = loaded.start(todo.request, lambda event: loop.call_soon_threadsafe(events.put_nowait, event))
+        run = loaded.start(request.body, lambda event: loop.call_soon_threadsafe(events.put_nowait, event))
         try:
             while not answer.done and (event := await events.get()) is not None:
                 for chunk in _chunks(answer, event):

@@ -20,6 +20,8 @@ _KEPT = {
     *("minItems", "maxItems", "minLength", "maxLength", "pattern", "format"),
     *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
 }
+DEPTH = 200
+"""So many levels of a schema are compiled; each takes stack."""
 _LISTS = ("anyOf", "allOf", "prefixItems")
 _MAPS = ("properties", "$defs", "definitions", "patternProperties")
 _CLASSES = {"d": "0-9", "w": "A-Za-z0-9_", "s": r" \t\n\r"}
@@ -50,21 +52,24 @@ def fit(schema: Json) -> Json:
     return fitted
 
 
-def _fit(node: Any) -> Any:
+def _fit(node: Any, depth: int = 0) -> Any:
+    if depth > DEPTH:
+        raise ValueError(f"the schema must not be nested deeper than {DEPTH} levels")
+    depth += 1
     if not isinstance(node, dict):
         return node if isinstance(node, bool) else {}
     kept: Json = {key: value for key, value in node.items() if key in _KEPT}
     for key in _MAPS:
         if key in node:
-            kept[key] = {name: _fit(one) for name, one in node[key].items()}
+            kept[key] = {name: _fit(one, depth) for name, one in node[key].items()}
     for key in _LISTS:
         if node.get(key):
-            kept[key] = [_fit(one) for one in node[key]]
+            kept[key] = [_fit(one, depth) for one in node[key]]
     if node.get("oneOf"):  # "exactly one" is validation's business: the compiler refuses members that overlap
-        kept["anyOf"] = [*kept.get("anyOf", []), *(_fit(one) for one in node["oneOf"])]
+        kept["anyOf"] = [*kept.get("anyOf", []), *(_fit(one, depth) for one in node["oneOf"])]
     for key in ("items", "additionalProperties"):
         if isinstance(node.get(key), dict):
-            kept[key] = _fit(node[key])
+            kept[key] = _fit(node[key], depth)
     if "properties" in kept and "additionalProperties" not in kept:
         kept["additionalProperties"] = False
     if kept.get("format") not in _FORMATS:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import BaseModel, Field, TypeAdapter
 
-from instructor.local.worked import CHARACTERS, examples
+from instructor.local.few_shot import CHARACTERS, examples
 
 
 class Colour(enum.Enum):

@@ -20,7 +20,7 @@ TAIL = 240
 PERIOD = 48
 
 
-class Guard:
+class LoopDetector:
     """Looks at each character once (and at the tail again every `PERIOD` characters)."""
 
     def __init__(self, *, json: bool = True) -> None:

@@ -15,9 +15,9 @@ from typing import Any
 
 from instructor.core import prompts
 from instructor.core.types import Json
+from instructor.local.few_shot import examples
 from instructor.local.fields import BadRequest, check, schema_of
 from instructor.local.grammar import grammar
-from instructor.local.worked import examples
 
 MAX_TOKENS = 1024
 """The answer's length where the request sets none: half of what a slot holds."""
@@ -29,7 +29,7 @@ _MOST = 50
 """The longest list that is asked for by a number. More would not fit into the answer."""
 _READS: Json = {"temperature": 0}
 _INVENTS: Json = {"temperature": 0.7, "frequency_penalty": 0.3}
-"""What is passed for a list that is made up, unless the request says otherwise: at 0 all items are alike."""
+"""What is passed for a list that is made up, unless the request says otherwise: at 0 all items are the same."""
 _COUNT = re.compile(
     r"\b(?:make|invent|create|generate|imagine|suggest|produce|think|come|give|list|name|write)\b(?:\s+(?:up|me|us|of|a|an|list|with|out))*"
     rf"\s+(?P<count>\d\d?|{'|'.join(_NUMBERS)})\s+(?!(?:year|month|week|day|hour|minute|percent)s?\b|[aA]nd\b|[oO]r\b)[a-z]",
@@ -39,10 +39,10 @@ _COUNT = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class LocalRequest:
     """What llama.cpp is asked for, and how its text is to be handed on."""
 
-    request: Json
+    body: Json
     schema: Json | None
     tool: str | None = None
     """The one tool that is called."""
@@ -52,7 +52,7 @@ class Plan:
     usage: bool = True
 
 
-def plan(body: Mapping[str, Any]) -> Plan:
+def read_request(body: Mapping[str, Any]) -> LocalRequest:
     """Read a body; a BadRequest names the field that is wrong, a ProviderError says what else cannot be done."""
     check(body)
     messages: list[Json] = body["messages"]
@@ -83,7 +83,7 @@ def plan(body: Mapping[str, Any]) -> Plan:
             request["grammar"] = grammar(schema)
     options = body.get("stream_options") or {}
     usage = not body.get("stream") or bool(options.get("include_usage"))
-    return Plan(request, schema, tool, several, str(body.get("model") or "local"), usage)
+    return LocalRequest(request, schema, tool, several, str(body.get("model") or "local"), usage)
 
 
 def requested_count(turns: Sequence[Json]) -> int | None:

@@ -1,4 +1,4 @@
-"""The guard: it ends loops, and leaves alone what only looks like one."""
+"""The loop detector: it ends loops, and leaves alone what only looks like one."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import json
 
 import pytest
 
-from instructor.local.guard import BLANKS, DIGITS, Guard
+from instructor.local.loop_detector import BLANKS, DIGITS, LoopDetector
 
 PEOPLE = [{"name": "Ann", "age": 1}, {"name": "Bob", "age": 2}, {"name": "Cid", "age": 3}]
 
 
 def fed(text: str, size: int = 3, *, as_json: bool = True) -> str | None:
-    guard = Guard(json=as_json)
-    return next((why for at in range(0, len(text), size) if (why := guard.feed(text[at : at + size]))), None)
+    detector = LoopDetector(json=as_json)
+    return next((why for at in range(0, len(text), size) if (why := detector.feed(text[at : at + size]))), None)
 
 
 @pytest.mark.parametrize("size", [1, 4, 1000])

@@ -9,7 +9,7 @@ import pytest
 
 from instructor.core import prompts
 from instructor.exceptions import ProviderError
-from instructor.local.plan import MAX_TOKENS, SYSTEM, plan
+from instructor.local.request import MAX_TOKENS, SYSTEM, read_request
 
 USER = {"type": "object", "properties": {"name": {"type": "string"}, "age": {"type": "integer"}}, "required": ["name"]}
 ASKED = {"role": "user", "content": "Ann is 7."}
@@ -21,14 +21,14 @@ def tool(name: str = "User", schema: dict[str, Any] = USER) -> dict[str, Any]:
 
 
 def turns(**body: Any) -> list[dict[str, str]]:
-    found: list[dict[str, str]] = plan({"messages": [ASKED], **body}).request["messages"]
+    found: list[dict[str, str]] = read_request({"messages": [ASKED], **body}).body["messages"]
     return found
 
 
 def test_a_forced_tool_is_a_schema_and_worked_examples() -> None:
-    made = plan({"messages": [ASKED], "tools": [tool()], "tool_choice": FORCED})
+    made = read_request({"messages": [ASKED], "tools": [tool()], "tool_choice": FORCED})
     assert (made.tool, made.several, made.schema) == ("User", False, USER)
-    messages = made.request["messages"]
+    messages = made.body["messages"]
     assert messages[0] == {"role": "system", "content": SYSTEM}
     assert messages[-1] == ASKED
     assert {message["role"] for message in messages[1:-1]} == {"user", "assistant"}
@@ -36,10 +36,10 @@ def test_a_forced_tool_is_a_schema_and_worked_examples() -> None:
 
 
 def test_what_the_body_does_not_say_is_the_same_each_time() -> None:
-    request = plan({"messages": [ASKED]}).request
+    request = read_request({"messages": [ASKED]}).body
     assert (request["temperature"], request["seed"], request["max_tokens"]) == (0, 1, MAX_TOKENS)
     asked = {"temperature": 0.5, "seed": 7, "max_completion_tokens": 9, "top_p": 0.9, "stop": ["."]}
-    request = plan({"messages": [ASKED], **asked}).request
+    request = read_request({"messages": [ASKED], **asked}).body
     assert request["max_tokens"] == 9
     assert {key: request[key] for key in ("temperature", "seed", "top_p", "stop")} == {
         key: value for key, value in asked.items() if key != "max_completion_tokens"
@@ -47,8 +47,8 @@ def test_what_the_body_does_not_say_is_the_same_each_time() -> None:
 
 
 def test_one_required_tool_is_forced_and_several_are_a_list_of_calls() -> None:
-    assert plan({"messages": [ASKED], "tools": [tool()], "tool_choice": "required"}).tool == "User"
-    made = plan({"messages": [ASKED], "tools": [tool("A"), tool("B")], "tool_choice": "required"})
+    assert read_request({"messages": [ASKED], "tools": [tool()], "tool_choice": "required"}).tool == "User"
+    made = read_request({"messages": [ASKED], "tools": [tool("A"), tool("B")], "tool_choice": "required"})
     assert made.several
     assert made.schema is not None
     assert [one["properties"]["name"]["const"] for one in made.schema["properties"]["calls"]["items"]["anyOf"]] == [
@@ -60,7 +60,7 @@ def test_one_required_tool_is_forced_and_several_are_a_list_of_calls() -> None:
 def test_definitions_of_the_same_name_do_not_meet() -> None:
     parts = ({"type": "integer"}, {"type": "string"})
     schemas = [{"type": "object", "properties": {"x": {"$ref": "#/$defs/X"}}, "$defs": {"X": part}} for part in parts]
-    made = plan(
+    made = read_request(
         {"messages": [ASKED], "tools": [tool(name, schema) for name, schema in zip("AB", schemas, strict=True)]}
     )
     assert made.schema is not None
@@ -75,18 +75,18 @@ def test_definitions_of_the_same_name_do_not_meet() -> None:
 def test_a_schema_told_in_the_prompt_constrains_and_leaves_the_prompt(response_format: object) -> None:
     system = {"role": "system", "content": f"You are kind.\n\n{prompts.schema(USER)}"}
     user = {"role": "user", "content": f"Ann is 7.\n\n{prompts.CODE_BLOCK}"}
-    made = plan({"messages": [system, user], "response_format": response_format})
+    made = read_request({"messages": [system, user], "response_format": response_format})
     assert made.schema == USER
-    assert made.request["messages"][0] == {"role": "system", "content": "You are kind."}
-    assert made.request["messages"][-1] == ASKED
+    assert made.body["messages"][0] == {"role": "system", "content": "You are kind."}
+    assert made.body["messages"][-1] == ASKED
 
 
 def test_json_without_a_schema_is_any_object_and_text_is_free() -> None:
-    assert plan({"messages": [ASKED], "response_format": {"type": "json_object"}}).schema == {"type": "object"}
-    made = plan({"messages": [ASKED]})
+    assert read_request({"messages": [ASKED], "response_format": {"type": "json_object"}}).schema == {"type": "object"}
+    made = read_request({"messages": [ASKED]})
     assert made.schema is None
-    assert "grammar" not in made.request
-    assert made.request["messages"] == [ASKED]
+    assert "grammar" not in made.body
+    assert made.body["messages"] == [ASKED]
 
 
 def test_tool_turns_become_plain_turns() -> None:
@@ -106,7 +106,7 @@ def test_tool_turns_become_plain_turns() -> None:
 def test_the_callers_body_is_not_changed() -> None:
     body = {"messages": [dict(ASKED), dict(ASKED)], "tools": [tool()], "tool_choice": FORCED}
     before = json.dumps(body)
-    plan(body)
+    read_request(body)
     assert json.dumps(body) == before
 
 
@@ -126,4 +126,39 @@ def test_the_callers_body_is_not_changed() -> None:
 )
 def test_what_cannot_be_done_is_named(body: dict[str, Any], named: str) -> None:
     with pytest.raises(ProviderError, match=named):
-        plan({"messages": [ASKED], **body})
+        read_request({"messages": [ASKED], **body})
+
+
+@pytest.mark.parametrize(
+    ("prompt", "count"),
+    [
+        ("Make two up people", 2),
+        ("Please make up two people.", 2),
+        ("Give me a list of 5 users", 5),
+        ("Create ten characters with their ages", 10),
+        ("Extract `Jason is 10 and John is 30`", None),
+        ("Ann is 7 and has two dogs.", None),
+        ("Give two years of history", None),  # a length of time is no number of items
+        ("He will make 300 people happy", None),
+        ("Name one person", None),
+    ],
+)
+def test_a_list_has_the_number_of_items_that_is_asked_for(prompt: str, count: int | None) -> None:
+    schema: dict[str, Any] = {"type": "object", "properties": {"tasks": {"type": "array", "items": USER}}}
+    form = {"type": "json_schema", "json_schema": {"name": "Users", "schema": schema}}
+    request = read_request({"messages": [{"role": "user", "content": prompt}], "response_format": form})
+    assert request.schema is not None
+    listed: Any = request.schema["properties"]["tasks"]
+    assert (listed.get("minItems"), listed.get("maxItems")) == (count, count)
+    assert (request.body["temperature"] > 0) is bool(count)  # what is made up is not to be all alike
+    assert "minItems" not in schema["properties"]["tasks"]
+
+
+def test_a_count_changes_no_bounds_and_no_other_schema() -> None:
+    turns = [{"role": "user", "content": "Make up three people"}]
+    bounded = {"type": "object", "properties": {"tasks": {"type": "array", "items": USER, "maxItems": 2}}}
+    for schema in (bounded, USER):
+        form = {"type": "json_schema", "json_schema": {"name": "Users", "schema": schema}}
+        request = read_request({"messages": turns, "response_format": form, "temperature": 0.1})
+        assert request.schema == schema
+        assert request.body["temperature"] == 0.1
