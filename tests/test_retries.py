@@ -305,7 +305,7 @@ async def test_nothing_replaces_what_a_stream_lacks(harness: Harness, scripted_s
     assert [item.index for item in failed.value.failed_items] == [1]
 
 
-async def test_an_awaiting_policy(scripted_server: Any) -> None:
+async def test_an_async_policy(scripted_server: Any) -> None:
     slept: list[str] = []
 
     async def before_sleep(state: RetryCallState) -> None:
