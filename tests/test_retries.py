@@ -381,7 +381,7 @@ async def test_a_timeout_ends_the_re_asks(
     now = [0.0]
     monkeypatch.setattr("tenacity.time", SimpleNamespace(monotonic=lambda: now[0], sleep=None))
     for options, requests in (({"timeout": 0.7}, 2), ({"timeout": 9}, 4), ({"timeout": httpx.Timeout(0.7)}, 4)):
-        server = scripted_server([answer(WRONG)] * 4)
+        server = scripted_server([answer(WRONG)] * requests)
         client = harness.client(server)
         client.on("completion:response", lambda _: now.append(now.pop() + 0.4))
         with pytest.raises(InstructorRetryException):
