@@ -79,7 +79,7 @@ async def test_response_models_that_are_none(harness: Harness, scripted_server: 
         ({"max_retries": None}, "max_retries must be a number of re-asks .* got None"),
         ({"max_retries": True}, "max_retries must be a number of re-asks .* got True"),
         ({"max_retries": -1}, "max_retries must be a number of re-asks .* got -1"),
-        ({"messages": "Extract."}, "messages='Extract.' is no list of messages"),
+        ({"messages": "Extract."}, "messages must be a list of messages, got 'Extract.'"),
         ({"messages": ["Extract."]}, "A message must be a dict with a role and a content, got 'Extract.'"),
         ({"messages": None}, "messages=None is no list"),
         ({"context": "a"}, "context must be a dict, got 'a'"),
