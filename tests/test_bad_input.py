@@ -81,7 +81,7 @@ async def test_response_models_that_are_none(harness: Harness, scripted_server: 
         ({"max_retries": -1}, "max_retries must be a number of re-asks .* got -1"),
         ({"messages": "Extract."}, "messages must be a list of messages, got 'Extract.'"),
         ({"messages": ["Extract."]}, "A message must be a dict with a role and a content, got 'Extract.'"),
-        ({"messages": None}, "messages=None is no list"),
+        ({"messages": None}, "messages must be a list of messages, got None"),
         ({"context": "a"}, "context must be a dict, got 'a'"),
         ({"hooks": [print]}, r"hooks must be an instructor.Hooks, got \[.*\]"),
         ({"on_invalid": "ignore"}, "on_invalid must be one of reask, skip, raise, got 'ignore'"),
