@@ -18,7 +18,7 @@ PACKAGE = ROOT / "src" / "instructor"
 
 ROOMS = {
     "cli": {"__main__"},
-    "values": {"_compat", "_version", "exceptions", "hooks", "mode", "redaction", "report", "usage"},
+    "values": {"_compat", "_install", "_version", "exceptions", "hooks", "mode", "redaction", "report", "usage"},
     "features": {"templating", "validators"},
     "client": {"binding", "call", "client", "client_base", "sync_client", "factories", "function_calls", "results"},
     "older": {"older"},

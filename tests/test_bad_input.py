@@ -170,7 +170,7 @@ def test_a_missing_key_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_missing_sdk_is_named_with_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "openai", None)
-    with pytest.raises(ConfigurationError, match=re.escape('pip install "instructor[openai]"')):
+    with pytest.raises(ConfigurationError, match=re.escape('pip install "openai<4,>=2"')):
         instructor.from_provider("openai/gpt-4o")
 
 

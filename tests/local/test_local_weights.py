@@ -44,9 +44,9 @@ def test_missing_weights_name_the_command_that_installs_them(monkeypatch: pytest
 
 
 @pytest.mark.model
-def test_a_missing_engine_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_engine_is_named_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "xllamacpp", None)
-    with pytest.raises(ConfigurationError, match=r"instructor\[local\]"):
+    with pytest.raises(ConfigurationError, match=r"pip install .*xllamacpp.* && instructor local install"):
         instructor.from_provider("local", async_client=True)
 
 

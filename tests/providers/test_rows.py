@@ -14,6 +14,7 @@ import instructor
 import matrix
 from harness import Harness
 from instructor import Mode, providers
+from instructor._install import install_command
 from instructor.exceptions import ClientError, ConfigurationError, ModeError
 from instructor.providers import base
 from instructor.providers.base import Provider
@@ -58,7 +59,7 @@ def test_the_pins_fit_the_extras() -> None:
 @for_rows
 def test_a_missing_sdk_is_named_with_what_installs_it(row: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, row.sdk, None)
-    with pytest.raises(ConfigurationError, match=re.escape(f'pip install "instructor[{row.extra or row.name}]"')):
+    with pytest.raises(ConfigurationError, match=re.escape(install_command(row.extra or row.name))):
         row.load()
 
 

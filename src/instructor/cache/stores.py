@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from instructor._install import install_command
 from instructor.exceptions import ConfigurationError
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -178,7 +179,7 @@ def _redis_at(url: str) -> Any:
     try:
         import redis
     except ModuleNotFoundError as error:
-        raise ConfigurationError("RedisCache needs the module 'redis': pip install \"instructor[redis]\"") from error
+        raise ConfigurationError(f"RedisCache needs the module 'redis': {install_command('redis')}") from error
     return redis.Redis.from_url(url)
 
 

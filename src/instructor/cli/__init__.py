@@ -7,12 +7,13 @@ import sys
 
 
 def main() -> None:
-    """Run the command; without typer, say what to install."""
+    """Run the command. Without typer, print what to install."""
     try:
         app = importlib.import_module("instructor.cli.app").app
     except ModuleNotFoundError as error:
         if error.name not in ("typer", "rich", "click"):
             raise
-        sys.stderr.write(f'The command needs the module {error.name!r}: pip install "instructor[cli]"\n')
+        install = importlib.import_module("instructor._install").install_command("cli")
+        sys.stderr.write(f"The command needs the module {error.name!r}.\nhint: {install}\n")
         raise SystemExit(2) from None
     app()

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from instructor._install import install_command
 from instructor.exceptions import ConfigurationError
 
 group = typer.Typer(no_args_is_help=True, help="The embedded model: a small language model on this machine.")
@@ -69,7 +70,9 @@ def _module(name: str) -> Any:
     try:
         return importlib.import_module(f"instructor.local.{name}")
     except ModuleNotFoundError as error:
-        raise ConfigurationError(f'This needs the module {error.name!r}: pip install "instructor[local]"') from error
+        raise ConfigurationError(
+            f"The embedded model needs the module {error.name!r}: {install_command('local')}"
+        ) from error
 
 
 @contextlib.contextmanager

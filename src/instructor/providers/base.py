@@ -12,6 +12,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 from instructor._compat import warn_of_old
+from instructor._install import install_command
 from instructor.core.types import AsyncTransport, Dialect, Json, Transport
 from instructor.exceptions import ClientError, ConfigurationError, ModeError
 from instructor.mode import Mode
@@ -82,7 +83,7 @@ class Provider:
             return importlib.import_module(module or self.sdk)
         except ModuleNotFoundError as error:
             raise ConfigurationError(
-                f'{self.name!r} needs the module {error.name!r}: pip install "instructor[{self.extra or self.name}]"'
+                f"{self.name!r} needs the module {error.name!r}: {install_command(self.extra or self.name)}"
             ) from error
 
     def kind(self, name: str) -> Any:
