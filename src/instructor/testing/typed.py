@@ -30,7 +30,7 @@ def to_json(value: Any) -> Any:
     if fields := getattr(type(value), "model_fields", None):
         if set(fields) == {"root"}:
             return to_json(value.root)
-        named = {_key(name, field): getattr(value, name) for name, field in fields.items()}
+        named = {_key(name, field): vars(value)[name] for name, field in fields.items() if name in vars(value)}
         return to_json({**named, **(value.model_extra or {})})
     if dataclasses.is_dataclass(value):
         return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value) if field.init}
