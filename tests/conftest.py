@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,11 @@ import fuzzing
 from harness import KINDS, Harness
 
 pytest_plugins = ["instructor.testing.plugin"]
+
+# Each SDK's client reads the certificates of the system, which takes longer than most tests. On loopback nothing uses
+# them: here the folder of certificates is one that has none.
+os.environ.pop("SSL_CERT_FILE", None)
+os.environ["SSL_CERT_DIR"] = str(Path(__file__).parent)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -23,6 +23,8 @@ from instructor import Mode, providers
 from instructor.cache import AutoCache
 from instructor.exceptions import InstructorRetryException, RefusalError
 from instructor.testing import Gate, Reply, Served, ToolCall, answer, content, error, refusal, tools
+from instructor.testing.typed import as_requested, requested_schema
+from instructor.testing.wires import wire_of
 from instructor.usage import Usage
 
 CASES = cases()
@@ -110,6 +112,20 @@ async def test_create(stage: Stage) -> None:
 async def test_a_list(stage: Stage) -> None:
     stage.server.add(answer({"tasks": PEOPLE}))
     assert await stage.create(list[User]) == USERS
+
+
+@for_modes("create")
+async def test_typed_values_are_written_as_the_request_asks(stage: Stage) -> None:
+    if (stage.case.name, stage.mode) == ("cohere", Mode.JSON_SCHEMA):
+        pytest.skip("no unions there")
+    values = [USERS[0], Place(city="Köln")]
+    stage.server.add(answer(values))
+    assert await stage.create(list[User | Place]) == values
+    (asked,) = stage.server.requests
+    tool = next(iter(wire_of(asked.path).tools(asked)), "")
+    assert as_requested(values, requested_schema(asked.body, tool)) == {
+        "tasks": [{"kind": "User", **PEOPLE[0]}, {"kind": "Place", "city": "Köln"}]
+    }
 
 
 @for_modes("reask")

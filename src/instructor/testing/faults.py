@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Literal, NamedTuple, cast
 
 from instructor.testing.gates import Gate
-from instructor.testing.replies import ENDINGS, Answer, Asked, Faults, Json, Payload, Reply, plural
+from instructor.testing.replies import ENDINGS, Answer, Asked, Faults, Json, Payload, Reply, ToolCall, plural
+from instructor.testing.typed import as_requested, requested_schema
 from instructor.testing.wires import Cut, OpenAIChat, Wire, dump, wire_of
 
 
@@ -90,11 +92,26 @@ def _answer(reply: Reply, asked: Asked) -> Answer | None:
     wire = wire_of(asked.path)
     if answer is None:
         answer = wire.read(wire.payloads([wire.frame(each) for each in reply.events or [reply.body or b""]]))
-    elif answer.by_request and not wire.tools(asked):
-        answer = replace(answer, text="\n".join(call.arguments for call in answer.calls), calls=())
+    elif answer.by_request:
+        answer = _by_request(answer, asked, wire.tools(asked))
     if "corrupt_item" in faults:
         answer = answer.corrupted(faults["corrupt_item"])
     return wire.complete(asked, replace(answer, finish=faults.get("finish", answer.finish)))
+
+
+def _by_request(answer: Answer, asked: Asked, tools: Sequence[str]) -> Answer:
+    """Return an answer by tool calls, or as text if the request has no tools; its values as the schemas ask."""
+    calls = []
+    for call in answer.calls:
+        kind = type(call.arguments).__name__
+        name = call.name or (kind if kind in tools else next(iter(tools), None))
+        value = as_requested(call.arguments, requested_schema(asked.body, name or ""))
+        calls.append(
+            ToolCall(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), name, call.id)
+        )
+    if tools:
+        return replace(answer, calls=calls)
+    return replace(answer, text="\n".join(call.arguments for call in calls), calls=())
 
 
 def _frames(asked: Asked, answer: Answer, wire: Wire, faults: Faults) -> tuple[list[bytes], Faults]:

@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 from typing_extensions import TypedDict, Unpack
 
 from instructor.testing.gates import Gate
+from instructor.testing.typed import to_json
 from instructor.usage import Usage
 
 Json = dict[str, Any]
@@ -155,9 +156,24 @@ def content(text: object, *, usage: Usage | Literal[False] | None = None, **faul
     return Reply(Answer(_text(text), usage=usage), faults=faults)
 
 
-def answer(*texts: object, usage: Usage | Literal[False] | None = None, **faults: Unpack[Faults]) -> Reply:
-    """Reply the way the request asks for: by tool calls if it has tools, else as text, a line for each of `texts`."""
-    return Reply(Answer(calls=[_call(each, None) for each in texts], usage=usage, by_request=True), faults=faults)
+def answer(*values: object, usage: Usage | Literal[False] | None = None, **faults: Unpack[Faults]) -> Reply:
+    """Reply as the request asks: by tool calls if it has tools, else as text, with one call or line for each value.
+
+    Args:
+        values: what the model answers. Typed values (models, dataclasses, numbers, enums, lists) are written as
+            the request's schema asks: a list as `{"tasks": [...]}`, a value that is not an object as
+            `{"content": ...}`, a member of a union with its tag, as `{"kind": "Cat", ...}`. Dicts and strings are
+            sent as they are. But if the request asks for a string, a string is written as one, unless it begins as
+            JSON does, with `{`, `[` or `"`.
+        usage: the tokens of the reply. By default they are counted from the text; `False`: the provider sends none.
+        faults: how the reply is cut or broken: see `Faults`.
+
+    Example:
+        >>> answer(User(name="Ann", age=3))
+        >>> answer([User(name="Ann", age=3), User(name="Bob", age=4)], corrupt_item=1)
+    """
+    calls = [each if isinstance(each, ToolCall) else ToolCall(each) for each in values]
+    return Reply(Answer(calls=calls, usage=usage, by_request=True), faults=faults)
 
 
 def refusal(text: str = "I cannot help with that.", **faults: Unpack[Faults]) -> Reply:
@@ -217,6 +233,7 @@ def _values(text: str, at: int) -> list[tuple[int, int]]:
 
 
 def _text(value: object) -> str:
+    value = to_json(value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
