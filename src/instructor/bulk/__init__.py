@@ -1,0 +1,35 @@
+"""Many inputs, one table out: `client.map`, its limits, and the store that a run is resumed from.
+
+    client = instructor.from_provider("openai/gpt-4o-mini")
+    run = client.map("texts/", response_model=Iterable[Person], store="people.sqlite", limits=Limits(rpm=500))
+    for row in run:
+        print(row.key, row.value or row.error)
+    print(run.report.cost)
+    run.store.export("people.parquet", explode=True)
+
+`client.map(rows, *, response_model, messages, key, store, limits, on_error, ordered, engine, ...)` returns a `BulkRun`,
+or an `AsyncBulkRun` of an async client.
+"""
+
+from instructor.bulk.limits import Limits, Prices
+from instructor.bulk.rows import (
+    BudgetReachedError,
+    BulkReport,
+    Estimate,
+    JobStoppedError,
+    Row,
+    RowError,
+    StoreError,
+)
+
+__all__ = [
+    "BudgetReachedError",
+    "BulkReport",
+    "Estimate",
+    "JobStoppedError",
+    "Limits",
+    "Prices",
+    "Row",
+    "RowError",
+    "StoreError",
+]
