@@ -27,6 +27,7 @@ import math
 import threading
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Literal
 
 from instructor.bulk.limits import Limits
 from instructor.usage import Usage
@@ -225,6 +226,7 @@ class Share:
     def __init__(self, limiter: Limiter, limits: Limits) -> None:
         self._limiter, self.limits = limiter, limits
         self.in_flight = 0
+        self._unsettled = 0  # answers whose tokens are not counted yet
         self.waits = False
         """Whether a request of this run waits for a place."""
         self.tokens, self.cost = Budget(limits.total_tokens), Budget(limits.max_cost)
@@ -241,8 +243,9 @@ class Share:
             self.waits = False
             tokens = guess if self.tokens.mean is None else self.tokens.mean
             price = 0.0 if limits.prices is None else limits.prices.of(Usage(input_tokens=guess))
-            if not (self.tokens.admits(self.in_flight, tokens) and self.cost.admits(self.in_flight, price)):
-                return math.inf if self.in_flight else None
+            open_calls = self.in_flight + self._unsettled
+            if not (self.tokens.admits(open_calls, tokens) and self.cost.admits(open_calls, price)):
+                return math.inf if open_calls else None
             if now < limiter.paused_until:
                 return limiter.paused_until - now
             if self.in_flight >= limits.concurrency:
@@ -272,6 +275,11 @@ class Share:
         )
 
     @property
+    def spent(self) -> Literal["total_tokens", "max_cost"]:
+        """Which budget is spent, once `admit` has returned None."""
+        return "max_cost" if self.tokens.admits(0, self.tokens.mean or 0) else "total_tokens"
+
+    @property
     def room(self) -> int:
         """How many more calls could be in flight now, as far as concurrency decides."""
         return min(self.limits.concurrency - self.in_flight, self._limiter.concurrency.free)
@@ -286,6 +294,7 @@ class Share:
         """Free the place of a call that was answered; `held_until` is when the provider has room again, if it has none."""
         with self._limiter.lock:
             self._freed(ticket, now)
+            self._unsettled += 1
             self._limiter.concurrency.answered(ticket.generation)
             if held_until is not None:
                 self._limiter.paused_until = max(self._limiter.paused_until, min(held_until, now + MINUTE))
@@ -309,9 +318,10 @@ class Share:
             self._limiter.tokens.settle(ticket.tokens, now, 0)
 
     def settle(self, ticket: Ticket, now: float, usage: Usage) -> None:
-        """Count the tokens that a call took."""
+        """Count the tokens of a call that was answered."""
         with self._limiter.lock:
             total = usage.total_tokens
+            self._unsettled -= 1
             if ticket.tokens is not None and self._limiter.tokens is not None:
                 self._limiter.tokens.settle(ticket.tokens, now, total)
             self.tokens.add(total)
