@@ -21,15 +21,22 @@ from instructor.bulk.rows import (
     RowError,
     StoreError,
 )
+from instructor.bulk.run import AsyncBulkRun, BulkRun
+from instructor.bulk.store import RunInfo, Store, StoredRow
 
 __all__ = [
+    "AsyncBulkRun",
     "BudgetReachedError",
     "BulkReport",
+    "BulkRun",
     "Estimate",
     "JobStoppedError",
     "Limits",
     "Prices",
     "Row",
     "RowError",
+    "RunInfo",
+    "Store",
     "StoreError",
+    "StoredRow",
 ]

@@ -280,9 +280,9 @@ class Share:
         return "max_cost" if self.tokens.admits(0, self.tokens.mean or 0) else "total_tokens"
 
     @property
-    def room(self) -> int:
-        """How many more calls could be in flight now, as far as concurrency decides."""
-        return min(self.limits.concurrency - self.in_flight, self._limiter.concurrency.free)
+    def size(self) -> float:
+        """How many calls of this run could be in flight, if there were no other run."""
+        return min(self.limits.concurrency, self._limiter.concurrency.size)
 
     def _freed(self, ticket: Ticket, now: float) -> None:
         self._limiter.concurrency.in_flight -= 1

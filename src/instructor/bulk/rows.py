@@ -11,6 +11,8 @@ from instructor.exceptions import InstructorError
 from instructor.usage import Usage
 
 T = TypeVar("T")
+OnError = Literal["collect", "skip", "raise"]
+"""What becomes of a failed row: yielded with its error, only counted, or raised."""
 Stopped = Literal["max_cost", "total_tokens", "account", "error_rate", "cancelled"]
 """Why a run ended before its last row."""
 
