@@ -20,7 +20,7 @@ ROOMS = {
     "cli": {"__main__"},
     "values": {"_compat", "_version", "exceptions", "hooks", "mode", "redaction", "report", "usage"},
     "features": {"templating", "validators"},
-    "face": {"binding", "call", "client", "client_base", "sync_client", "factories", "function_calls", "results"},
+    "client": {"binding", "call", "client", "client_base", "sync_client", "factories", "function_calls", "results"},
     "older": {"older"},
     "door": {"__init__"},
 }
@@ -37,11 +37,11 @@ ARROWS = {
     "outputs": {"values", "core", "dsl", "parsing", "schema"},
     "providers": {"values", "core", "parsing", "schema"},
     "local": {"values", "core", "parsing", "providers", "schema"},
-    "face": {"values", "cache", "core", "dsl", "features", "outputs", "providers", "schema"},
+    "client": {"values", "cache", "core", "dsl", "features", "outputs", "providers", "schema"},
     "testing": {"values", "parsing"},
-    "cli": {"values", "face", "local", "outputs", "providers"},
-    "older": {"values", "core", "face", "outputs", "parsing", "providers"},
-    "door": {"values", "core", "dsl", "face", "features", "providers"},
+    "cli": {"values", "client", "local", "outputs", "providers"},
+    "older": {"values", "core", "client", "outputs", "parsing", "providers"},
+    "door": {"values", "core", "dsl", "client", "features", "providers"},
 }
 """Which other rooms a room may import. What only a type checker imports counts too: knowledge has a direction."""
 

@@ -114,7 +114,7 @@ async def test_what_only_a_list_can_obey(harness: Harness, scripted_server: Any,
     assert await harness.items(client.create_iterable(response_model=User, **asking())) == [User(**USER)]
 
 
-async def test_an_awaiting_policy_for_a_blocking_client(scripted_server: Any) -> None:
+async def test_an_async_policy_for_a_sync_client(scripted_server: Any) -> None:
     server = scripted_server()
     async with Harness("sync") as harness:
         with pytest.raises(ConfigurationError, match=r"of a sync client must be .*, got <AsyncRetrying"):

@@ -305,7 +305,7 @@ async def test_nothing_replaces_what_a_stream_lacks(harness: Harness, scripted_s
     assert [item.index for item in failed.value.failed_items] == [1]
 
 
-async def test_an_awaiting_policy(scripted_server: Any) -> None:
+async def test_an_async_policy(scripted_server: Any) -> None:
     slept: list[str] = []
 
     async def before_sleep(state: RetryCallState) -> None:
@@ -381,7 +381,7 @@ async def test_a_timeout_ends_the_re_asks(
     now = [0.0]
     monkeypatch.setattr("tenacity.time", SimpleNamespace(monotonic=lambda: now[0], sleep=None))
     for options, requests in (({"timeout": 0.7}, 2), ({"timeout": 9}, 4), ({"timeout": httpx.Timeout(0.7)}, 4)):
-        server = scripted_server([answer(WRONG)] * 4)
+        server = scripted_server([answer(WRONG)] * requests)
         client = harness.client(server)
         client.on("completion:response", lambda _: now.append(now.pop() + 0.4))
         with pytest.raises(InstructorRetryException):

@@ -86,7 +86,7 @@ async def test_a_context_for_validators_makes_no_templates(harness: Harness, scr
 async def test_an_undefined_name_is_an_error_that_names_it(
     harness: Harness, scripted_server: Any, text: str, context: Any, named: list[str]
 ) -> None:
-    server = scripted_server([answer({"name": "a"})])
+    server = scripted_server()
     with pytest.raises(ConfigurationError) as raised:
         await harness.create(
             harness.client(server), Item, messages=[{"role": "user", "content": text}], context=context

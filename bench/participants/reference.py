@@ -15,12 +15,12 @@ import instructor
 _OPTIONS = {"api_key": "none", "max_retries": 0, "timeout": 120}
 
 
-def _blocking(url: str) -> Any:
+def _client(url: str) -> Any:
     return instructor.from_openai(openai.OpenAI(base_url=url, **_OPTIONS), mode=instructor.Mode.TOOLS)
 
 
 def items(url: str, model: Any, **_: Any) -> Callable[[], int]:
-    client = _blocking(url)
+    client = _client(url)
     return lambda: sum(1 for _ in client.create_iterable(messages=MESSAGES, response_model=model, model=MODEL))
 
 
@@ -39,7 +39,7 @@ def snapshots(url: str, model: Any, **_: Any) -> Callable[[], int]:
 
 
 def create(url: str, model: Any, count: int, **_: Any) -> Callable[[], int]:
-    client = _blocking(url)
+    client = _client(url)
 
     def run() -> int:
         for _ in range(count):

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 import instructor
 from harness import asking
 from instructor.cache import AutoCache, DiskCache
-from instructor.testing import answer, error
+from instructor.testing import answer
 from instructor.validators import async_field_validator
 
 
@@ -31,7 +31,7 @@ class User(BaseModel):
 
 @pytest.mark.parametrize("loop", ["asyncio", "trio"])
 def test_caches_and_validators(loop: str, scripted_server: Any, tmp_path: Path) -> None:
-    server = scripted_server([answer({"name": "x"}), answer({"name": "a"})] * 2 + [error(500)] * 2)
+    server = scripted_server([answer({"name": "x"}), answer({"name": "a"})] * 2)
 
     async def main() -> None:
         async with openai.AsyncOpenAI(base_url=server.base_url, api_key="sk-fake", max_retries=0) as sdk:

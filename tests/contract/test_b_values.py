@@ -68,7 +68,7 @@ async def test_04_the_providers_response_is_not_changed(harness: Harness, script
 async def test_05_retries_are_counted_after_the_first(
     harness: Harness, scripted_server: Any, retries: Any, requests: int
 ) -> None:
-    server = scripted_server([tools(WRONG)] * 4)
+    server = scripted_server([tools(WRONG)] * requests)
     with pytest.raises(InstructorRetryException) as failed:
         await harness.create(harness.client(server), User, **retries)
     assert failed.value.n_attempts == len(server.requests) == requests

@@ -1,4 +1,4 @@
-"""The real embedded model, in this process, through the public face."""
+"""The real embedded model, in this process, through the public API."""
 
 from __future__ import annotations
 

@@ -62,11 +62,11 @@ class Parley(BaseDialect):
         return {"form": reply.calls[0].arguments if reply.calls else "", "over": self.reason(reply.finish)}
 
 
-def _blocking(client: Any) -> Transport:
+def sync_transport(client: Any) -> Transport:
     return Function(client.talk)
 
 
-def _awaiting(client: Any) -> AsyncTransport:
+def async_transport(client: Any) -> AsyncTransport:
     return AsyncFunction(client.talk)
 
 
@@ -75,7 +75,7 @@ PROVIDER = Provider(
     sdk="parley_sdk",
     clients=("Client",),
     async_clients=("AsyncClient",),
-    wire=Wire(Parley("parley"), _blocking, _awaiting),
+    wire=Wire(Parley("parley"), sync_transport, async_transport),
     modes=Parley.modes,
     key="PARLEY_KEY",
 )

@@ -36,18 +36,18 @@ class Speaker:
             kind = anthropic.AsyncAnthropic if self.harness.is_async else anthropic.Anthropic
             sdk = self.harness.kept(kind(base_url=server.root, api_key="none", max_retries=0))
             return instructor.from_anthropic(sdk, mode=mode, model="m")
-        awaiting: Any = self.harness.is_async
+        is_async: Any = self.harness.is_async
         if self.name == "bedrock":
             config = Config(retries={"total_max_attempts": 1})
             made = boto3.client("bedrock-runtime", endpoint_url=server.root, config=config, **KEYS)
-            return instructor.from_bedrock(made, mode, "m", use_async=awaiting)
+            return instructor.from_bedrock(made, mode, "m", use_async=is_async)
         if self.name == "vertexai":
             google = genai.Client(vertexai=True, location="us-central1", **VERTEXAI.options(server))
         else:
             google = genai.Client(**GOOGLE.options(server))
         self._made.callback(google.close)
         self._made.push_async_callback(google.aio.aclose)
-        return instructor.from_genai(google, mode, "m", use_async=awaiting)
+        return instructor.from_genai(google, mode, "m", use_async=is_async)
 
     def says(self, whole: Any, *, streamed: bool) -> Reply:
         """Write a whole reply, or the events of one."""

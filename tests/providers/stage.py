@@ -39,18 +39,18 @@ class Stage:
         self.servers: dict[str, Any] = {}
         self.clients: dict[tuple[str, Mode, bool], Any] = {}
 
-    def client(self, case: Case, mode: Mode, awaiting: bool) -> Any:
-        key = (case.name, mode, awaiting)
+    def client(self, case: Case, mode: Mode, is_async: bool) -> Any:
+        key = (case.name, mode, is_async)
         if key not in self.clients:
             if case.name not in self.servers:
                 self.servers[case.name] = self.running.enter_context(case.server(lambda asked: self.reply(asked)))  # type: ignore[misc]
-            self.clients[key] = self.loop.run_until_complete(self._made(case, mode, awaiting))
+            self.clients[key] = self.loop.run_until_complete(self._made(case, mode, is_async))
         return self.clients[key]
 
-    async def _made(self, case: Case, mode: Mode, awaiting: bool) -> Any:
+    async def _made(self, case: Case, mode: Mode, is_async: bool) -> Any:
         """Make a client; some SDKs keep the event loop that runs meanwhile."""
         options = case.options(self.servers[case.name])
-        return instructor.from_provider(f"{case.name}/{case.model}", mode=mode, async_client=awaiting, **options)
+        return instructor.from_provider(f"{case.name}/{case.model}", mode=mode, async_client=is_async, **options)
 
     def collect(self, stream: Any, take: Callable[[Any], None]) -> None:
         """Hand over what a stream gives, one by one; what came before an error too."""

@@ -1,4 +1,4 @@
-"""What is Bedrock's own: its requests, its frames, and awaiting what only blocks."""
+"""What is Bedrock's own: its requests, its frames, and an async client over a sync SDK."""
 
 from __future__ import annotations
 
@@ -222,8 +222,8 @@ async def test_reasoning_is_no_part_of_the_answer(harness: Harness, scripted_ser
 async def test_a_call_that_waits_does_not_hold_up_the_loop(scripted_server: Any) -> None:
     gates = [Gate() for _ in range(12)]
     server = scripted_server(lambda request: answer(USER, wait_after=0, gate=gates[request.number - 1]))
-    awaiting = instructor.from_bedrock(sdk(server), model="m", async_client=True)
-    tasks = [asyncio.ensure_future(awaiting.create(User, [{"role": "user", "content": "x"}])) for _ in gates]
+    async_client = instructor.from_bedrock(sdk(server), model="m", async_client=True)
+    tasks = [asyncio.ensure_future(async_client.create(User, [{"role": "user", "content": "x"}])) for _ in gates]
     for gate in gates:  # all are under way at once, more than the loop's own threads would carry
         await asyncio.to_thread(gate.reached)
     for gate in gates:
@@ -234,8 +234,8 @@ async def test_a_call_that_waits_does_not_hold_up_the_loop(scripted_server: Any)
 async def test_a_cancelled_call_lets_go_at_once(scripted_server: Any) -> None:
     gate = Gate()
     server = scripted_server([answer(USER, wait_after=0, gate=gate)])
-    awaiting = instructor.from_bedrock(sdk(server), model="m", use_async=True)
-    task = asyncio.ensure_future(awaiting.create(User, [{"role": "user", "content": "x"}]))
+    async_client = instructor.from_bedrock(sdk(server), model="m", use_async=True)
+    task = asyncio.ensure_future(async_client.create(User, [{"role": "user", "content": "x"}]))
     await asyncio.to_thread(gate.reached)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -253,8 +253,8 @@ async def test_a_stream_that_opens_after_its_task_was_cancelled_is_closed(script
         return answer({"tasks": [USER]}, wait_after=3, gate=Gate())
 
     server = scripted_server(reply)
-    awaiting = instructor.from_bedrock(sdk(server), model="m", use_async=True)
-    stream = awaiting.create_iterable([{"role": "user", "content": "x"}], User)
+    async_client = instructor.from_bedrock(sdk(server), model="m", use_async=True)
+    stream = async_client.create_iterable([{"role": "user", "content": "x"}], User)
     task = asyncio.ensure_future(anext(stream))
     await asyncio.to_thread(came.wait, 30)
     task.cancel()
@@ -267,8 +267,8 @@ async def test_a_stream_that_opens_after_its_task_was_cancelled_is_closed(script
 async def test_leaving_a_stream_of_the_sdks_own_events(scripted_server: Any) -> None:
     gate = Gate()
     server = scripted_server([answer(USER, wait_after=4, gate=gate)])
-    awaiting = instructor.from_bedrock(sdk(server), model="m", use_async=True)
-    stream = await awaiting.create(None, [{"role": "user", "content": "x"}], stream=True)
+    async_client = instructor.from_bedrock(sdk(server), model="m", use_async=True)
+    stream = await async_client.create(None, [{"role": "user", "content": "x"}], stream=True)
     assert await anext(stream) == {"messageStart": {"role": "assistant"}}
     await asyncio.to_thread(gate.reached)
     await stream.aclose()
@@ -279,18 +279,18 @@ def test_both_names_of_async_client_and_region(monkeypatch: pytest.MonkeyPatch, 
     for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
-    blocking = instructor.from_provider("bedrock/some.model:0", region="eu-west-1", temperature=0)
-    assert isinstance(blocking, instructor.Instructor)
-    assert blocking.client.meta.region_name == "eu-west-1"
-    assert blocking.kwargs == {"model": "some.model:0", "temperature": 0}
-    awaiting = instructor.from_provider("bedrock/some.model:0", async_client=True)
-    assert isinstance(awaiting, instructor.AsyncInstructor)
-    assert awaiting.client.meta.region_name == "us-east-1"
+    sync_client = instructor.from_provider("bedrock/some.model:0", region="eu-west-1", temperature=0)
+    assert isinstance(sync_client, instructor.Instructor)
+    assert sync_client.client.meta.region_name == "eu-west-1"
+    assert sync_client.kwargs == {"model": "some.model:0", "temperature": 0}
+    async_client = instructor.from_provider("bedrock/some.model:0", async_client=True)
+    assert isinstance(async_client, instructor.AsyncInstructor)
+    assert async_client.client.meta.region_name == "us-east-1"
     monkeypatch.setenv("AWS_DEFAULT_REGION", "ap-south-1")
     assert instructor.from_provider("bedrock/some.model:0").client.meta.region_name == "ap-south-1"
-    assert isinstance(instructor.from_bedrock(awaiting.client, async_client=True), instructor.AsyncInstructor)
+    assert isinstance(instructor.from_bedrock(async_client.client, async_client=True), instructor.AsyncInstructor)
     with pytest.warns(DeprecationWarning, match="BEDROCK_JSON"):
-        assert instructor.from_bedrock(blocking.client, mode=Mode.BEDROCK_JSON).mode is Mode.MD_JSON
+        assert instructor.from_bedrock(sync_client.client, mode=Mode.BEDROCK_JSON).mode is Mode.MD_JSON
 
 
 async def test_what_the_sdk_refuses_is_its_own_error(harness: Harness, scripted_server: Any) -> None:

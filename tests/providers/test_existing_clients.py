@@ -62,8 +62,8 @@ async def test_it_is_wrapped(case: Case, harness: Harness, sdk: tuple[Any, Any])
 async def test_the_client_says_its_kind(case: Case, harness: Harness, sdk: tuple[Any, Any]) -> None:
     _, client = sdk
     ours = instructor.from_provider(f"{case.name}/m", client=client)
-    awaiting = harness.is_async and case.name not in BOTH
-    assert type(ours) is (AsyncInstructor if awaiting else Instructor)
+    is_async = harness.is_async and case.name not in BOTH
+    assert type(ours) is (AsyncInstructor if is_async else Instructor)
 
 
 async def test_of_the_other_kind_it_is_refused(case: Case, harness: Harness, sdk: tuple[Any, Any]) -> None:

@@ -136,7 +136,7 @@ class Trial:
 
     provider: str
     mode: Mode
-    awaiting: bool
+    is_async: bool
     retries: int
     script: model.AnswerScript
 
@@ -165,7 +165,7 @@ def trials(draw: st.DrawFn) -> Trial:
     return Trial(
         provider=case.name,
         mode=draw(st.sampled_from(modes)),
-        awaiting=draw(st.booleans()),
+        is_async=draw(st.booleans()),
         retries=draw(st.sampled_from([ENOUGH, ENOUGH, ENOUGH, 0, 1, 2])),
         script=script,
     )
@@ -181,7 +181,7 @@ def tried(stage: Stage, trial: Trial) -> None:
     """Run one case, and look at each snapshot, at the last, and at what the report says."""
     script = trial.script
     stage.reply = script
-    client = stage.client(CASES[trial.provider], trial.mode, trial.awaiting)
+    client = stage.client(CASES[trial.provider], trial.mode, trial.is_async)
     shown: list[tuple[int, Any, Any]] = []
     problem: InstructorError | None = None
     report: Any = None

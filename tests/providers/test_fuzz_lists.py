@@ -80,7 +80,7 @@ class Trial:
 
     provider: str
     mode: Mode
-    awaiting: bool
+    is_async: bool
     streamed: bool
     retries: int
     script: model.Script
@@ -99,7 +99,7 @@ def trials(draw: st.DrawFn) -> Trial:
     return Trial(
         provider=case.name,
         mode=draw(st.sampled_from(modes)),
-        awaiting=draw(st.booleans()),
+        is_async=draw(st.booleans()),
         streamed=draw(st.sampled_from([True, True, True, False])),
         retries=draw(st.sampled_from([ENOUGH, ENOUGH, ENOUGH, 0, 1, 2])),
         script=script,
@@ -116,7 +116,7 @@ def tried(stage: Stage, trial: Trial) -> None:
     """Run one case, and compare what is delivered, and what the report says, with the truth."""
     script = trial.script
     stage.reply = script
-    client = stage.client(CASES[trial.provider], trial.mode, trial.awaiting)
+    client = stage.client(CASES[trial.provider], trial.mode, trial.is_async)
     call = {
         "messages": [{"role": "user", "content": "Extract."}],
         "max_retries": trial.retries,
@@ -132,7 +132,7 @@ def tried(stage: Stage, trial: Trial) -> None:
             stage.collect(stream, found.append)
         else:
             made = client.create(response_model=list[script.kind], **call)  # type: ignore[name-defined]
-            made = stage.loop.run_until_complete(made) if trial.awaiting else made
+            made = stage.loop.run_until_complete(made) if trial.is_async else made
             found, report = list(made), made.report
     except ConfigurationError:  # a mode that has no strict form of this type
         reject()

@@ -300,7 +300,7 @@ async def test_names_of_the_provider(name: str, harness: Harness) -> None:
     assert server.requests[0].path.endswith("/models/scripted:generateContent")
 
 
-async def test_the_awaiting_half_of_a_client(scripted_server: Any) -> None:
+async def test_the_async_half_of_a_client(scripted_server: Any) -> None:
     server = scripted_server([answer(USER)])
     sdk = genai.Client(**CASE.options(server)).aio
     client: Any = instructor.from_google(sdk, model="scripted")

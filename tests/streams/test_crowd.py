@@ -1,4 +1,4 @@
-"""Many awaiting streams of one class at once, on one client: they have nothing to do with each other."""
+"""Many async streams of one class at once, on one client: they have nothing to do with each other."""
 
 from __future__ import annotations
 

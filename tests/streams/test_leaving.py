@@ -226,11 +226,11 @@ async def test_an_error_closes_before_it_is_seen(harness: Harness) -> None:
             await asyncio.to_thread(server.wait_closed)
             left_then.append(server.served[0].client_left)
 
-        def look_blocking(_: Any) -> None:
+        def look_sync(_: Any) -> None:
             server.wait_closed()
             left_then.append(server.served[0].client_left)
 
-        client.on("completion:last_attempt", look if harness.is_async else look_blocking)
+        client.on("completion:last_attempt", look if harness.is_async else look_sync)
         stream = client.create_iterable(
             [{"role": "user", "content": "Extract."}], Person, model="any", on_invalid="raise"
         )

@@ -95,7 +95,7 @@ async def test_a_continuation_without_a_call_ends_the_list(harness: Harness, str
     assert found == [Say(text="hi")]
     assert (report.attempts, report.continuations, report.complete) == (2, 1, True)
     asked = server.requests[1].messages[-1]["content"]
-    assert "call no tool" in asked
+    assert "do not call a tool" in asked
     assert "empty list" not in asked
 
 

@@ -150,7 +150,7 @@ async def test_a_reply_without_a_list_is_asked_again(harness: Harness) -> None:
     with Scripted([content("I would rather [not]."), tools(people(1, 2))]) as server:
         stream = stream_of(harness, server)
         assert ids(await harness.items(stream)) == [1, 2]
-    assert "No tool of the answer was called" in server.requests[1].messages[-1]["content"]
+    assert "The answer did not call a tool" in server.requests[1].messages[-1]["content"]
     assert set(stream.report.usage.by_cause) == {"first", "reask"}
     assert stream.report.bad == 0
 

@@ -205,7 +205,7 @@ async def test_the_model_is_told_what_was_in_the_list(harness: Harness) -> None:
         await harness.items(stream_of(harness, server))
     notes = server.requests[2].messages[-1]["content"]
     assert 'These items were already in the list:\n- {"id": 1}\n- {"id": 2}\n' in notes
-    assert "Give the corrected versions of the items below instead." in notes
+    assert "Return the corrected versions of the items below instead." in notes
     assert "item 1: Input should be a valid integer" in notes
     assert "not 'y'" in notes
 

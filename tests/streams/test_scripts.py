@@ -111,14 +111,14 @@ class Script(RuleBasedStateMachine):
         self.fresh, self.repeated = True, False
         self.base, self.again = len(self.came), 0
         said, notes = ({}, *body["messages"])[-2:]
-        if notes["content"].startswith(("No tool of the answer was called", prompts.NO_JSON)):
+        if notes["content"].startswith(("The answer did not call a tool", prompts.NO_JSON)):
             return  # the same again
         self.asked, self.shown = [], []
         if said.get("role") != "assistant":
             assert not self.came
             return
         shown = said["tool_calls"][0]["function"]["arguments"] if self.mode.by_tool else said["content"]
-        if "broke off" in notes["content"]:
+        if "was cut off" in notes["content"]:
             self.shown = self.came[-SHOWN:]
             assert shown == wrapped(self.shown)
             assert f"after {len(self.came)} item" in notes["content"]

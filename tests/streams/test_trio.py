@@ -1,4 +1,4 @@
-"""The awaiting client under anyio's two event loops: asyncio and trio."""
+"""The async client under anyio's two event loops: asyncio and trio."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every fault, as the real SDK feels it, blocking and awaiting."""
+"""Every fault, as the real SDK feels it, sync and async."""
 
 from __future__ import annotations
 

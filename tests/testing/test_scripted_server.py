@@ -37,7 +37,7 @@ async def test_requests_are_recorded_without_secrets(harness: Harness, scripted_
 async def test_more_requests_than_replies(harness: Harness) -> None:
     with Scripted([tools(TEXT)], strict=False) as server:
         await chunks(harness, server)
-        with pytest.raises(openai.InternalServerError, match="request 2 was not expected: the script has 1 replies"):
+        with pytest.raises(openai.InternalServerError, match="request 2 was not expected: the script has 1 reply"):
             await chunks(harness, server)
         assert [asked.number for asked in server.unexpected] == [2]
 
@@ -46,7 +46,7 @@ async def test_a_strict_server_fails_the_test_for_them(harness: Harness) -> None
     server = Scripted().__enter__()
     with pytest.raises(openai.InternalServerError):
         await chunks(harness, server)
-    with pytest.raises(AssertionError, match="1 requests more than the script"):
+    with pytest.raises(AssertionError, match="1 request more than the script"):
         leave(server)
 
 
@@ -68,10 +68,12 @@ def test_an_error_of_the_test_is_not_covered_up() -> None:
 async def test_replies_by_a_function_and_added_later(harness: Harness, scripted_server: Any) -> None:
     server = scripted_server(lambda asked: tools(asked.messages[0]["content"]))
     assert arguments(await chunks(harness, server, messages=[{"role": "user", "content": "[7]"}])) == {0: "[7]"}
-    server = scripted_server()
+    server = scripted_server(allow_unused=True)
     server.add(tools("[8]"), tools("[9]"))
     assert arguments(await chunks(harness, server)) == {0: "[8]"}
     assert server.unused == 1
+    with pytest.raises(AssertionError, match="1 reply was not requested, after 1 request"):
+        server.assert_all_used()
 
 
 @pytest.mark.parametrize(
@@ -111,7 +113,7 @@ def test_a_gate_that_nobody_opens_fails_the_test() -> None:
     server = Scripted([reply], timeout=0.1).__enter__()
     with pytest.raises(httpx2.RemoteProtocolError):
         post(server, json={"stream": True})
-    with pytest.raises(AssertionError, match=r"a gate was not opened in .* s, after 1 events"):
+    with pytest.raises(AssertionError, match=r"a gate was not opened in .* s, after 1 event$"):
         leave(server)
 
 

@@ -1,4 +1,4 @@
-"""What a type checker knows of the awaiting client. Read by mypy and pyright, never run."""
+"""What a type checker knows of the async client. Read by mypy and pyright, never run."""
 
 from __future__ import annotations
 
@@ -115,12 +115,12 @@ async def a_stream(client: AsyncInstructor) -> None:
     await users.aclose()
 
 
-async def wrong(client: AsyncInstructor, blocking: Instructor) -> None:
+async def wrong(client: AsyncInstructor, sync_client: Instructor) -> None:
     """A checker objects to these."""
     await client.create(User, [], max_retries="3")  # type: ignore[call-overload]  # pyright: ignore
     client.create_iterable([], User, strict="x")  # type: ignore[call-overload]  # pyright: ignore
-    await blocking.create(response_model=User, messages=[])  # type: ignore[misc]  # pyright: ignore[reportGeneralTypeIssues]
+    await sync_client.create(response_model=User, messages=[])  # type: ignore[misc]  # pyright: ignore[reportGeneralTypeIssues]
     for _ in client.create_iterable(response_model=User, messages=[]):  # type: ignore[attr-defined]  # pyright: ignore[reportGeneralTypeIssues]
         pass
-    also_blocking: Instructor = client  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
-    print(also_blocking)
+    also_sync: Instructor = client  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+    print(also_sync)

@@ -1,4 +1,4 @@
-"""What a type checker knows of the blocking client. Read by mypy and pyright, never run."""
+"""What a type checker knows of the sync client. Read by mypy and pyright, never run."""
 
 from __future__ import annotations
 

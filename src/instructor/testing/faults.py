@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Literal, NamedTuple, cast
 
 from instructor.testing.gates import Gate
-from instructor.testing.replies import ENDINGS, Answer, Asked, Faults, Json, Payload, Reply
+from instructor.testing.replies import ENDINGS, Answer, Asked, Faults, Json, Payload, Reply, plural
 from instructor.testing.wires import Cut, OpenAIChat, Wire, dump, wire_of
 
 
@@ -24,7 +24,7 @@ class Wait(NamedTuple):
 
 
 class Stall(NamedTuple):
-    """Say nothing until the client leaves."""
+    """Send nothing until the client leaves."""
 
 
 class Drop(NamedTuple):
@@ -70,7 +70,7 @@ def plan(reply: Reply, asked: Asked) -> Plan:
 
 
 def count_events(reply: Reply, path: str = "/v1/chat/completions", body: Json | None = None) -> int:
-    """Say how many events a reply has, without faults, when `body` (by default: a streamed request) is asked for."""
+    """Return how many events a reply to `body` has, faults apart. Without `body` it is a streamed request."""
     asked = Asked(0, "POST", path, "", {}, body or {"stream": True}, b"")
     whole = {name: value for name, value in reply.faults.items() if name in ("chunk", "interleave", "corrupt_item")}
     return plan(replace(reply, faults=cast("Faults", whole)), asked).events
@@ -158,7 +158,7 @@ def _ending(faults: Faults) -> tuple[str, int] | None:
 
 def _check(name: str, place: int, length: int) -> None:
     if not 0 <= place <= length:
-        raise ValueError(f"{name}={place}, but the reply has {length} events")
+        raise ValueError(f"{name}={place}, but the reply has {plural(length, 'event')}")
 
 
 def _grouped(frames: list[bytes], faults: Faults) -> list[Step]:

@@ -16,7 +16,7 @@ from http.client import responses
 from typing import Literal
 
 from instructor.testing.gates import Gate
-from instructor.testing.replies import Asked
+from instructor.testing.replies import Asked, plural
 
 SECRET = re.compile(r"auth|key|token|secret|cookie|organi[sz]ation|project", re.IGNORECASE)
 """Names of headers that are never kept."""
@@ -196,7 +196,8 @@ class Loopback(ABC):
         """Block until no connection is open; AssertionError if some stay. In a coroutine: by `asyncio.to_thread`."""
         with self._changed:
             if not self._changed.wait_for(lambda: not self._links, timeout):
-                raise AssertionError(f"{len(self._links)} connections are still open after {timeout} s")
+                connections = plural(len(self._links), "connection is", "connections are")
+                raise AssertionError(f"{connections} still open after {timeout} s")
 
     def _begin(self, run: Callable[..., None], *arguments: object) -> None:
         thread = threading.Thread(target=run, args=arguments, daemon=True, name="instructor.testing")

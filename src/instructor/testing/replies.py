@@ -101,7 +101,7 @@ class Answer:
             found += len(slices)
             damaged.append(text)
         if max(chosen) >= found:
-            raise ValueError(f"corrupt_item={items!r}, but the answer has {found} items")
+            raise ValueError(f"corrupt_item={items!r}, but the answer has {plural(found, 'item')}")
         if not self.calls:
             return replace(self, text=damaged[0])
         return replace(
@@ -183,6 +183,11 @@ def body(whole: Json | bytes, status: int = 200, **faults: Unpack[Faults]) -> Re
 def silence() -> Reply:
     """Take the request and say nothing, not even a status line, until the client leaves or the server is closed."""
     return Reply()
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """Return the number and its noun: "1 reply", "2 replies". Without `many` the plural adds an "s"."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
 
 
 def item_slices(text: str) -> list[tuple[int, int]]:

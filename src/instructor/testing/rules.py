@@ -17,7 +17,7 @@ NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}\Z")
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 
 Check = Callable[[Json, "list[Json]"], str]
-"""Says what is wrong with a message, after those before it."""
+"""Returns what is wrong with a message, given those before it; an empty text if nothing is."""
 
 
 def refused(messages: Any, *checks: Check) -> str:

@@ -11,7 +11,7 @@ from typing_extensions import Self
 
 from instructor.testing.faults import Drop, Plan, Step, Wait, Write, plan
 from instructor.testing.loopback import ClientLeft, Link, Loopback
-from instructor.testing.replies import Asked, Reply, body
+from instructor.testing.replies import Asked, Reply, body, plural
 
 
 @dataclass
@@ -35,10 +35,19 @@ class Served:
 
 
 class Scripted(Loopback):
-    """Serve a script on loopback: a reply for each request, in the order of their coming, or what a function gives.
+    """Serve a script on loopback: one reply for each request, in order, or the reply that a function returns.
 
-    `timeout` bounds gates and silences, in seconds. On leaving, AssertionError tells what went wrong in the server and,
-    if `strict`, that more was asked than scripted (which is answered with status 500).
+    Args:
+        replies: the replies, or a function that takes a request and returns its reply.
+        timeout: the limit for gates and silences, in seconds.
+        strict: whether a request without a reply is an error at the end. It is answered with status 500.
+
+    Raises:
+        AssertionError: at the end of the `with` block, if something went wrong in the server.
+
+    Example:
+        with Scripted([tools({"name": "Ann"})]) as server:
+            client = instructor.from_openai(OpenAI(base_url=server.base_url, api_key="test"))
     """
 
     def __init__(
@@ -59,9 +68,19 @@ class Scripted(Loopback):
 
     @property
     def unused(self) -> int:
-        """Count the replies that nobody has asked for."""
+        """How many replies nobody has requested."""
         with self._changed:
             return len(self._script)
+
+    def assert_all_used(self) -> None:
+        """Raise an AssertionError if a reply of the script was not requested.
+
+        The fixture `scripted_server` calls it after a test that passed.
+        """
+        if self.unused:
+            left = plural(self.unused, "reply was", "replies were")
+            requests = plural(len(self.requests), "request")
+            raise AssertionError(f"the scripted server: {left} not requested, after {requests}")
 
     def add(self, *replies: Reply) -> None:
         """Append to the script."""
@@ -78,7 +97,7 @@ class Scripted(Loopback):
         self.stop()
         problems = list(self.problems)
         if self._strict and self.unexpected:
-            problems.append(f"{len(self.unexpected)} requests more than the script has replies")
+            problems.append(f"{plural(len(self.unexpected), 'request')} more than the script has replies")
         if problems and kind is None:
             raise AssertionError("the scripted server: " + "; ".join(problems))
 
@@ -116,7 +135,8 @@ class Scripted(Loopback):
                 self.unexpected.append(asked)
         if self._function is not None:
             return served, self._function(asked)
-        return served, _refused(f"request {asked.number} was not expected: the script has {asked.number - 1} replies")
+        replies = plural(asked.number - 1, "reply", "replies")
+        return served, _refused(f"request {asked.number} was not expected: the script has {replies}")
 
     def _planned(self, reply: Reply, asked: Asked) -> Plan:
         try:
@@ -137,7 +157,7 @@ class Scripted(Loopback):
             step.gate.arrive()
             if link.wait(self._timeout, step.gate):
                 return True
-            self.problems.append(f"a gate was not opened in {self._timeout} s, after {served.sent} events")
+            self.problems.append(f"a gate was not opened in {self._timeout} s, after {plural(served.sent, 'event')}")
             return False
         if isinstance(step, Drop):
             link.close(step.how)
@@ -147,7 +167,8 @@ class Scripted(Loopback):
 
     def _stall(self, link: Link, served: Served) -> None:
         link.wait(self._timeout)
-        self.problems.append(f"the client has borne {self._timeout} s of silence, after {served.sent} events")
+        events = plural(served.sent, "event")
+        self.problems.append(f"the client did not leave in {self._timeout} s of silence, after {events}")
 
 
 def _refused(message: str) -> Reply:

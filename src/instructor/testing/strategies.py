@@ -17,6 +17,7 @@ client delivers, each item once, whatever went wrong on the way; `script.truth` 
 from __future__ import annotations
 
 import abc
+import difflib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -227,16 +228,33 @@ class Turn:
     repeats: int = 0
     """How many of the last items a continuation gives again; more than there are gives the whole list again."""
     respelled: bool = False
-    """Whether it spells otherwise what it gives again."""
+    """Whether the items that it repeats are spelled in another way."""
     mistaken: Literal["", "start", "whole"] = ""
     """Asked for wrong items only, it gives the start of the list, or all of it."""
     prose: str = ""
     cut: Faults = field(default_factory=Faults)
 
 
+def turns(endings: Sequence[Ending] = ENDINGS) -> st.SearchStrategy[Turn]:
+    """Return a strategy for what one reply does wrong; `endings`: the ways in which it may end."""
+    return _turns(_checked(endings))
+
+
+def _checked(endings: Sequence[Ending]) -> Sequence[Ending]:
+    """Return the endings. A wrong one is an error here, where the user's call is, not when a value is drawn."""
+    allowed = ", ".join(map(repr, ENDINGS))
+    if isinstance(endings, str) or not endings:
+        raise ValueError(f"endings must be a list of at least one of {allowed}, got {endings!r}")
+    for ending in endings:
+        if ending not in ENDINGS:
+            close = difflib.get_close_matches(str(ending), ENDINGS, 1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            raise ValueError(f"An ending must be one of {allowed}, got {ending!r}.{hint}")
+    return endings
+
+
 @st.composite
-def turns(draw: st.DrawFn, endings: Sequence[Ending] = ENDINGS) -> Turn:
-    """Return what one reply does wrong; `endings`: the ways in which it may end."""
+def _turns(draw: st.DrawFn, endings: Sequence[Ending]) -> Turn:
     fraction = st.floats(0, 1)
     return Turn(
         ending=draw(st.sampled_from(endings)),
@@ -404,11 +422,10 @@ def _put(value: Any, path: tuple[Any, ...], part: Any) -> Any:
     return changed
 
 
-@st.composite
 def scripts(
-    draw: st.DrawFn, kind: Any, *, most_items: int = 8, most_turns: int = 5, endings: Sequence[Ending] = ENDINGS
-) -> Script:
-    """Return a script: a model that knows a random list of items of a type, and errs for a few turns.
+    kind: Any, *, most_items: int = 8, most_turns: int = 5, endings: Sequence[Ending] = ENDINGS
+) -> st.SearchStrategy[Script]:
+    """Return a strategy for scripts: a model that knows a random list of items of a type, and errs for a few turns.
 
     The items are distinct: of two equal ones at a seam nobody can say whether the second is a repeat.
 
@@ -417,7 +434,15 @@ def scripts(
         most_items: how long the list may be.
         most_turns: how many replies may be faulty; allow so many re-asks, or the call fails rightly.
         endings: the ways in which replies may end; some SDKs make errors of their own of some.
+
+    Raises:
+        ValueError: an ending is unknown.
     """
+    return _scripts(kind, most_items, most_turns, _checked(endings))
+
+
+@st.composite
+def _scripts(draw: st.DrawFn, kind: Any, most_items: int, most_turns: int, endings: Sequence[Ending]) -> Script:
     adapter: TypeAdapter[Any] = TypeAdapter(kind)
 
     def identity(value: Any) -> str:
@@ -429,23 +454,31 @@ def scripts(
     return Script(kind, faulty, items=items, spelled=spelled)
 
 
-@st.composite
 def answers(
-    draw: st.DrawFn,
     kind: Any,
     *,
     documents: st.SearchStrategy[Any] | None = None,
     most_turns: int = 4,
     endings: Sequence[Ending] = ENDINGS,
-) -> AnswerScript:
-    """Return a script of one value: a model that knows a random value of a type, and errs for a few turns.
+) -> st.SearchStrategy[AnswerScript]:
+    """Return a strategy for scripts of one value: a model that knows one value of a type, and errs for a few turns.
 
     Args:
         kind: the type of the value.
         documents: the answers, as JSON values; by default they are objects of the type, or hold one as `content`.
         most_turns: how many replies may be faulty; allow so many re-asks, or the call fails rightly.
-        endings: the ways in which replies may end; after a length limit a value is not asked for again.
+        endings: the ways in which replies may end; after a length limit a value is not requested again.
+
+    Raises:
+        ValueError: an ending is unknown.
     """
+    return _answers(kind, documents, most_turns, _checked(endings))
+
+
+@st.composite
+def _answers(
+    draw: st.DrawFn, kind: Any, documents: st.SearchStrategy[Any] | None, most_turns: int, endings: Sequence[Ending]
+) -> AnswerScript:
     if documents is None:
         documents = values(kind).map(lambda value: {"content": value} if _is_wrapped(kind) else value)
     document = draw(documents)

@@ -106,7 +106,7 @@ class Wire(abc.ABC):
         return [name for name in names if name]
 
     def complete(self, asked: Asked, answer: Answer) -> Answer:
-        """Say what a script leaves open: names and ids of calls, the finish in the wire's word, the tokens."""
+        """Fill in what a script leaves open: names and ids of calls, the finish in the wire's word, the tokens."""
         name = next(iter(self.tools(asked)), "answer")
         calls = [
             ToolCall(call.arguments, call.name or name, call.id or self.call_id.format(asked.number, n))

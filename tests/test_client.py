@@ -1,4 +1,4 @@
-"""What the two clients do themselves: hand over, and let the SDK's client shine through."""
+"""What the two clients do themselves: pass arguments on, and give access to the attributes of the SDK's client."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def async_instructor(client: Any = None) -> Any:
     return echoing(AsyncInstructor, client)
 
 
-def test_only_what_was_given_is_handed_over() -> None:
+def test_only_given_arguments_are_passed_on() -> None:
     client = instructor()
     assert client.create(int, ["m"]) == ("create", int, ["m"], {})
     assert client.create(response_model=int, messages=["m"], stream=True, max_retries=0, model="x") == (
@@ -83,7 +83,7 @@ def test_only_what_was_given_is_handed_over() -> None:
     assert client.create_with_completion(["m"], int) == ("with_completion", int, ["m"], {})
 
 
-async def test_the_awaiting_client_hands_over_the_same() -> None:
+async def test_the_async_client_passes_on_the_same() -> None:
     client = async_instructor()
     assert await client.create(int, ["m"], max_retries=0) == ("acreate", int, ["m"], {"max_retries": 0})
     assert client.create_partial(int, ["m"], seed=1) == ("apartial", int, ["m"], {"seed": 1})
