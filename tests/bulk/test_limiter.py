@@ -18,7 +18,8 @@ from instructor.usage import Usage
 
 def simulate(share: Share, calls: list[tuple[float, int]], guess: int = 10) -> list[tuple[float, float, int]]:
     """Send calls of (latency, tokens) one after the other as soon as they may; return (start, end, tokens) of each."""
-    now, ends, order, done = 0.0, [], itertools.count(), []
+    now, order, done = 0.0, itertools.count(), []
+    ends: list[tuple[float, int, Ticket, int]] = []
     for latency, tokens in calls:
         while True:
             answer = share.admit(now, guess)
@@ -134,7 +135,7 @@ def test_retry_after_zero_never_pauses_the_others() -> None:
 @pytest.mark.parametrize("limit", ["total_tokens", "max_cost"])
 def test_a_budget_is_exceeded_by_no_more_than_the_calls_in_flight(limit: str) -> None:
     prices = Prices(input=1_000_000, output=1_000_000)  # one token costs 1
-    budget = Limits(concurrency=4, prices=prices, **{limit: 1000})  # type: ignore[arg-type]
+    budget = Limits(concurrency=4, prices=prices, **{limit: 1000})
     share, open_, spent, chance = Limiter().join(budget), [], 0, random.Random(2)
     while True:
         answer = share.admit(0.0, 20)

@@ -12,7 +12,6 @@ from instructor.bulk.journal import connect
 from instructor.bulk.requests import Keys, Prompt, Requests
 from instructor.bulk.rows import Estimate
 from instructor.bulk.store import Configuration, Store
-from instructor.exceptions import ConfigurationError
 from instructor.usage import Usage
 
 _CHARACTERS = 4
@@ -23,15 +22,14 @@ def estimate(
     source: Source, settings: Settings, prompt: Prompt, requests: Requests, store: Store | None, job: Configuration
 ) -> Estimate:
     """Return what a run would take. The rows are read, and no request is made."""
-    if not source.can_repeat:
-        raise ConfigurationError("An estimate needs rows that can be read twice: a list, a table or a file.")
+    pulled = source.again("An estimate")
     connection = connect(str(store.path), read_only=True) if store is not None and store.exists else None
     keys = Keys(settings.key, source.key_field)
     seen: set[bytes] = set()
     rows = done = duplicates = characters = 0
     first: Sequence[Mapping[str, Any]] | None = None
     try:
-        for position, row in enumerate(source.rows):  # type: ignore[arg-type] - what can be read twice is not async
+        for position, row in enumerate(pulled):
             key = keys.of(row)
             if settings.positions is not None and position not in settings.positions:
                 continue
@@ -50,7 +48,7 @@ def estimate(
             first = messages if first is None else first
             characters += sum(len(str(message.get("content"))) for message in messages)
         asked = rows - done - duplicates
-        ratio, output, factor = _learned(connection, requests.schema) if connection is not None else (None, None, 1.0)
+        ratio, output = _learned(connection, requests.schema) if connection is not None else (None, None)
     finally:
         keys.close()
         if connection is not None:
@@ -59,7 +57,7 @@ def estimate(
     sent = characters // _CHARACTERS + asked * schema
     low = Usage(sent, 0)
     expected = Usage(
-        int((sent if ratio is None else asked * ratio) * factor), int(asked * (schema / 2 if output is None else output) * factor)
+        int(sent if ratio is None else asked * ratio), int(asked * (schema / 2 if output is None else output))
     )
     limits, prices = settings.limits, settings.limits.prices
     times = [asked / limits.rpm * 60] if limits.rpm else []
@@ -77,9 +75,9 @@ def _has(connection: sqlite3.Connection, request: bytes, schema: bytes, retry_fa
     return found is not None and (bool(found[0]) or not retry_failed)
 
 
-def _learned(connection: sqlite3.Connection, schema: bytes) -> tuple[float | None, float | None, float]:
+def _learned(connection: sqlite3.Connection, schema: bytes) -> tuple[float | None, float | None]:
     """Return the mean tokens of a request and of an answer; the requests of an answer are in them."""
     sent, answered = connection.execute(
         "SELECT avg(input_tokens), avg(output_tokens) FROM answer WHERE schema = ? AND attempts > 0", (schema,)
     ).fetchone()
-    return sent, answered, 1.0
+    return sent, answered

@@ -35,6 +35,16 @@ class Source:
     can_repeat: bool = False
     """Whether the rows can be read twice: an estimate may read them, and duplicated keys are found before the run."""
 
+    def again(self, why: str) -> Iterable[Any]:
+        """Return the rows, to be read besides the run itself.
+
+        Raises:
+            ConfigurationError: They can be read only once; `why` names what needs them.
+        """
+        if not self.can_repeat or not isinstance(self.rows, Iterable):
+            raise ConfigurationError(f"{why} needs rows that can be read twice: a list, a table or a file.")
+        return self.rows
+
 
 def source_of(rows: Any) -> Source:
     """Return the rows of what a user passed to `client.map`.
@@ -97,7 +107,7 @@ def _source_of_path(given: str | Path) -> Source:
             return Source(_Repeated(lambda: read_table(path)), _lines(path), can_repeat=True)
         return _documents([path], path.parent, "")
     if glob.has_magic(str(given)):
-        paths = sorted(each for each in map(Path, glob.glob(str(given), recursive=True)) if each.is_file())  # noqa: PTH207 - absolute patterns, too
+        paths = sorted(each for each in map(Path, glob.glob(str(given), recursive=True)) if each.is_file())
         return _documents(paths, Path(), f"no file matches {str(given)!r}")
     raise ConfigurationError(f"rows={str(given)[:80]!r} is not a file or a folder. For one text, pass rows=[text].")
 
@@ -186,7 +196,9 @@ def _read_text(path: Path) -> Document:
     try:
         return Document(path.read_text("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{str(path)!r} is not a text in UTF-8: {error.reason} at byte {error.start}.") from error
+        raise ConfigurationError(
+            f"{str(path)!r} is not a text in UTF-8: {error.reason} at byte {error.start}."
+        ) from error
 
 
 def _read_pdf(path: Path) -> Document:

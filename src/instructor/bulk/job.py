@@ -29,8 +29,7 @@ import inspect
 import json
 import time
 import weakref
-from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
@@ -38,7 +37,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 from pydantic_core import to_json
 
 from instructor.bulk.inputs import Source
-from instructor.bulk.journal import Answer, Identity, Journal, Line, error_json
+from instructor.bulk.journal import Answer, Journal, Line, error_json
 from instructor.bulk.limiter import Limiter
 from instructor.bulk.limits import Limits
 from instructor.bulk.requests import Keys, Prompt, Rendered, Requests, shown
@@ -225,19 +224,19 @@ class Job:
             error: JobStoppedError = BudgetReachedError(
                 f"{self._stopped}={limit} is spent after {self.report.rows} rows. The same call with a store and a "
                 "larger limit goes on after them.",
-                reason=self._stopped, report=self.report,
+                self.report, reason=self._stopped,
             )  # fmt: skip
         elif self._stopped == "error_rate":
             error = JobStoppedError(
                 f"{self._failed} of {self._ended_asked} rows failed, which is more than max_error_rate="
                 f"{self._limits.max_error_rate}. The last error: {self._cause}",
-                reason="error_rate", report=self.report,
+                self.report, reason="error_rate",
             )  # fmt: skip
         else:
             error = JobStoppedError(
                 f"No other row can succeed: {self._cause}. When that is mended, the same call with a store goes on "
                 f"after the {self.report.rows} rows that are done.",
-                reason="account", report=self.report,
+                self.report, reason="account",
             )  # fmt: skip
         error.__cause__ = self._cause
         return error
@@ -293,7 +292,7 @@ class Job:
         except Exception as error:  # the user's function failed for this row: that is the row's own
             identity = self._requests.identity([{"row": shown(row)}], "unrendered")
             pulled = Pulled(number, Line(key, position, shown(row), identity), row, None)
-            self._end(_failed(pulled, error, "", settings.limits, ()))
+            self._end(_failed(pulled, error, "", ()))
             return
         pulled = Pulled(number, Line(key, position, shown(row), identity), row, rendered)
         name = (identity.request, identity.schema)
@@ -361,7 +360,7 @@ class Job:
             return
         except Exception as error:
             text = self._last_text(transport)
-            ended = _failed(pulled, error, text, self._limits, transport.attempts if transport else ())
+            ended = _failed(pulled, error, text, transport.attempts if transport else ())
             if plan is not None:
                 ended = _with_usage(ended, plan.state.report.usage, self._limits)
             self._failed += 1
@@ -513,7 +512,7 @@ def _error_fields(error: str) -> dict[str, str]:
     return {"message": fields["message"], "kind": fields["kind"], "text": fields["text"]}
 
 
-def _failed(pulled: Pulled, error: Exception, text: str, limits: Limits, attempts: Any) -> Ended:
+def _failed(pulled: Pulled, error: Exception, text: str, attempts: Sequence[Attempt]) -> Ended:
     kind, message = type(error).__name__, _first_lines(error)
     answer = Answer(pulled.line.identity, error=error_json(kind, message, text), attempts=attempts)
     failure = RowError(message, kind=kind, text=text)

@@ -1,7 +1,7 @@
 """The file of a store: SQLite, written by one connection, whatever happens to the process.
 
-Theory of operation. An *answer* belongs to a request, not to a row: rows that ask for the same share it, and it is found
-again when a run starts anew. A request is known by two hashes: `request` (messages, model, sampling) and `schema` (the
+Theory of operation. An *answer* belongs to a request, not to a row: rows that ask for the same share it, and it is
+found again when a run starts anew. A request is known by two hashes: `request` (messages, model, sampling) and `schema` (the
 type of the answer and its validators).
 
     table     one row for                 key
@@ -27,6 +27,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import sys
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -51,7 +52,8 @@ CREATE TABLE answer (
   request BLOB NOT NULL, schema BLOB NOT NULL, loose BLOB NOT NULL, max_tokens INTEGER, run INTEGER NOT NULL,
   value TEXT, many INTEGER NOT NULL, n_items INTEGER NOT NULL, replies TEXT, error TEXT,
   input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL,
-  reasoning_tokens INTEGER NOT NULL, attempts INTEGER NOT NULL, cost REAL, seconds REAL NOT NULL, finished REAL NOT NULL,
+  reasoning_tokens INTEGER NOT NULL, attempts INTEGER NOT NULL, cost REAL, seconds REAL NOT NULL,
+  finished REAL NOT NULL,
   PRIMARY KEY (request, schema)
 );
 CREATE INDEX answer_loose ON answer (loose, schema);
@@ -374,7 +376,7 @@ def _locked(path: Path) -> IO[str]:
     return file
 
 
-if os.name == "nt":
+if sys.platform == "win32":
     import msvcrt
 
     def _lock(file: IO[str]) -> None:

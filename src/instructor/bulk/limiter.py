@@ -291,7 +291,7 @@ class Share:
             self._limiter.requests.settle(ticket.requests, now, 1)
 
     def answered(self, ticket: Ticket, now: float, held_until: float | None = None) -> None:
-        """Free the place of a call that was answered; `held_until` is when the provider has room again, if it has none."""
+        """Free the place of a call that was answered; `held_until` is when the provider has room again."""
         with self._limiter.lock:
             self._freed(ticket, now)
             self._unsettled += 1

@@ -139,7 +139,7 @@ def _as_messages(messages: Any) -> list[dict[str, Any]]:
         return [{"role": "user", "content": messages}]
     if not isinstance(messages, Sequence) or not all(isinstance(each, Mapping) for each in messages):
         raise ConfigurationError(
-            "messages must be a template, a list of messages, or a function of the row that returns a text or messages; "
+            "messages must be a template, a list of messages, or a function of the row that returns one of them, "
             f"got {str(messages)[:80]!r}."
         )
     return [dict(each) for each in messages]
@@ -181,12 +181,15 @@ class Keys:
             raise ConfigurationError(f"The key of a row must not be empty, got {value!r} for {str(row)[:80]!r}.")
         key = str(value)
         if self._count(hashlib.blake2b(key.encode(), digest_size=16).digest()) > 1:
-            raise ConfigurationError(f"Two rows have the key {key!r}. Keys must differ: they name the rows in the store.")
+            raise ConfigurationError(
+                f"Two rows have the key {key!r}. Keys must differ: they name the rows in the store."
+            )
         return key
 
     def _count(self, digest: bytes) -> int:
         found = self._seen.execute(
-            "INSERT INTO seen VALUES (?, 1) ON CONFLICT (key) DO UPDATE SET count = count + 1 RETURNING count", (digest,)
+            "INSERT INTO seen VALUES (?, 1) ON CONFLICT (key) DO UPDATE SET count = count + 1 RETURNING count",
+            (digest,),
         ).fetchone()
         return int(found[0])
 
@@ -198,7 +201,15 @@ class Requests:
     """Says which requests are the same: by everything that the answer depends on, and nothing else."""
 
     def __init__(
-        self, *, provider: str, client: Any, mode: str, options: Mapping[str, Any], context: Any, strict: Any, output: Any
+        self,
+        *,
+        provider: str,
+        client: Any,
+        mode: str,
+        options: Mapping[str, Any],
+        context: Any,
+        strict: Any,
+        output: Any,
     ) -> None:
         kept = about_answers(options)
         most = [kept.pop(name) for name in _MOST_TOKENS if isinstance(kept.get(name), int)]
@@ -233,7 +244,7 @@ def checked_keys(source: Source, key: Any) -> None:
     if key is not None and source.can_repeat:
         keys = Keys(key, source.key_field)
         try:
-            for row in source.rows:  # type: ignore[union-attr] - what can be read twice is not async
+            for row in source.again("key"):
                 keys.of(row)
         finally:
             keys.close()

@@ -136,7 +136,7 @@ class JobStoppedError(InstructorError):
     `report` has the counts. The error that stopped the run is `__cause__`.
     """
 
-    def __init__(self, message: str, *, reason: Stopped = "account", report: BulkReport | None = None) -> None:
+    def __init__(self, message: str, report: BulkReport, *, reason: Stopped = "account") -> None:
         self.reason, self.report = reason, report
         super().__init__(message)
 
@@ -146,4 +146,4 @@ class BudgetReachedError(JobStoppedError):
 
 
 class StoreError(InstructorError):
-    """A store cannot be used: it is another program's, damaged, in use, or its disk is full. Nothing was overwritten."""
+    """A store cannot be used: it is another program's, damaged, or in use, or its disk is full."""

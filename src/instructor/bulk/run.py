@@ -102,11 +102,10 @@ class _Prepared(Generic[T]):
         count: int | None = self._given["sample"]
         if count is None:
             return None
-        if not self._source.can_repeat:
-            raise ConfigurationError("sample needs rows that can be read twice: a list, a table or a file.")
+        rows = self._source.again("sample")
         total = self._source.total
         if total is None:
-            total = sum(1 for _ in self._source.rows)  # type: ignore[union-attr] - it is not async
+            total = sum(1 for _ in rows)
         chance = random.Random(self._given["seed"])  # noqa: S311 - no secret
         return frozenset(chance.sample(range(total), min(count, total)))
 
@@ -160,7 +159,9 @@ class AsyncBulkRun(_Prepared[T]):
             try:
                 loop = asyncio.get_running_loop()
             except RuntimeError:
-                raise ConfigurationError("client.map of an async client needs asyncio: trio has no engine yet.") from None
+                raise ConfigurationError(
+                    "client.map of an async client needs asyncio: trio has no engine yet."
+                ) from None
             self._running = self._job(self._outbox)
             self._task = loop.create_task(_watched(self._running, self._outbox))
         row = await self._outbox.get()

@@ -6,14 +6,16 @@ import contextlib
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from instructor.bulk.export import Exported, Table, columns_of, format_of, lines_of, write
 from instructor.bulk.journal import check, connect
 from instructor.bulk.rows import StoreError
+from instructor.exceptions import ConfigurationError
 
 
 class Configuration(NamedTuple):
@@ -28,20 +30,26 @@ class Configuration(NamedTuple):
 
 def configuration(binding: Any, model: Any, options: Mapping[str, Any], prompt: str, output: Any) -> Configuration:
     """Return what describes a run."""
-    schema = {tool.name: tool.schema for tool in output.tools}
-    facts = {
-        "provider": binding.provider,
-        "mode": getattr(binding.mode, "name", str(binding.mode)),
-        "model": model,
-        "options": dict(options),
-        "prompt": prompt,
-        "type": output.name,
-        "many": output.many,
-        "schema": schema,
-    }
-    text = json.dumps(facts, sort_keys=True, default=str)
-    job = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-    return Configuration(job, text, json.dumps(schema, default=str))
+    return job_of(
+        {
+            "provider": binding.provider,
+            "mode": getattr(binding.mode, "name", str(binding.mode)),
+            "model": model,
+            "options": dict(options),
+            "prompt": prompt,
+            "type": output.name,
+            "many": output.many,
+            "schema": {tool.name: tool.schema for tool in output.tools},
+        }
+    )
+
+
+def job_of(facts: Mapping[str, Any]) -> Configuration:
+    """Return the configuration that these facts are."""
+    text = json.dumps(facts, default=str)
+    order = json.dumps(facts, sort_keys=True, default=str)
+    job = hashlib.blake2b(order.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return Configuration(job, text, json.dumps(facts["schema"], default=str))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +94,14 @@ class StoredRow:
     cost: float | None
 
 
+class Revalidated(NamedTuple):
+    """What came of reading stored answers as another type."""
+
+    fit: int
+    unfit: list[str]
+    """The keys of the rows whose answers do not fit: the next run asks for these."""
+
+
 class Store:
     """The file in which the answers of runs are kept. It is made by the first run.
 
@@ -123,14 +139,99 @@ class Store:
                 found.append(RunInfo(id_, started, ended, stopped, rows, failed, cost, tokens, facts, differs))
         return found
 
-    def rows(self, *, failed: bool | None = None) -> Iterator[StoredRow]:
-        """Yield the rows of the last run's job, in the order of the source; `failed` True or False selects some."""
-        where = "" if failed is None else f" WHERE state = '{'failed' if failed else 'ok'}'"
+    def rows(self, *, failed: bool | None = None, since: float | None = None) -> Iterator[StoredRow]:
+        """Yield the rows of the last run's job, in the order of the source.
+
+        Args:
+            failed: True for rows that failed, False for those that have an answer.
+            since: Only rows that were written after this time, in seconds since the epoch.
+        """
+        state = {None: "%", True: "failed", False: "ok"}[failed]
         with self.reader() as reader:
-            for key, position, given, value, *rest in reader.execute(_ROWS + where + " ORDER BY position"):
+            for key, position, given, value, *rest in reader.execute(_ROWS, (state, since or 0.0)):
                 yield StoredRow(
                     key, position, json.loads(given), None if value is None else json.loads(value), *rest
                 )  # fmt: skip
+
+    def export(
+        self,
+        path: str | PathLike[str],
+        *,
+        explode: str | bool = False,
+        inputs: Sequence[str] = (),
+        since: float | None = None,
+    ) -> Exported:
+        """Write the answers of the last run's job as a table. It may be called while the run goes on.
+
+        The file is complete when it appears. Failed rows are in a file beside it, `<name>.errors.jsonl`.
+
+        Args:
+            path: A file that ends in `.jsonl`, `.csv` or `.parquet` (needs the extra `documents`).
+            explode: For a line for each item: True for an answer that is a list, or the name of a list in it. The key
+                and the inputs are repeated. A row without items keeps one line, with `n_items` 0.
+            inputs: The fields of the input that become columns, too ("input" for an input without fields).
+            since: Only rows that were written after this time, in seconds since the epoch.
+
+        Returns:
+            How many lines were written, how many rows failed, and the file of these.
+
+        Raises:
+            ConfigurationError: The kind of file is unknown, or there is no such list.
+            StoreError: The store cannot be read, or the file cannot be written.
+
+        Example:
+            >>> store.export("people.parquet", explode=True, inputs=["path"])
+        """
+        target = Path(path)
+        format_of(target)
+        facts = self._last().configuration
+        many, schema = facts["many"], _one(facts["schema"])
+        if explode is True and not many:
+            raise ConfigurationError("explode=True needs an answer that is a list. For a list in it, pass its name.")
+        if many and isinstance(explode, str):
+            raise ConfigurationError(f"The answer is a list: explode must be True, got {explode!r}.")
+        columns, definitions = columns_of(schema, inputs=inputs, explode=explode, many=many)
+        rows = self.rows(failed=False, since=since)
+        lines = (line for row in rows for line in lines_of(row, columns, explode=explode, many=many))
+        count = write(target, Table(columns, definitions, lines))
+        failed = [_failed_line(row) for row in self.rows(failed=True, since=since)]
+        errors = target.with_name(f"{target.stem}.errors.jsonl")
+        if failed:
+            write(errors, Table((), {}, failed))
+        else:
+            errors.unlink(missing_ok=True)
+        return Exported(target, count, len(failed), errors if failed else None)
+
+    def _last(self) -> RunInfo:
+        if not (runs := self.runs()):
+            raise StoreError(f"The store {str(self.path)!r} has no runs yet.")
+        return runs[-1]
+
+    def revalidate(self, response_model: Any, *, strict: bool | None = True) -> Revalidated:
+        """Read the answers of the last run's job again, as another type. No request is made.
+
+        The replies of the provider are in the store. Those that fit become answers of the new type, so that
+        `client.map(..., response_model=response_model, store=store)` asks only for the others.
+
+        Args:
+            response_model: The new type, of the same kind: a list for a list.
+            strict: As in the call.
+
+        Returns:
+            How many answers fit, and the keys of those that do not.
+
+        Raises:
+            StoreError: The store is in use, or cannot be read.
+
+        Example:
+            >>> store.revalidate(Iterable[PersonWithTown]).unfit
+            ['texts/07.txt']
+        """
+        from instructor.bulk.revalidate import revalidate
+
+        last = self._last()
+        fit, unfit = revalidate(self.path, last.id, last.configuration, response_model, strict=strict)
+        return Revalidated(fit, unfit)
 
     def backup(self, path: str | PathLike[str]) -> None:
         """Copy the store, also while a run writes it. (A copy of the open file would lack what is in its log.)"""
@@ -171,5 +272,14 @@ FROM run ORDER BY id
 """
 _ROWS = (
     "SELECT key, position, input, value, n_items, error, error_kind, raw, input_tokens, output_tokens, attempts, cost "
-    "FROM rows"
+    "FROM rows WHERE state LIKE ? AND written > ? ORDER BY position"
 )
+
+
+def _one(schemas: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema of the answer; that of several tools is open, for any of them may be meant."""
+    return dict(next(iter(schemas.values()))) if len(schemas) == 1 else {}
+
+
+def _failed_line(row: StoredRow) -> dict[str, Any]:
+    return {"key": row.key, "input": row.input, "kind": row.error_kind, "error": row.error, "text": row.text}

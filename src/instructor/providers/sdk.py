@@ -117,7 +117,7 @@ class _SDKTransport(Bounded):
         return self._methods
 
     def without_retries(self) -> Self:
-        """Return a transport whose SDK does not send a failed request again. A client that is patched stays as it is."""
+        """Return a transport whose SDK does not send a failed request again; a patched client stays as it is."""
         if not (self._methods.is_own and callable(getattr(self.client, "with_options", None))):
             return self
         return type(self)(self.client.with_options(max_retries=0), self._path)
