@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -124,7 +125,7 @@ async def test_an_export_that_fails_leaves_the_file_before(
     with pytest.raises(ConfigurationError, match=r"must end in .jsonl, .csv, .parquet, got"):
         store.export(tmp_path / "o.xls")
     assert (tmp_path / "o.jsonl").read_text() == "before"
-    assert not list(tmp_path.glob("*.part"))
+    assert sorted(os.listdir(tmp_path)) == ["o.jsonl", "s.sqlite", "s.sqlite.lock"]
 
 
 async def test_views(harness: Harness, scripted_server: Any, tmp_path: Path) -> None:
@@ -212,7 +213,7 @@ async def test_a_store_is_read_while_a_run_writes_it(harness: Harness, scripted_
     with pytest.raises(StoreError, match="is in use by another run"):
         await harness.items(client.map(["a"], response_model=Person, model="m", store=store))
     await harness.items(run)
-    assert not Path(f"{store.path}-wal").exists()
+    assert "s.sqlite-wal" not in os.listdir(tmp_path)
     assert len(list(store.rows())) == 30
 
 
@@ -245,8 +246,7 @@ def test_a_damaged_store_is_named(tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[100:1000] = b"\xff" * 900
     path.write_bytes(content)
-    with pytest.raises(StoreError, match="is damaged|cannot be used|cannot be read"):
-        Store(path).runs()
+    with pytest.raises(StoreError, match="is damaged"):
         Journal(path)
 
 

@@ -6,12 +6,13 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from instructor.bulk.configuration import Configuration
 from instructor.bulk.inputs import Source
 from instructor.bulk.job import Settings
 from instructor.bulk.journal import connect
 from instructor.bulk.requests import Keys, Prompt, Requests
 from instructor.bulk.rows import Estimate
-from instructor.bulk.store import Configuration, Store
+from instructor.bulk.store import Store
 from instructor.usage import Usage
 
 _CHARACTERS = 4

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+from instructor.bulk.inputs import package
 from instructor.bulk.rows import StoreError
 from instructor.exceptions import ConfigurationError
 
@@ -184,11 +185,7 @@ def _cell(value: Any) -> Any:
 
 
 def _write_parquet(path: Path, table: Table) -> int:
-    try:
-        import pyarrow as arrow
-        import pyarrow.parquet as parquet
-    except ModuleNotFoundError as error:
-        raise ConfigurationError('Parquet needs pyarrow: pip install "instructor[documents]"') from error
+    arrow, parquet = package("pyarrow"), package("pyarrow.parquet")
     types = {column.name: _arrow(column.schema, table.definitions, arrow, ()) for column in table.columns}
     schema = arrow.schema(list(types.items()))
     count = 0

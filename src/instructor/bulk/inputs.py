@@ -131,7 +131,7 @@ def _lines(path: Path) -> int | None:
         with path.open("rb") as file:
             return sum(1 for line in file if line.strip())
     if path.suffix.lower() == ".parquet":
-        return int(_module("pyarrow.parquet").ParquetFile(path).metadata.num_rows)
+        return int(package("pyarrow.parquet").ParquetFile(path).metadata.num_rows)
     return None
 
 
@@ -139,10 +139,10 @@ def read_table(path: Path) -> Iterator[dict[str, Any]]:
     """Read the rows of a file with one record a line, as dicts."""
     kind = path.suffix.lower()
     if kind == ".parquet":
-        for batch in _module("pyarrow.parquet").ParquetFile(path).iter_batches(_BATCH):
+        for batch in package("pyarrow.parquet").ParquetFile(path).iter_batches(_BATCH):
             yield from batch.to_pylist()
     elif kind == ".xlsx":
-        rows = iter(_module("python_calamine").CalamineWorkbook.from_path(str(path)).get_sheet_by_index(0).iter_rows())
+        rows = iter(package("python_calamine").CalamineWorkbook.from_path(str(path)).get_sheet_by_index(0).iter_rows())
         names = [str(name) for name in next(rows, ())]
         for values in rows:
             yield {name: value for name, value in zip(names, values, strict=False) if name}
@@ -202,7 +202,7 @@ def _read_text(path: Path) -> Document:
 
 
 def _read_pdf(path: Path) -> Document:
-    texts = [page.extract_text() for page in _module("pypdf").PdfReader(path).pages]
+    texts = [page.extract_text() for page in package("pypdf").PdfReader(path).pages]
     starts, start = [], 0
     for text in texts:
         starts.append(start)
@@ -211,7 +211,7 @@ def _read_pdf(path: Path) -> Document:
 
 
 def _read_html(path: Path) -> Document:
-    tree = _module("selectolax.lexbor").LexborHTMLParser(path.read_bytes())
+    tree = package("selectolax.lexbor").LexborHTMLParser(path.read_bytes())
     tree.strip_tags(["script", "style", "noscript", "template"])
     body = tree.body
     lines = (line.strip() for line in (body.text(separator="\n") if body is not None else "").splitlines())
@@ -219,7 +219,7 @@ def _read_html(path: Path) -> Document:
 
 
 def _read_docx(path: Path) -> Document:
-    document = _module("docx").Document(str(path))
+    document = package("docx").Document(str(path))
     blocks = []
     for block in document.iter_inner_content():
         if hasattr(block, "rows"):
@@ -241,10 +241,11 @@ READERS: dict[str, Callable[[Path], Document]] = {
 """The readers of documents, by the end of the file's name."""
 
 
-def _module(name: str) -> Any:
+def package(name: str) -> Any:
+    """Import a package of the extra `documents`; a ConfigurationError says how to install it."""
     try:
-        return importlib.import_module(name)
+        return importlib.importpackage(name)
     except ModuleNotFoundError as error:
         raise ConfigurationError(
-            f'This file needs the module {error.name!r}: pip install "instructor[documents]"'
+            f'This kind of file needs the module {error.name!r}: pip install "instructor[documents]"'
         ) from error

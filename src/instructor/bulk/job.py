@@ -37,7 +37,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 from pydantic_core import to_json
 
 from instructor.bulk.inputs import Source
-from instructor.bulk.journal import Answer, Journal, Line, error_json
+from instructor.bulk.journal import Answer, Attempt, Journal, Line, error_json
 from instructor.bulk.limiter import Limiter
 from instructor.bulk.limits import Limits
 from instructor.bulk.requests import Keys, Prompt, Rendered, Requests, shown

@@ -1,8 +1,8 @@
 """The file of a store: SQLite, written by one connection, whatever happens to the process.
 
 Theory of operation. An *answer* belongs to a request, not to a row: rows that ask for the same share it, and it is
-found again when a run starts anew. A request is known by two hashes: `request` (messages, model, sampling) and `schema` (the
-type of the answer and its validators).
+found again when a run starts anew. A request is known by two hashes: `request` (messages, model, sampling) and
+`schema` (the type of the answer and its validators).
 
     table     one row for                 key
     run       each call of `client.map`   id

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import Any
 
 from instructor.exceptions import ConfigurationError
 from instructor.usage import Usage
@@ -32,9 +34,7 @@ class Prices:
     @classmethod
     def of_model(cls, provider: str, model: str | None) -> Prices | None:
         """Return the prices of a model by the package `genai-prices`; None if it is not installed or knows none."""
-        from instructor.bulk.prices import known
-
-        return known(provider, model)
+        return _known(provider, model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +80,27 @@ class Limits:
             if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)) or value <= 0:
                 kind = "a whole number" if whole else "a number"
                 raise ConfigurationError(f"{each.name} must be {kind} above 0, got {value!r}.")
+
+
+_MILLION = 1_000_000
+
+
+@lru_cache(maxsize=64)
+def _known(provider: str, model: str | None) -> Prices | None:
+    """Return the prices of a model. The table is part of the package: nothing is downloaded."""
+    try:
+        import genai_prices as table
+    except ModuleNotFoundError:
+        return None
+    if model is None:
+        return None
+
+    def price(usage: Any) -> Any:
+        return table.calc_price(usage, model_ref=model, provider_id=provider)
+
+    try:
+        whole = price(table.Usage(input_tokens=_MILLION, output_tokens=_MILLION))
+        cached = price(table.Usage(input_tokens=_MILLION, cache_read_tokens=_MILLION))
+    except LookupError:
+        return None
+    return Prices(float(whole.input_price), float(whole.output_price), float(cached.input_price))

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from instructor.bulk.configuration import job_of
 from instructor.bulk.journal import Answer, Identity, Journal, Line, connect
 from instructor.bulk.requests import schema_of
 from instructor.bulk.transport import NothingRecorded
@@ -45,8 +46,6 @@ def revalidate(
     _refuse_async_validators(output)
     reader = _Reader(facts, mode, output, strict)
     changed = {**facts, "type": output.name, "schema": {tool.name: tool.schema for tool in output.tools}}
-    from instructor.bulk.store import job_of
-
     job = job_of(changed)
     schema, fit, unfit = schema_of(output), 0, []
     journal = Journal(path)
@@ -136,6 +135,10 @@ class _Recorded:
 
     def open(self, request: Request) -> Any:
         raise NotImplementedError("A bulk run makes no streams.")
+
+    def interrupt_open(self, thread: int) -> bool:
+        del thread
+        return False
 
     def send(self, request: Request) -> Received:
         del request

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar, get_args
 
 from typing_extensions import Self
 
+from instructor.bulk.configuration import configuration
 from instructor.bulk.estimate import estimate
 from instructor.bulk.inputs import Source, source_of
 from instructor.bulk.job import Calls, Job, Settings
@@ -21,7 +22,7 @@ from instructor.bulk.journal import Journal
 from instructor.bulk.limits import Limits, Prices
 from instructor.bulk.requests import Prompt, Requests, checked_keys
 from instructor.bulk.rows import BulkReport, Estimate, OnError, Row
-from instructor.bulk.store import Store, configuration
+from instructor.bulk.store import Store
 from instructor.exceptions import ConfigurationError
 
 T = TypeVar("T")

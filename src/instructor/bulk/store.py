@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,42 +13,9 @@ from typing import Any, NamedTuple
 
 from instructor.bulk.export import Exported, Table, columns_of, format_of, lines_of, write
 from instructor.bulk.journal import check, connect
+from instructor.bulk.revalidate import revalidate
 from instructor.bulk.rows import StoreError
 from instructor.exceptions import ConfigurationError
-
-
-class Configuration(NamedTuple):
-    """What a run is told apart by from others."""
-
-    job: bytes
-    text: str
-    """JSON."""
-    schema: str
-    """The JSON schema of the answer, or of an item."""
-
-
-def configuration(binding: Any, model: Any, options: Mapping[str, Any], prompt: str, output: Any) -> Configuration:
-    """Return what describes a run."""
-    return job_of(
-        {
-            "provider": binding.provider,
-            "mode": getattr(binding.mode, "name", str(binding.mode)),
-            "model": model,
-            "options": dict(options),
-            "prompt": prompt,
-            "type": output.name,
-            "many": output.many,
-            "schema": {tool.name: tool.schema for tool in output.tools},
-        }
-    )
-
-
-def job_of(facts: Mapping[str, Any]) -> Configuration:
-    """Return the configuration that these facts are."""
-    text = json.dumps(facts, default=str)
-    order = json.dumps(facts, sort_keys=True, default=str)
-    job = hashlib.blake2b(order.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-    return Configuration(job, text, json.dumps(facts["schema"], default=str))
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,8 +193,6 @@ class Store:
             >>> store.revalidate(Iterable[PersonWithTown]).unfit
             ['texts/07.txt']
         """
-        from instructor.bulk.revalidate import revalidate
-
         last = self._last()
         fit, unfit = revalidate(self.path, last.id, last.configuration, response_model, strict=strict)
         return Revalidated(fit, unfit)
