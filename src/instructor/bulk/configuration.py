@@ -1,4 +1,4 @@
-"""What a run is told apart by from others: provider, model, mode, options, prompt and schema."""
+"""What distinguishes a run from others: provider, model, mode, options, prompt and schema."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 
 class Configuration(NamedTuple):
-    """What a run is told apart by from others."""
+    """What distinguishes a run from others."""
 
     job: bytes
     text: str

@@ -244,7 +244,7 @@ READERS: dict[str, Callable[[Path], Document]] = {
 def package(name: str) -> Any:
     """Import a package of the extra `documents`; a ConfigurationError says how to install it."""
     try:
-        return importlib.importpackage(name)
+        return importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f'This kind of file needs the module {error.name!r}: pip install "instructor[documents]"'

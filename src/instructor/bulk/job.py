@@ -182,7 +182,7 @@ class Job:
         self._share = limiter.join(self._limits)
         self._gate = Gate(self._share, self._wake_others)
         self._gates.append(self._gate)
-        transport = binding.transport
+        transport: Any = binding.transport
         if callable(without_retries := getattr(transport, "without_retries", None)):
             transport = without_retries()
         if not binding.is_async:

@@ -42,9 +42,8 @@ def fields_of(row: Any) -> dict[str, Any]:
         return {str(name): value for name, value in row.items()}
     if isinstance(row, BaseModel) or hasattr(type(row), "__dataclass_fields__"):
         return {name: getattr(row, name) for name in (getattr(type(row), "model_fields", None) or vars(row))}
-    if isinstance(row, tuple) and hasattr(row, "_asdict"):
-        return dict(row._asdict())
-    return {}
+    as_dict = getattr(row, "_asdict", None)  # of a named tuple
+    return dict(as_dict()) if callable(as_dict) else {}
 
 
 class Rendered(NamedTuple):

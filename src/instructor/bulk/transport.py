@@ -31,7 +31,8 @@ class Stop(BaseException):
     """Ends a row's call because the run ends. It is no Exception: no retry policy may catch it."""
 
     def __init__(self, reason: Stopped, cause: BaseException | None = None) -> None:
-        self.reason, self.cause = reason, cause
+        self.reason: Stopped = reason
+        self.cause = cause
         super().__init__(reason)
 
 
