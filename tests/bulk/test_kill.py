@@ -47,7 +47,7 @@ def moody(chance: random.Random, answered: dict[int, int], lock: threading.Lock)
         number = int(text.split()[1])
         with lock:
             luck = chance.random()
-            if 0.06 <= luck:
+            if luck >= 0.06:
                 answered[number] = answered.get(number, 0) + 1
         if luck < 0.03:
             return error(429, "slow down", headers={"retry-after": "0"})

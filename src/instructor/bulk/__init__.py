@@ -11,6 +11,9 @@
 or an `AsyncBulkRun` of an async client.
 """
 
+from instructor.bulk.documents import Chunk, chunks, merge
+from instructor.bulk.export import Exported
+from instructor.bulk.inputs import Document, read_document
 from instructor.bulk.limits import Limits, Prices
 from instructor.bulk.rows import (
     BudgetReachedError,
@@ -29,7 +32,10 @@ __all__ = [
     "BudgetReachedError",
     "BulkReport",
     "BulkRun",
+    "Chunk",
+    "Document",
     "Estimate",
+    "Exported",
     "JobStoppedError",
     "Limits",
     "Prices",
@@ -39,4 +45,7 @@ __all__ = [
     "Store",
     "StoreError",
     "StoredRow",
+    "chunks",
+    "merge",
+    "read_document",
 ]
