@@ -371,7 +371,9 @@ def _checked_messages(messages: Any) -> Sequence[Mapping[str, Any]]:
         text = messages if isinstance(messages, str) and len(messages) < 80 else "..."
         is_one = isinstance(messages, Mapping) and "role" in messages
         meant = [messages if is_one else {"role": "user", "content": text}]
-        raise ConfigurationError(f"messages={messages!r} is no list of messages. Did you mean messages={meant!r}?")
+        raise ConfigurationError(
+            f"messages must be a list of messages, got {messages!r}. Did you mean messages={meant!r}?"
+        )
     return [_checked_message(message) for message in messages]
 
 

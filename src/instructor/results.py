@@ -234,7 +234,7 @@ def with_total_usage(raw: Any, earlier: Iterable[Any]) -> Any:
 
 
 def _sum(one: Any, two: Any) -> Any:
-    """Add up numbers, and what holds them, by name; what is no number stays as the later response says it."""
+    """Add up numbers, and what holds them, by name; what is not a number stays as in the later response."""
     if isinstance(one, bool) or isinstance(two, bool):
         return one
     if isinstance(one, (int, float)) and isinstance(two, (int, float)):

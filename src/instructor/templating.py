@@ -27,7 +27,7 @@ from instructor.exceptions import ConfigurationError
 _OPENING = re.compile(r"\{\{|\{%")
 _BRACED = re.compile(r"\{[{%]([^}\n]{0,80})")
 _NAME = re.compile(r"(?<![\w.'\"])[^\W\d]\w*")
-"""The names in the expressions and tags of a text that is no valid Jinja: near enough, and in linear time."""
+"""The names in the expressions and tags of a text that is not valid Jinja: near enough, and in linear time."""
 _ELSEWHERE: tuple[type[nodes.Stmt], ...] = (nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)
 _LIKENESS = 0.75
 """How similar a name of the context and a misspelled one must be."""
@@ -80,7 +80,7 @@ class _Read(NamedTuple):
     names: frozenset[str]
     computes: bool
     error: str = ""
-    """Why it is no valid Jinja."""
+    """Why it is not valid Jinja."""
 
 
 @lru_cache(maxsize=256)
@@ -97,7 +97,7 @@ def _read(text: str) -> _Read:
 
 
 def _computes(tree: nodes.Template) -> bool:
-    """Return whether there is more in it than text and constants: `\\frac{{1}}{{2}}` is no template."""
+    """Return whether there is more in it than text and constants: `\\frac{{1}}{{2}}` is not a template."""
     return any(
         not isinstance(node, (nodes.Output, nodes.TemplateData, nodes.Const)) for node in tree.find_all(nodes.Node)
     )

@@ -182,5 +182,5 @@ def test_a_recorder_ends_with_a_reply_under_way(tmp_path: Path) -> None:
 
 def test_another_file_is_no_recording(tmp_path: Path) -> None:
     (tmp_path / "x.txt").write_text("hello\n")
-    with pytest.raises(ValueError, match="is no recording: it begins with 'hello'"):
+    with pytest.raises(ValueError, match="is not a recording: it begins with 'hello'"):
         Replay(tmp_path / "x.txt")

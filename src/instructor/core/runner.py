@@ -552,7 +552,7 @@ class Run:
             finish=reply.finish,
             refused=bool(reply.refusal),
             started=parser.started,
-            closed=parser.closed,
+            closed=(not self._output.many and reply.finish in PROVEN) or parser.closed,  # it may have to be looked for
             items=self._history.count,
             invalid=len(self._pending),
             asked=self._asked,

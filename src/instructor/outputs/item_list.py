@@ -366,7 +366,7 @@ class Repeats:
         return found
 
     def rest(self) -> list[Slice]:
-        """Return what waits when the text is over: it is no whole repeat."""
+        """Return what waits when the text is over: it is not a complete repeat."""
         held, self._held = self._held, []
         return held
 

@@ -234,7 +234,7 @@ _KEYS = frozenset({
 })  # fmt: skip
 """Keys under which models put arguments, beside the name of the answer itself."""
 _BESIDE = frozenset({"type", "id", "index", "title", "description", "required"})
-"""What may stand beside such a key, and is no part of the answer."""
+"""What may stand beside such a key, and is not part of the answer."""
 _NAMES = ("name", "tool_name", "tool", "recipient_name")
 LEVELS = 4
 """How many such things may stand one in the other."""

@@ -38,7 +38,7 @@ _MARKS = {
     **dict.fromkeys((datetime.date, datetime.datetime, datetime.time, datetime.timedelta), '"' + _NUMBER),
     Decimal: '"' + _NUMBER, UUID: '"', bytes: '"',
 }  # fmt: skip
-"""With what the JSON of a type that is no container begins."""
+"""How the JSON of a type that is not a container begins."""
 _set = object.__setattr__
 Validate = Callable[..., Any]
 

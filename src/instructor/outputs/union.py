@@ -34,7 +34,7 @@ class Member(NamedTuple):
 
 
 def tagged_union_for(kind: Any) -> TaggedUnion | None:
-    """Return the choice that a type is; None for what is no union, or one whose members tell themselves apart."""
+    """Return the choice that a type is; None if it is not a union, or if its members have a discriminator."""
     found: dict[str, Member] = {}
     for member, marks in _members(kind, ()):
         if bared(member)[0] is bared(kind)[0]:

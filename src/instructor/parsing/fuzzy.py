@@ -27,7 +27,7 @@ _NOTHING = re.compile(
     r"""(?:[\s\x00-\x1f\ufeff\u200b;,)}\]"'`~]|</?[A-Za-z][\w:-]*>|\[/?[A-Z_]{2,20}\]"""
     r"""|<[|\uff5c][^<>\s]{1,60}>(?:assistant|user|system)?)*"""
 )
-"""What is no part of an answer: white space, surplus marks, a fence, tags and the tokens that servers leave."""
+"""What is not part of an answer: white space, surplus marks, a fence, tags and the tokens that servers leave."""
 _FIELD = re.compile(r"""\s*["'][^"'\n]{1,80}["']\s*:""")
 _MARK = re.compile(
     r"""[{}]|(?P<field>(?<!\w)["'][\w $.-]{1,80}["']\s*:\s*(?:["'{\[\d-]|(?:true|false|null|True|False|None)\b))"""
@@ -93,10 +93,10 @@ def values(text: str, opens: str = "{[") -> list[str]:
 def found(text: str, opens: str = "{[") -> list[Found]:
     """Find the complete objects and arrays in a text, in order.
 
-    `opens` says which of the two kinds count. A text that is one JSON value, whatever its kind, is found as it is. What
-    a reasoning model thinks first is no part of the answer. A bracket that is never closed is prose; only a few of them
-    are forgiven, for each costs a look at the whole rest. But if the text or a fence begins with it, the answer is not
-    whole, and none is found: a part of it is another value.
+    `opens` says which of the two kinds count. A text that is one JSON value of any kind is found as it is. What a
+    reasoning model thinks first is not part of the answer. A bracket that is never closed is prose. Only a few of them
+    are allowed, because each costs a look at the whole rest. If the text or a fence begins with such a bracket, the
+    answer is not complete, and none is found: a part of it is another value.
     """
     if is_json(text):
         return [Found(text, 0, len(text))]
@@ -217,7 +217,7 @@ def torn_off(text: str, part: Found, parts: Sequence[Found]) -> str:
 
 
 def meaning(text: str) -> str:
-    """Write a value in the one way that all texts of the same value have; as it is where it is no JSON."""
+    """Write a value in the one way that all texts of the same value have; unchanged if it is not JSON."""
     whole = repair(text)
     if whole is None:
         return text
@@ -229,7 +229,7 @@ def meaning(text: str) -> str:
 
 
 def members(text: str) -> dict[str, str] | None:
-    """Return the values of an object by their keys, each as it is written; None for what is no object of JSON."""
+    """Return the values of an object by their keys, each as it is written; None if the text is not a JSON object."""
     index = text.find("{") + 1
     if not index or text[: index - 1].strip():
         return None

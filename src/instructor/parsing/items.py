@@ -210,7 +210,7 @@ class ItemReader(BufferedReader):
 
     @property
     def listed(self) -> bool:
-        """Return whether a list came at all; what stood by itself beside one is no item that was asked for."""
+        """Return whether a list came at all; an object outside of it is not an item."""
         inner = self._inner is not None and self._inner.listed
         return inner or self._ended or self._broken or (self._listed and self._sure)
 
@@ -633,7 +633,7 @@ def _end(pattern: re.Pattern[str], text: str, index: int) -> int:
 
 
 class _Fences(Prose):
-    """Tells whether the prose before a bracket opened a fence."""
+    """Knows whether the prose before a bracket opened a fence."""
 
     __slots__ = ("fenced",)
 

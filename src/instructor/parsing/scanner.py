@@ -112,7 +112,7 @@ _LEAD = re.compile(
 )  # no two of these begin with the same: else a line that is none would cost more with each of them
 _LONGEST_LEAD = 120
 _NO_ANSWER = re.compile(r"\b(?:examples?|schema|format|template|input|draft|like|e\.g)\b", re.IGNORECASE)
-"""Words before an object that is no part of the answer."""
+"""Words before an object that is not part of the answer."""
 _SPOILT = "\0"
 
 
@@ -255,7 +255,7 @@ class Nest:
         self._braces = 0  # how many of the open ones are braces: a search for one that is not there would not be linear
         self._quoted = String()
         self._inside: String | SingleQuoted | Comment | None = None  # the string or comment that is open
-        self._before = ""  # the last character of the text before that is no white space
+        self._before = ""  # the last character of the text before that is not white space
         self.ends = ""
         """The bracket that can close the value; before it comes nothing is decided."""
 
@@ -320,7 +320,7 @@ class Nest:
 
 
 def _last(text: str, end: int) -> str:
-    """Return the last character before `end` that is no white space."""
+    """Return the last character before `end` that is not white space."""
     while end > 0 and text[end - 1].isspace():
         end -= 1
     return text[end - 1 : end]

@@ -304,7 +304,7 @@ class Turn(StreamedBlocks):
             self._send_back({**block.raw, **{name: value for name, value in pieces.items() if value is not None}})
 
     def container(self, value: Any) -> None:
-        """Take note of where code was run: what goes on there says so."""
+        """Note where code was run: what continues there says so."""
         name = mapping(value).get("id")
         if name:
             self._send_back({_CONTAINER: name})

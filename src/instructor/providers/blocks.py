@@ -83,7 +83,7 @@ def _is_blank(part: Json) -> bool:
 
 
 Kind = Literal["text", "thought", "call", "other"]
-"""What a block holds. The provider's own tools, and all else that is no part of an answer, are "other"."""
+"""What a block holds. The provider's own tools, and everything else that is not part of an answer, are "other"."""
 
 
 @dataclass(slots=True)
@@ -179,7 +179,7 @@ class StreamedBlocks:
         self.ended(block)
 
     def ended(self, block: Block) -> None:
-        """Take note of a block that has ended."""
+        """Note that a block has ended."""
 
     def end_all(self) -> None:
         """End what is open still."""

@@ -52,11 +52,15 @@ class Counts(NamedTuple):
 
     def read(self, counts: Any) -> Counted | None:
         """Return the counts that a wire says; None where it says none that can be one."""
-        groups = (self.input, self.output, (self.cached,), (self.reasoning,))
-        found = Counted(
-            *({name: count for name in names if (count := _at(counts, name)) is not None} for names in groups)
-        )
-        return found if any(found) else None
+        if not isinstance(counts, dict):
+            return None
+        groups: tuple[dict[str, int], ...] = ({}, {}, {}, {})
+        for names, group in zip((self.input, self.output, (self.cached,), (self.reasoning,)), groups, strict=True):
+            for name in names:
+                count = counts.get(name) if "." not in name else _below(counts, name)
+                if count is not None and (count := count_of(count)) is not None:
+                    group[name] = count
+        return Counted(*groups) if any(groups) else None
 
     def write(self, counted: Counted | None) -> Json:
         """Return token counts under all the wire's names, because the SDK's types require them."""
@@ -285,11 +289,11 @@ def failing(deltas: Iterable[Delta], error: Exception) -> Iterator[Delta]:
     raise error
 
 
-def _at(level: Any, name: str) -> int | None:
-    """Return the count of a name; None where there is none."""
+def _below(level: Any, name: str) -> Any:
+    """Return what stands under a name with dots; None where there is nothing."""
     for key in name.split("."):
-        level = level.get(key) if isinstance(level, Mapping) else None
-    return count_of(level)
+        level = level.get(key) if isinstance(level, dict) else None
+    return level
 
 
 def count_of(value: Any) -> int | None:

@@ -20,7 +20,7 @@ _KINDS = ("object", "type", "__type", "status", "event")
 _ERRORS = ("error", "exception", "failed", "failure")
 _CODES = ("code", "status", "status_code", "statusCode")
 _FINE = ("", "0", "ok", "success", "succeeded", "none", "null")
-"""Codes in words of what is no error."""
+"""Codes, in words, that are not errors."""
 _FAULTS = 300
 """HTTP's codes from here on tell of no success."""
 _SHOWN = 1000

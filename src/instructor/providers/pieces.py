@@ -69,7 +69,7 @@ class Text:
         return missing
 
     def again(self, text: str) -> str | None:
-        """Return what a text brings that tells all that came once more; None if it is no such text."""
+        """Return what a text brings that tells all that came once more; None if it is not such a text."""
         if self._pieces is None or not self._head:
             return None
         if not text.startswith(self._head):  # the same in other spelling, at most
@@ -161,7 +161,7 @@ class _Call:
 
 
 class Calls:
-    """Tells calls apart, and gives of each piece what is new in it: some servers send a call twice."""
+    """Separates calls, and returns what is new in each piece: some servers send a call twice."""
 
     def __init__(self) -> None:
         self._calls: list[_Call] = []

@@ -243,7 +243,7 @@ class AsyncByteConnection:
 
 
 def _keywords(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Hand over messages and schemas that are plain JSON as the body's extra part, which is sent as it is.
+    """Pass messages and schemas that are plain JSON as the body's extra part, which is sent unchanged.
 
     Through its other arguments the SDK walks, for what is named otherwise in Python: that is a third of a call's cost.
     """

@@ -32,7 +32,7 @@ LISTS = (
     collections.abc.Sequence,
     collections.abc.MutableSequence,
 )
-"""What a list may be called: `list`, and what is no more than a promise that a list keeps."""
+"""What a list may be called: `list`, and other types that a list satisfies."""
 _ITERATORS = (collections.abc.Iterator, collections.abc.Generator)
 _NEW_TYPED_DICTS = sys.version_info >= (3, 12)
 

@@ -15,7 +15,7 @@ _FAILED = pytest.StashKey[bool]()
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Note whether a test failed: then a reply that nobody requested is no news."""
+    """Note whether a test failed: then a reply that nobody requested is not reported."""
     report = yield
     item.stash[_FAILED] = item.stash.get(_FAILED, False) or not report.passed
     return report

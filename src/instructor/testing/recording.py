@@ -124,7 +124,7 @@ def recorded(path: str | Path) -> list[Reply]:
     """Return the replies of a recording, to be scripted one by one."""
     first, *lines = _lines_of(Path(path).read_bytes().decode())
     if first != _FIRST:
-        raise ValueError(f"{str(path)!r} is no recording: it begins with {first[:40]!r}, not {_FIRST!r}")
+        raise ValueError(f"{str(path)!r} is not a recording: it begins with {first[:40]!r}, not {_FIRST!r}")
     replies: list[Reply] = []
     at = 0
     while at < len(lines):

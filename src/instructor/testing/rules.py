@@ -1,6 +1,6 @@
 """What a provider refuses in a conversation that it is sent, with status 400: pure functions over wire JSON.
 
-Each gives what is wrong in words, or an empty text. Only what is known to be refused is; what is no conversation at all
+Each gives what is wrong in words, or an empty text. Only what is known to be refused is; what is not a conversation
 (a test's own bytes, a body without messages) is not looked at.
 """
 

@@ -359,7 +359,7 @@ class Script(_Erring):
         return int(mark[1]) if mark else self.items.index(shown)
 
     def _wrong(self, place: int) -> str:
-        """Return a text that is no item, and that names its place."""
+        """Return a text that is not an item, and that contains its index."""
         mark = f"wrong item {place}"
         value = self.items[place]
         if isinstance(value, dict) and value:
@@ -386,7 +386,7 @@ class AnswerScript(_Erring):
         return TypeAdapter(self.kind).validate_json(json.dumps(self._value(self.document)))
 
     def _value(self, document: Any) -> Any:
-        """Return the value out of the object that an answer is: what is no object stands under a key."""
+        """Return the value out of the object that an answer is: any other value stands under a key."""
         return document.get("content") if _is_wrapped(self.kind) and isinstance(document, dict) else document
 
     def _text(self, asked: Asked, turn: Turn) -> str:  # noqa: ARG002 - whatever it is asked for

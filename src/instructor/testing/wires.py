@@ -145,7 +145,7 @@ class Wire(abc.ABC):
         return f"data: {data(payload)}\n\n".encode()
 
     def payloads(self, frames: Iterable[bytes]) -> list[Json]:
-        """Read events, or one whole reply; what is no JSON object is left out."""
+        """Read events, or one whole reply; anything but a JSON object is left out."""
         found = []
         for frame in frames:
             text = frame.decode("utf-8", "replace")

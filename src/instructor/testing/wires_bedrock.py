@@ -158,7 +158,7 @@ def _part(block: Json) -> Part:
 
 def _use(call: ToolCall) -> Json:
     arguments: Any = call.arguments
-    with suppress(ValueError):  # the provider itself never sends what is no object
+    with suppress(ValueError):  # the provider itself sends objects only
         arguments = json.loads(call.arguments)
     return {"toolUse": {"toolUseId": call.id, "name": call.name, "input": arguments}}
 

@@ -18,7 +18,7 @@ class Cohere(Wire):
     finishes = Finishes(stop="COMPLETE", tool_calls="TOOL_CALL", refusal="COMPLETE")
 
     def refuses(self, asked: Asked) -> str:
-        """Return what is wrong with the messages: it takes no blank ones."""
+        """Return what is wrong with the messages: blank ones are refused."""
         known = rules.roles("system", "user", "assistant", "tool")
         return rules.refused(asked.body.get("messages"), known, rules.calls, _says_something)
 

@@ -14,7 +14,7 @@ class Mistral(AlwaysCounts):
     """Mistral's chat completions, on a server whose address ends in `/mistral`."""
 
     call_id = "c{:05x}{:03x}"
-    """Nine letters and digits: it takes no others back."""
+    """Nine letters and digits: it does not accept others."""
 
     def refuses(self, asked: Asked) -> str:
         """Return what is wrong with the messages: ids are of one kind, and roles have an order."""

@@ -46,7 +46,7 @@ class OpenAIResponses(BaseDialect):
     )
 
     def as_messages(self, messages: Any) -> Any:
-        """Take a text for the user's word."""
+        """Return a text as a message of the user."""
         return [{"role": "user", "content": messages}] if isinstance(messages, str) else messages
 
     def encode_plain(self, messages: Sequence[Message], options: Mapping[str, Any]) -> Json:
