@@ -193,3 +193,9 @@ def test_prices() -> None:
     usage = Usage(input_tokens=1_000_000, output_tokens=100_000, cached_tokens=400_000)
     assert Prices(input=1, output=4).of(usage) == pytest.approx(1.4)
     assert Prices(input=1, output=4, cached=0.5).of(usage) == pytest.approx(1.2)
+
+
+def test_prices_of_well_known_models() -> None:
+    assert Prices.of_model("openai", "gpt-4o-mini") == Prices(input=0.15, output=0.6, cached=0.075)
+    assert Prices.of_model("openai", "no such model") is None
+    assert Prices.of_model("openai", None) is None
