@@ -42,8 +42,9 @@ def fields_of(row: Any) -> dict[str, Any]:
         return {str(name): value for name, value in row.items()}
     if isinstance(row, BaseModel) or hasattr(type(row), "__dataclass_fields__"):
         return {name: getattr(row, name) for name in (getattr(type(row), "model_fields", None) or vars(row))}
-    as_dict: Any = getattr(row, "_asdict", None)  # of a named tuple
-    return dict(as_dict()) if callable(as_dict) else {}
+    if isinstance(row, tuple):
+        return {name: getattr(row, name) for name in getattr(row, "_fields", ())}
+    return {}
 
 
 class Rendered(NamedTuple):
