@@ -29,6 +29,6 @@ def test_readme() -> None:
     run("README.md")
 
 
-@pytest.mark.parametrize("page", ["models", "caching", "prompts", "validation"])
+@pytest.mark.parametrize("page", ["models", "caching", "prompts", "validation", "scale"])
 def test_a_page(page: str) -> None:
     run(f"docs/{page}.md")
