@@ -20,6 +20,8 @@ from instructor.testing import Faults, Gate, Reply, answer, error, silence
 from instructor.testing.replies import Asked
 from scripted_grpc import ScriptedGrpc
 
+pytestmark = pytest.mark.slow
+
 CASES = [case for case in cases() if not case.twin]
 every = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 PEOPLE = [{"name": f"Person {n} é"} for n in range(6)]
