@@ -66,8 +66,7 @@ bench/.envs/%/ready: requirements/bench-%.txt
 	@scripts/debian.sh redis-server redis-server || true
 	touch $@
 
-.venv/browser: .venv/dev requirements/browser.txt
-	$(BIN)/python -m pip install -q -r requirements/browser.txt
+.venv/browser: .venv/dev
 	@scripts/debian.sh $(or $(CHROMIUM),chromium) chromium
 	touch $@
 

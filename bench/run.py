@@ -1,8 +1,8 @@
 """Run the benchmark: `python bench/run.py [--quick] [--only KEY ...]`, with the environments of `make bench` there.
 
 Each participant works in a process and an environment of its own; they take turns, so that a busy machine is unfair to
-none, and only ratios of one run are judged. Every measurement is printed as a JSON line; `docs/measured/` has the tables
-and the plots that are made of them.
+none, and only ratios of one run are judged. Every measurement is printed as a JSON line; `docs/measured/` has the
+tables and the plots that are made of them.
 """
 
 from __future__ import annotations
