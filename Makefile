@@ -4,7 +4,7 @@ BIN := .venv/bin
 BENCH := sdk reference pydantic-ai langchain mirascope
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help run test test-browser fuzz test-litellm check docs docs-serve bench bench-quick clean
+.PHONY: help run test test-browser test-install fuzz test-litellm check docs docs-serve bench bench-quick clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -17,6 +17,9 @@ test: .venv/dev .venv/redis  ## every test
 
 test-browser: .venv/browser docs  ## tests in a real Chromium; installs Debian's where it may
 	$(BIN)/python -m pytest tests/browser
+
+test-install: .venv/dev  ## the README's own lines, in new environments of Python 3.10 and 3.13
+	$(BIN)/python tests/try_readme.py
 
 fuzz: .venv/dev  ## 5,000 random cases for each fuzz test (SEED=1 CASES=5000 WIRES=openai,anthropic)
 	WIRES=$(WIRES) $(BIN)/python -m pytest -n 2 --cases $(or $(CASES),5000) --seed $(or $(SEED),1) tests/providers/test_fuzz_*.py

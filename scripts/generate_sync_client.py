@@ -21,12 +21,12 @@ REPLACEMENTS = (
         r" `create` is awaited\. (`create_iterable` and `create_partial` return a stream) at once: `async for",
         r" \1: `for",
     ),
-    (r"\bAsync(Instructor|Responses|Stream|Retries)\b", r"\1"),
+    (r"\bAsync(Instructor|Responses|Stream|Retries|BulkRun)\b", r"\1"),
     (r"\basync (def|for|with)\b", r"\1"),
     (r"\bawait ", ""),
     (r"from instructor import _compat\n", ""),
     (r"(?s)\n\n\nif not TYPE_CHECKING:.*\Z", "\n"),
-    (r"_caller\.a(create|partial|iterable|with_completion)\b", r"_caller.\1"),
+    (r"_caller\.a(create|partial|iterable|with_completion|map)\b", r"_caller.\1"),
 )
 """Applied in this order."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
@@ -36,6 +37,7 @@ from instructor.outputs import growing_for, item_of, list_for, output_for, paral
 from instructor.results import AsyncStream, ListResponse, Stream, attach_metadata, with_total_usage
 
 if TYPE_CHECKING:
+    from instructor.bulk.run import AsyncBulkRun, BulkRun
     from instructor.cache.flow import CachedCall, CacheOptions
 
 _NOT_YET = {
@@ -95,6 +97,7 @@ class CallBuilder:
     """Makes the calls of a client."""
 
     def __init__(self, binding: Binding) -> None:
+        self.binding = binding
         self.provider, self.mode, self.is_async = binding.provider, binding.mode, binding.is_async
         self.client = binding.client
         self.dialect, self.transport = binding.dialect, binding.transport
@@ -142,6 +145,29 @@ class CallBuilder:
         plan = self._plan(self._whole(response_model), messages, arguments)
         return await self._avalue(plan), plan.completion()
 
+    def map(self, rows: Any, options: Mapping[str, Any]) -> BulkRun[Any]:
+        from instructor.bulk.run import BulkRun
+
+        return BulkRun(self, rows, options)
+
+    def amap(self, rows: Any, options: Mapping[str, Any]) -> AsyncBulkRun[Any]:
+        from instructor.bulk.run import AsyncBulkRun
+
+        return AsyncBulkRun(self, rows, options)
+
+    def over(self, transport: AsyncTransport, hooks: Hooks | None = None) -> CallBuilder:
+        """Return the builder of the same calls, which are async and go over another transport."""
+        hooks = self.hooks if hooks is None else hooks
+        return CallBuilder(replace(self.binding, transport=transport, is_async=True, hooks=hooks))
+
+    def prepare(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> PreparedCall:
+        """Check the arguments of a call that is not streamed, and return the call."""
+        return self._plan(self._whole(response_model), messages, arguments)
+
+    async def run(self, plan: PreparedCall, transport: AsyncTransport) -> Any:
+        """Run a prepared call over a transport, and return its value."""
+        return await self._avalue(plan, transport)
+
     def _value(self, plan: PreparedCall) -> Any:
         values: list[Any] = []
         try:
@@ -151,10 +177,10 @@ class CallBuilder:
             raise
         return _finished(values, plan)
 
-    async def _avalue(self, plan: PreparedCall) -> Any:
+    async def _avalue(self, plan: PreparedCall, transport: AsyncTransport | None = None) -> Any:
         values: list[Any] = []
         try:
-            async for value in plan.adrive(self.transport, StreamCloser()):
+            async for value in plan.adrive(self.transport if transport is None else transport, StreamCloser()):
                 values.append(value)  # noqa: PERF401 - a comprehension would lose what came before an error
         except (IncompleteOutputException, InstructorRetryException) as error:
             error.items = values if plan.output.many else []

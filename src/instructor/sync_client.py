@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from typing_extensions import TypeForm
@@ -14,10 +14,15 @@ if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Set as AbstractSet
     from ipaddress import IPv4Network, IPv6Network
+    from os import PathLike
 
     from pydantic import BaseModel
     from tenacity import Retrying
 
+    from instructor.bulk.limits import Limits
+    from instructor.bulk.rows import BulkReport, Row
+    from instructor.bulk.run import BulkRun
+    from instructor.bulk.store import Store
     from instructor.core.retry_policy import OnInvalid
     from instructor.core.watchdog import Watchdog
     from instructor.dsl import Partial
@@ -317,6 +322,63 @@ class Instructor(ClientBase):
             >>> response.usage
         """
         return self._caller.with_completion(response_model, messages, arguments)
+
+    def map(
+        self, rows: Any, *, response_model: TypeForm[T], messages: Any = None,
+        key: str | Callable[[Any], object] | None = None, store: str | PathLike[str] | Store | None = None,
+        limits: Limits | None = None, on_error: Literal["collect", "skip", "raise"] = "collect", ordered: bool = False,
+        engine: Literal["asyncio"] = "asyncio", dedupe: bool = True, retry_failed: bool = False,
+        reuse: Literal["exact", "compatible"] = "exact", limit: int | None = None, sample: int | None = None,
+        seed: int = 0, on_row: Callable[[Row[T]], object] | None = None,
+        on_progress: Callable[[BulkReport], object] | None = None, **options: Any,
+    ) -> BulkRun[T]:
+        """Return an iterator of `Row`s: the answers to many inputs, in the order in which they are complete.
+
+        Each attempt passes the limits, and is made by this library: the SDK's own retries are off. Rows are written to
+        the store before they are yielded. The same call with the same store goes on where it ended, however it ended.
+
+        Args:
+            rows: An iterable, sync or async; a path: `.jsonl`, `.csv`, `.parquet`, `.xlsx`, a document, a folder or a
+                glob of documents; or a table of pandas, polars or Arrow. It is read as far as rows are needed.
+            response_model: The type of the answer to one row. `Iterable[User]` gives a list for each row.
+            messages: A function of the row, which returns messages or a text; or a template over the row's fields,
+                a text or messages; or an instruction, which is put before the row's text. None: the row's only text
+                field, or the row as JSON.
+            key: The field, or a function of the row, that names it. Two rows must not have one key. None: a hash of
+                the row's content; for documents their path.
+            store: The file that answers are kept in, or a `Store`. None: they are not kept.
+            limits: Calls in flight, requests and tokens a minute, tokens and money in all.
+            on_error: "collect" yields a failed row with its error (default), "skip" only counts it, "raise" raises.
+            ordered: Whether rows come in the order of the source. One slow row then holds the others back.
+            engine: What runs the calls.
+            dedupe: Whether rows that ask for the same share one request (default).
+            retry_failed: Whether rows that the store has as failed are asked again.
+            reuse: "compatible" also takes stored answers that were made with fewer tokens at most.
+            limit: How many rows of the source are read at most.
+            sample: How many rows are chosen at random, by `seed`.
+            seed: Chooses the sample.
+            on_row: A function that gets each row, before it is yielded.
+            on_progress: A function that gets the report, ten times a second at most, and at the end.
+            options: All other arguments are those of `create`: model, temperature, max_retries, context ...
+
+        Returns:
+            The run, an iterator of rows with `report`, `stop()`, `estimate()` and `store`.
+
+        Raises:
+            ConfigurationError: An argument is wrong. No request was sent.
+            StoreError: The store cannot be used. Nothing was overwritten.
+            JobStoppedError: While the rows are read: no other row can succeed, or the budget is spent.
+
+        Example:
+            >>> for row in client.map("texts/", response_model=Iterable[Person], store="people.sqlite"):
+            ...     print(row.key, row.value or row.error)
+        """
+        return self._caller.map(rows, {
+            "response_model": response_model, "messages": messages, "key": key, "store": store, "limits": limits,
+            "on_error": on_error, "ordered": ordered, "engine": engine, "dedupe": dedupe, "retry_failed": retry_failed,
+            "reuse": reuse, "limit": limit, "sample": sample, "seed": seed, "on_row": on_row,
+            "on_progress": on_progress, "options": options,
+        })
 
     @property
     def responses(self) -> Instructor:

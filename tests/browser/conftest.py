@@ -1,7 +1,7 @@
 """Fixtures for tests in a real browser: `make test-browser`.
 
-`page` is a page of Debian's Chromium. A request to another machine is refused, and fails the test. An error on the page's
-console fails it, too. Servers listen on loopback.
+`page` is a page of Debian's Chromium. A request to another machine is refused, and fails the test. An error on the
+page's console fails it, too. Servers listen on loopback.
 """
 
 from __future__ import annotations

@@ -80,6 +80,17 @@ def request_key(
     return hashlib.sha256("\n".join((text, ordered, validators_of(kind))).encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def canonical(value: Any, place: str = "") -> str:
+    """Return a value as JSON text that is the same however the value is written; `place` names it in an error."""
+    return json.dumps(_plain(value, place), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def about_answers(options: Mapping[str, Any]) -> Json:
+    """Return those arguments of a request that its answer depends on: not its timeout, nor its keys."""
+    kept = {name: value for name, value in options.items() if name not in _TRANSPORT}
+    return {**kept, "extra_headers": _headers(options.get("extra_headers"))}
+
+
 def client_cache_identity(client: Any) -> Json:
     """Return what of an SDK's client decides which model answers: its address and its own headers, but no key.
 

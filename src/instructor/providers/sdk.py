@@ -21,6 +21,7 @@ from typing import Any, get_args
 
 import jiter
 from pydantic import BaseModel, ValidationError
+from typing_extensions import Self
 
 from instructor.core.events import without_halves
 from instructor.core.types import Arguments, AsyncConnection, Connection, Json, Received, Request
@@ -114,6 +115,12 @@ class _SDKTransport(Bounded):
     @property
     def _source(self) -> Source:  # type: ignore[override]  # read only here
         return self._methods
+
+    def without_retries(self) -> Self:
+        """Return a transport whose SDK does not send a failed request again; a patched client stays as it is."""
+        if not (self._methods.is_own and callable(getattr(self.client, "with_options", None))):
+            return self
+        return type(self)(self.client.with_options(max_retries=0), self._path)
 
     @property
     def create(self) -> Callable[..., Any]:

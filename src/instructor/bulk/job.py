@@ -1,0 +1,545 @@
+"""The run itself, on one event loop: rows are pulled, asked, committed and delivered.
+
+Theory of operation. Four kinds of tasks share the state of a `Job`:
+
+    puller      takes a row of the source when there is room; looks its request up in the journal
+    row tasks   one for each row that must be asked: the call, over a `RowTransport`
+    committer   writes what has ended, all that has gathered in some milliseconds at once; then delivers it
+    reader      the user, who takes rows from the outbox
+
+A row is in one of these states, and moves down only:
+
+    pulled      `_backlog` counts it from here on
+    followed    its request is the same as one that is on its way (`_leaders`): it waits for that answer
+    asked       a task runs; of these `_parked` wait for a rate limit, and hold no place
+    ended       in `_ended`, until the committer has written it
+    delivered   in the outbox, until the reader takes it; then it leaves the backlog
+
+There is room for a row if fewer rows are asked than calls may be in flight, and the backlog is bounded: so a slow
+reader, a slow row of an ordered run, or an endless source do not fill the memory.
+
+A run stops early (`_stop`) by the user, by an error that no other row can escape, or by a budget. Then no row is pulled
+any more, calls in flight end, and rows that had no answer are left for the next run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import time
+import weakref
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, Protocol
+
+from pydantic_core import to_json
+
+from instructor.bulk.inputs import Source
+from instructor.bulk.journal import Answer, Attempt, Journal, Line, error_json
+from instructor.bulk.limiter import Limiter
+from instructor.bulk.limits import Limits
+from instructor.bulk.requests import Keys, Prompt, Rendered, Requests, shown
+from instructor.bulk.rows import BudgetReachedError, BulkReport, JobStoppedError, Row, RowError, Stopped
+from instructor.bulk.transport import Gate, Recorded, RowTransport, Stop, Threaded
+from instructor.exceptions import InstructorError
+from instructor.hooks import Hooks
+
+_GATHER = 0.004
+"""Seconds for which results gather before they are written together."""
+_SLACK = 4
+"""Rows that are asked beyond the calls in flight, so that a free place is taken at once."""
+_FIRST_ROWS = 50
+"""Rows after which the share of failed ones may stop a run."""
+_PROGRESS = 0.1
+_limiters: weakref.WeakKeyDictionary[Any, tuple[Limiter, list[Gate]]] = weakref.WeakKeyDictionary()
+"""The limiter of each SDK client, and the gates of its runs."""
+
+
+class Calls(Protocol):
+    """What a run needs of a client: `instructor.call.CallBuilder`."""
+
+    @property
+    def binding(self) -> Any: ...
+    def over(self, transport: Any, hooks: Hooks | None = None) -> Calls: ...
+    def prepare(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> Any: ...
+    async def run(self, plan: Any, transport: Any) -> Any: ...
+
+
+class Outbox(Protocol):
+    """Where delivered rows wait for the reader."""
+
+    def put(self, row: Row[Any]) -> None: ...
+    def close(self, error: BaseException | None) -> None: ...
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The arguments of `client.map`, checked."""
+
+    response_model: Any
+    limits: Limits
+    key: Any = None
+    on_error: Literal["collect", "skip", "raise"] = "collect"
+    ordered: bool = False
+    dedupe: bool = True
+    retry_failed: bool = False
+    reuse: Literal["exact", "compatible"] = "exact"
+    limit: int | None = None
+    positions: frozenset[int] | None = None
+    """Which rows of the source are asked; None for all."""
+    on_row: Callable[[Row[Any]], object] | None = None
+    on_progress: Callable[[BulkReport], object] | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Pulled(NamedTuple):
+    """A row on its way."""
+
+    number: int
+    """Its place among the rows of this run."""
+    line: Line
+    input: Any
+    rendered: Rendered | None
+
+
+class Ended(NamedTuple):
+    """A row whose answer is known. `answer` is what must be written; None if it is in the journal."""
+
+    pulled: Pulled
+    row: Row[Any]
+    answer: Answer | None
+    is_linked: bool = False
+
+
+class Job:
+    """One run of `client.map`."""
+
+    def __init__(
+        self,
+        calls: Calls,
+        source: Source,
+        settings: Settings,
+        prompt: Prompt,
+        requests: Requests,
+        journal: Journal,
+        outbox: Outbox,
+        report: BulkReport,
+    ) -> None:
+        self._calls, self._source, self._settings, self._prompt = calls, source, settings, prompt
+        self._requests, self._journal, self._outbox, self.report = requests, journal, outbox, report
+        self._limits = settings.limits
+        self._keys = Keys(settings.key, source.key_field)
+        self._backlog = self._asked = self._parked = self._failed = self._ended_asked = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._leaders: dict[tuple[bytes, bytes], list[Pulled]] = {}
+        self._ended: list[Ended] = []
+        self._early: dict[int, Row[Any]] = {}  # of an ordered run, rows that others must precede
+        self._next = 0
+        self._stopped: Stopped | None = None
+        self._cause: BaseException | None = None
+        self._error: BaseException | None = None
+        self._last_progress = 0.0
+        self._pulls = True
+
+    # The life of a run
+
+    async def run(self) -> None:
+        """Run until the source is at its end, or the run is stopped."""
+        loop = self._loop = asyncio.get_running_loop()
+        self._changed, self._work = asyncio.Event(), asyncio.Event()
+        self._main = asyncio.current_task()
+        self._threads: ThreadPoolExecutor | None = None
+        self._writing = ThreadPoolExecutor(1, "instructor-journal")
+        self._join()
+        committer = loop.create_task(self._commit())
+        try:
+            await self._pull()
+            while self._tasks:
+                await asyncio.wait(set(self._tasks))
+        except asyncio.CancelledError:
+            if self._error is None:
+                raise
+        except BaseException as error:
+            self._error = error
+        finally:
+            self._pulls = False
+            for task in self._tasks:
+                task.cancel()
+            if self._tasks:
+                await asyncio.gather(*self._tasks, return_exceptions=True)
+            self._work.set()
+            try:
+                await committer
+            finally:
+                self._close()
+        self._outbox.close(self._error or self._stop_error())
+
+    def _join(self) -> None:
+        binding = self._calls.binding
+        limiter, self._gates = _limiter_of(binding.client if binding.client is not None else binding.transport)
+        self._share = limiter.join(self._limits)
+        self._gate = Gate(self._share, self._wake_others)
+        self._gates.append(self._gate)
+        transport: Any = binding.transport
+        if callable(without_retries := getattr(transport, "without_retries", None)):
+            transport = without_retries()
+        if not binding.is_async:
+            self._threads = ThreadPoolExecutor(self._limits.concurrency, "instructor-bulk")
+            transport = Threaded(transport, self._threads)
+        self._transport = transport
+        self._live = self._calls.over(transport)
+        self._quiet = self._calls.over(transport, Hooks())
+
+    def _wake_others(self) -> None:
+        if len(self._gates) > 1:
+            for gate in self._gates:
+                if gate is not self._gate:
+                    gate.wake()
+
+    def _close(self) -> None:
+        self._share.leave()
+        self._gates.remove(self._gate)
+        self._keys.close()
+        if self._threads is not None:
+            self._threads.shutdown(wait=False)
+        self._writing.shutdown()
+        self.report.stopped = self._stopped
+        self._progress(now=float("inf"))
+        self._journal.end(self._stopped or (None if self._error is None else type(self._error).__name__))
+        self._journal.close()
+
+    def stop(self, reason: Stopped = "cancelled", cause: BaseException | None = None) -> None:
+        """Pull no more rows. What is in flight ends, and is delivered."""
+        if self._stopped is None:
+            self._stopped, self._cause = reason, cause
+        self._changed.set()
+
+    def _stop_error(self) -> JobStoppedError | None:
+        if self._stopped in (None, "cancelled"):
+            return None
+        if self._stopped in ("max_cost", "total_tokens"):
+            limit = getattr(self._limits, self._stopped)
+            error: JobStoppedError = BudgetReachedError(
+                f"{self._stopped}={limit} is spent after {self.report.rows} rows. The same call with a store and a "
+                "larger limit goes on after them.",
+                self.report, reason=self._stopped,
+            )  # fmt: skip
+        elif self._stopped == "error_rate":
+            error = JobStoppedError(
+                f"{self._failed} of {self._ended_asked} rows failed, which is more than max_error_rate="
+                f"{self._limits.max_error_rate}. The last error: {self._cause}",
+                self.report, reason="error_rate",
+            )  # fmt: skip
+        else:
+            error = JobStoppedError(
+                f"No other row can succeed: {self._cause}. When that is mended, the same call with a store goes on "
+                f"after the {self.report.rows} rows that are done.",
+                self.report, reason="account",
+            )  # fmt: skip
+        error.__cause__ = self._cause
+        return error
+
+    def _fail(self, error: BaseException) -> None:
+        """End the run by an error."""
+        if self._error is None:
+            self._error = error
+        if self._pulls and self._main is not None:  # afterwards it waits for the committer alone
+            self._main.cancel()
+
+    # Pulling
+
+    async def _pull(self) -> None:
+        settings, number = self._settings, 0
+        position = -1
+        async for row in _each(self._source.rows):
+            position += 1
+            if not await self._has_room():
+                return
+            if position == 0:
+                self._prompt.check(row)
+                self._prompt.of(row)  # an error of the first row is an error of the prompt
+            key = self._keys.of(row)
+            if settings.positions is not None and position not in settings.positions:
+                continue
+            self._backlog += 1
+            await self._take(number, position, key, row)
+            number += 1
+            if settings.limit is not None and number >= settings.limit:
+                return
+
+    async def _has_room(self) -> bool:
+        """Wait until another row may be asked; return False if the run is stopped."""
+        most = self._limits.concurrency
+        turns = 0
+        while self._stopped is None:
+            size = min(most, max(1, int(self._share.size))) + _SLACK
+            if self._asked - self._parked < size and self._asked < 2 * most + _SLACK and self._backlog < 8 * most + 64:
+                if turns == 0 and self._backlog % 64 == 63:
+                    await asyncio.sleep(0)  # rows of the store come without waiting: let the others have their turn
+                return self._stopped is None
+            turns += 1
+            self._changed.clear()
+            await self._changed.wait()
+        return False
+
+    async def _take(self, number: int, position: int, key: str, row: Any) -> None:
+        settings = self._settings
+        try:
+            rendered = self._prompt.of(row)
+            identity = self._requests.identity(rendered.final(), "" if settings.dedupe else key)
+        except Exception as error:  # the user's function failed for this row: that is the row's own
+            identity = self._requests.identity([{"row": shown(row)}], "unrendered")
+            pulled = Pulled(number, Line(key, position, shown(row), identity), row, None)
+            self._end(_failed(pulled, error, "", ()))
+            return
+        pulled = Pulled(number, Line(key, position, shown(row), identity), row, rendered)
+        name = (identity.request, identity.schema)
+        if (followers := self._leaders.get(name)) is not None:
+            followers.append(pulled)
+            return
+        found = self._journal.find(identity, compatible=settings.reuse == "compatible")
+        if found is not None and (ended := await self._reused(pulled, found)) is not None:
+            self._end(ended)
+            return
+        self._leaders[name] = []
+        self._asked += 1
+        self.report.in_flight += 1
+        task = self._loop.create_task(self._ask(pulled))
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    async def _reused(self, pulled: Pulled, answer: Answer) -> Ended | None:
+        """Return a row with an answer that is in the journal; None if it must be asked after all."""
+        if answer.error is not None and self._settings.retry_failed:
+            return None
+        line = pulled.line._replace(identity=answer.identity)
+        row: Row[Any]
+        if answer.error is not None:
+            row = Row(line.key, pulled.input, error=RowError(**_error_fields(answer.error)), reused=True)
+        else:
+            try:
+                row = Row(line.key, pulled.input, await self._replayed(pulled, answer), reused=True)
+            except (InstructorError, ValueError, TypeError):  # today's validators refuse what those of that day took
+                return None
+        return Ended(pulled._replace(line=line), row, None, self._journal.linked(line.key, line.identity))
+
+    async def _replayed(self, pulled: Pulled, answer: Answer) -> Any:
+        """Read the value of an answer from the provider's replies, as if they came now."""
+        plan = self._plan(self._quiet, pulled)
+        return await self._quiet.run(plan, Recorded(self._transport, json.loads(answer.replies or "[]")))
+
+    def _plan(self, calls: Calls, pulled: Pulled) -> Any:
+        rendered = pulled.rendered
+        assert rendered is not None
+        options = self._settings.options
+        if rendered.context is not None:
+            options = {**options, "context": rendered.context}
+        return calls.prepare(self._settings.response_model, rendered.messages, options)
+
+    # Asking
+
+    async def _ask(self, pulled: Pulled) -> None:
+        started = time.monotonic()
+        transport: RowTransport | None = None
+        plan: Any = None
+        try:
+            try:
+                plan = self._plan(self._live, pulled)
+                transport = RowTransport(
+                    self._transport, self._gate, self._limits.attempts, plan.state.report, self._park
+                )
+                value = await self._live.run(plan, transport)
+            finally:
+                if transport is not None:
+                    transport.settle()
+        except Stop as stop:
+            self._leaders.pop((pulled.line.identity.request, pulled.line.identity.schema), None)
+            self.stop(stop.reason, stop.cause)
+            return
+        except Exception as error:
+            text = self._last_text(transport)
+            ended = _failed(pulled, error, text, transport.attempts if transport else ())
+            if plan is not None:
+                ended = _with_usage(ended, plan.state.report.usage, self._limits)
+            self._failed += 1
+            self._cause_of_rate = error
+        else:
+            assert transport is not None
+            ended = _succeeded(pulled, value, plan, transport, self._limits)
+        assert ended.answer is not None
+        ended.answer.seconds = time.monotonic() - started
+        self._ended_asked += 1
+        self._end(ended)
+        if (
+            self._ended_asked >= _FIRST_ROWS
+            and self._failed / self._ended_asked > self._limits.max_error_rate
+            and self._limits.max_error_rate < 1
+        ):
+            self.stop("error_rate", self._cause_of_rate)
+
+    _cause_of_rate: BaseException | None = None
+
+    def _last_text(self, transport: RowTransport | None) -> str:
+        if transport is None or not transport.replies:
+            return ""
+        reply = self._calls.binding.dialect.decode(transport.replies[-1])
+        return reply.text or "\n".join(call.arguments for call in reply.calls)
+
+    def _park(self, change: int) -> None:
+        self._parked += change
+        self.report.in_flight -= change
+        self._changed.set()
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._asked -= 1
+        self.report.in_flight -= 1
+        self._changed.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._fail(error)
+
+    # Committing and delivering
+
+    def _end(self, ended: Ended) -> None:
+        self._ended.append(ended)
+        self._work.set()
+
+    async def _commit(self) -> None:
+        try:
+            while (self._pulls or self._tasks or self._ended) and self._error is None:
+                if not self._ended:
+                    self._work.clear()
+                    await self._work.wait()
+                    continue
+                if self._pulls or self._tasks:
+                    await asyncio.sleep(_GATHER)
+                await self._commit_batch()
+        except BaseException as error:
+            self._fail(error)
+
+    async def _commit_batch(self) -> None:
+        batch, self._ended = self._ended, []
+        answers = [ended.answer for ended in batch if ended.answer is not None]
+        lines = [ended.pulled.line for ended in batch if not ended.is_linked]
+        if answers or lines:
+            await self._loop.run_in_executor(self._writing, self._journal.commit, answers, lines)
+        for ended in batch:
+            identity = ended.pulled.line.identity
+            followers = self._leaders.pop((identity.request, identity.schema), ()) if ended.answer is not None else ()
+            await self._deliver(ended)
+            for follower in followers:
+                await self._follow(follower)
+        self._progress(time.monotonic())
+
+    async def _follow(self, follower: Pulled) -> None:
+        """Answer a row whose request was made for another one."""
+        answer = self._journal.find(follower.line.identity)
+        assert answer is not None
+        row: Row[Any]
+        if answer.error is not None:
+            row = Row(follower.line.key, follower.input, error=RowError(**_error_fields(answer.error)), reused=True)
+        else:
+            row = Row(follower.line.key, follower.input, await self._replayed(follower, answer), reused=True)
+        self._end(Ended(follower, row, None))
+
+    async def _deliver(self, ended: Ended) -> None:
+        report, row = self.report, ended.row
+        report.rows += 1
+        report.attempts += row.attempts
+        report.rate_limited = self._gate.rate_limited
+        report.usage = report.usage + row.usage
+        report.reused += row.reused
+        if row.cost is not None:
+            report.cost = (report.cost or 0.0) + row.cost
+        if row.error is None:
+            report.ok += 1
+            report.items += len(row.value) if isinstance(row.value, list) else 1
+        else:
+            report.failed += 1
+        if self._settings.on_row is not None:
+            result = self._settings.on_row(row)
+            if inspect.isawaitable(result):
+                await result
+        if not self._settings.ordered:
+            self._hand_over(row)
+            return
+        self._early[ended.pulled.number] = row
+        while (early := self._early.pop(self._next, None)) is not None:
+            self._next += 1
+            self._hand_over(early)
+
+    def _hand_over(self, row: Row[Any]) -> None:
+        if row.error is not None and self._settings.on_error != "collect":
+            if self._settings.on_error == "raise":
+                raise row.error
+            self.taken()
+            return
+        self._outbox.put(row)
+
+    def taken(self) -> None:
+        """Count a row that the reader has taken."""
+        self._backlog -= 1
+        self._changed.set()
+
+    def _progress(self, now: float) -> None:
+        if self._settings.on_progress is not None and now - self._last_progress >= _PROGRESS:
+            self._last_progress = now
+            self._settings.on_progress(self.report)
+
+
+def _limiter_of(client: Any) -> tuple[Limiter, list[Gate]]:
+    try:
+        if (found := _limiters.get(client)) is None:
+            found = _limiters[client] = (Limiter(), [])
+    except TypeError:  # a client that cannot be referred to weakly has a limiter for each run
+        found = (Limiter(), [])
+    return found
+
+
+async def _each(rows: Any) -> AsyncIterator[Any]:
+    if isinstance(rows, AsyncIterable):
+        async for row in rows:
+            yield row
+    else:
+        for row in rows:
+            yield row
+
+
+def _error_fields(error: str) -> dict[str, str]:
+    fields = json.loads(error)
+    return {"message": fields["message"], "kind": fields["kind"], "text": fields["text"]}
+
+
+def _failed(pulled: Pulled, error: Exception, text: str, attempts: Sequence[Attempt]) -> Ended:
+    kind, message = type(error).__name__, _first_lines(error)
+    answer = Answer(pulled.line.identity, error=error_json(kind, message, text), attempts=attempts)
+    failure = RowError(message, kind=kind, text=text)
+    failure.__cause__ = error
+    return Ended(pulled, Row(pulled.line.key, pulled.input, error=failure, attempts=len(attempts)), answer)
+
+
+def _first_lines(error: Exception) -> str:
+    """Return the text of an error without the list of failed attempts, which is in the store apart."""
+    return str(error).partition("\n<failed_attempts>")[0] or type(error).__name__
+
+
+def _with_usage(ended: Ended, usage: Any, limits: Limits) -> Ended:
+    cost = None if limits.prices is None else limits.prices.of(usage)
+    row = ended.row
+    assert ended.answer is not None
+    ended.answer.usage, ended.answer.cost = usage, cost
+    return ended._replace(row=Row(row.key, row.input, None, row.error, usage, row.attempts, cost))
+
+
+def _succeeded(pulled: Pulled, value: Any, plan: Any, transport: RowTransport, limits: Limits) -> Ended:
+    usage = plan.state.report.usage
+    many = isinstance(value, list)
+    cost = None if limits.prices is None else limits.prices.of(usage)
+    answer = Answer(
+        pulled.line.identity, to_json(value, fallback=str, inf_nan_mode="strings").decode(), many,
+        len(value) if many else 1, json.dumps(transport.replies, separators=(",", ":")), None, usage,
+        transport.attempts, cost,
+    )  # fmt: skip
+    return Ended(pulled, Row(pulled.line.key, pulled.input, value, None, usage, len(transport.attempts), cost), answer)

@@ -1,0 +1,240 @@
+"""The requests of a run: each attempt passes the limiter, and failures that pass are sent again here.
+
+A `RowTransport` stands between one row's call and the SDK. The call sees a slow server that does not fail; re-asks and
+continuations pass the limiter as any request does. What the provider sent is kept: the row is read from it again when
+a run is resumed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Any
+
+from instructor.bulk.failures import failure_of, held_until
+from instructor.bulk.journal import Attempt
+from instructor.bulk.limiter import Share, Ticket
+from instructor.bulk.rows import Stopped
+from instructor.core.types import Arguments, AsyncConnection, AsyncTransport, Json, Received, Request, Transport
+from instructor.report import Report
+from instructor.usage import Usage
+
+_SHORTEST, _LONGEST = 0.5, 60.0
+"""Seconds between two attempts where the provider names none: they double from one to the other."""
+
+
+class Stop(BaseException):
+    """Ends a row's call because the run ends. It is no Exception: no retry policy may catch it."""
+
+    def __init__(self, reason: Stopped, cause: BaseException | None = None) -> None:
+        self.reason: Stopped = reason
+        self.cause = cause
+        super().__init__(reason)
+
+
+class Gate:
+    """Lets the requests of one run through, in their order, on one event loop."""
+
+    def __init__(self, share: Share, others: Callable[[], None], clock: Callable[[], float] = time.monotonic) -> None:
+        """`others` wakes the runs that share the limiter."""
+        self.share, self.clock, self._others = share, clock, others
+        self._line = asyncio.Lock()
+        self._changed = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self.rate_limited = 0
+
+    async def pass_(self, guess: int) -> Ticket:
+        """Wait until a request may be sent.
+
+        Raises:
+            Stop: The budget is spent.
+        """
+        async with self._line:
+            while True:
+                self._changed.clear()
+                answer = self.share.admit(self.clock(), guess)
+                if isinstance(answer, Ticket):
+                    return answer
+                if answer is None:
+                    raise Stop(self.share.spent)
+                await self._wait(answer)
+
+    async def _wait(self, seconds: float) -> None:
+        timer = None if seconds == math.inf else self._loop.call_later(seconds, self._changed.set)
+        try:
+            await self._changed.wait()
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    def wake(self) -> None:
+        """Let the first request in the line ask again: a place is free perhaps."""
+        if self._line.locked():
+            self._loop.call_soon_threadsafe(self._changed.set)
+
+    def freed(self) -> None:
+        if self._line.locked():
+            self._changed.set()
+        self._others()
+
+
+class RowTransport:
+    """Sends the requests of one row."""
+
+    def __init__(
+        self, base: AsyncTransport, gate: Gate, attempts: int, report: Report, parked: Callable[[int], None]
+    ) -> None:
+        """`parked` is called with 1 when the row begins to wait for a rate limit, and with -1 when it goes on."""
+        self._base, self._gate, self._most, self._report, self._parked = base, gate, attempts, report, parked
+        self._unsettled: Ticket | None = None
+        self._counted = Usage()
+        self.attempts: list[Attempt] = []
+        self.replies: list[Json] = []
+
+    @property
+    def create(self) -> Any:
+        return self._base.create
+
+    @property
+    def arguments(self) -> Arguments | None:
+        return self._base.arguments
+
+    def response(self, wire: Json) -> Any:
+        return self._base.response(wire)
+
+    async def open(self, request: Request) -> AsyncConnection:
+        raise NotImplementedError("A bulk run makes no streams.")
+
+    async def send(self, request: Request) -> Received:
+        self.settle()
+        gate, failures, refusals = self._gate, 0, 0
+        guess = _guess(request)
+        while True:
+            ticket = await gate.pass_(guess)
+            wall, started = time.time(), gate.clock()
+            try:
+                received = await self._base.send(request)
+            except Exception as error:
+                now = gate.clock()
+                failure = failure_of(error, now=time.time())
+                self.attempts.append(Attempt(wall, now - started, _STATUS[failure.kind], _short(error)))
+                if failure.kind == "rate_limit":
+                    gate.share.refused(ticket, now, failure.retry_after)
+                else:
+                    gate.share.failed(ticket, now)
+                gate.freed()
+                if failure.kind == "account":
+                    raise Stop("account", error) from error
+                if failure.kind == "rate_limit":
+                    gate.rate_limited += 1
+                    refusals += 1
+                    await self._pause(failure.retry_after, refusals)
+                    continue
+                failures += 1
+                if failure.kind == "row" or failures >= self._most:
+                    raise
+                await self._pause(failure.retry_after, failures)
+            except BaseException:
+                gate.share.failed(ticket, gate.clock())
+                gate.freed()
+                raise
+            else:
+                now = gate.clock()
+                self.attempts.append(Attempt(wall, now - started, "ok"))
+                hold = held_until(received.headers, now=time.time()) if received.headers else None
+                gate.share.answered(ticket, now, None if hold is None else now + hold)
+                gate.freed()
+                self._unsettled = ticket
+                self.replies.append(received.wire)
+                return received
+
+    def settle(self) -> None:
+        """Count the tokens of the last reply: the call has read it by now."""
+        if self._unsettled is not None:
+            total, before = self._report.usage, self._counted
+            used = Usage(
+                total.input_tokens - before.input_tokens,
+                total.output_tokens - before.output_tokens,
+                total.cached_tokens - before.cached_tokens,
+            )
+            self._gate.share.settle(self._unsettled, self._gate.clock(), used)
+            self._unsettled, self._counted = None, total
+            self._gate.freed()
+
+    async def _pause(self, retry_after: float | None, number: int) -> None:
+        """Wait before the next attempt, without a place among the calls in flight."""
+        if retry_after is None:
+            retry_after = random.uniform(0.5, 1.0) * min(_LONGEST, _SHORTEST * 2.0 ** (number - 1))  # noqa: S311 - no secret
+        self._parked(1)
+        try:
+            await asyncio.sleep(retry_after)
+        finally:
+            self._parked(-1)
+
+
+_STATUS = {"rate_limit": "rate_limited", "transient": "failed", "account": "refused", "row": "refused"}
+
+
+def _short(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"[:500]
+
+
+def _guess(request: Request) -> int:
+    """Return how many tokens a request has: a quarter of its characters, until the run has learned it from usage."""
+    return max(1, len(str(request.body)) // 4)
+
+
+class Threaded:
+    """A sync client's transport, called in threads."""
+
+    def __init__(self, base: Transport, threads: Executor) -> None:
+        self._base, self._threads = base, threads
+
+    @property
+    def create(self) -> Any:
+        return self._base.create
+
+    @property
+    def arguments(self) -> Arguments | None:
+        return self._base.arguments
+
+    def response(self, wire: Json) -> Any:
+        return self._base.response(wire)
+
+    async def open(self, request: Request) -> AsyncConnection:
+        raise NotImplementedError("A bulk run makes no streams.")
+
+    async def send(self, request: Request) -> Received:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._base.send, request)
+
+
+class NothingRecorded(Exception):
+    """A recorded answer is not enough: the call would send a request."""
+
+
+class Recorded:
+    """Answers requests from replies that were recorded."""
+
+    def __init__(self, base: Any, replies: list[Json]) -> None:
+        self._base, self._replies = base, replies[::-1]
+
+    create: Any = None
+    arguments: Arguments | None = None
+
+    def response(self, wire: Json) -> Any:
+        return wire if self._base is None else self._base.response(wire)
+
+    async def open(self, request: Request) -> AsyncConnection:
+        raise NotImplementedError("A bulk run makes no streams.")
+
+    async def send(self, request: Request) -> Received:
+        del request  # it is the one that was made then
+        if not self._replies:
+            raise NothingRecorded
+        wire = self._replies.pop()
+        return Received(wire, self.response(wire), {})
