@@ -1,7 +1,7 @@
 """Do what the README says, as a new user would: `make test-install`.
 
-For each Python, each block of the section "Install" is typed line by line into a new virtual environment, in a clone of the
-last commit. After the first block the README's programs run there, and print what the README says.
+For each Python, each block of the section "Install" is typed line by line into a new virtual environment, in a clone of
+the last commit. After the first block the README's programs run there, and print what the README says.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from test_docs import ROOT, run
 
 PYTHONS = ("3.10", "3.13")
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
-PLACEHOLDER = "/path/to/the/checkout"
+PLACEHOLDER = "git+https://HOST/PATH/instructor.git"
 
 
 def main() -> None:
@@ -44,7 +44,7 @@ def attempt(version: str, python: str) -> None:
         for number, block in enumerate(blocks):
             environment = Path(folder) / f"environment{number}"
             subprocess.run([python, "-m", "venv", environment], check=True)
-            for line in block.replace(PLACEHOLDER, str(checkout)).splitlines():
+            for line in block.replace(PLACEHOLDER, f"git+file://localhost{checkout}").splitlines():
                 say(f"Python {version}: {line}")
                 typed(line, environment, checkout)
             if number == 0:
