@@ -4,7 +4,7 @@ BIN := .venv/bin
 BENCH := sdk reference pydantic-ai langchain mirascope
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help run test test-quick fuzz test-litellm check bench bench-quick clean
+.PHONY: help run test test-quick test-browser test-install fuzz test-litellm check docs docs-serve bench bench-quick clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -14,10 +14,16 @@ run: .venv/run  ## watch typed people arrive from the embedded model (MODEL=open
 
 test: .venv/dev .venv/redis  ## every test (about 10 minutes on two cores)
 	@echo "Every test: about 10 minutes on two cores. 'make test-quick' takes less than two."
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --ignore=tests/browser
 
 test-quick: .venv/dev  ## the tests to run while you work: less than two minutes on two cores
-	$(BIN)/python -m pytest -n 2 -m "not slow and not model"
+	$(BIN)/python -m pytest -n 2 --ignore=tests/browser -m "not slow and not model"
+
+test-browser: .venv/browser docs  ## tests in a real Chromium; installs Debian's where it may
+	$(BIN)/python -m pytest tests/browser
+
+test-install: .venv/dev  ## the README's own lines, in new environments of Python 3.10 and 3.13
+	$(BIN)/python tests/try_readme.py
 
 fuzz: .venv/dev  ## 5,000 random cases for each fuzz test (SEED=1 CASES=5000 WIRES=openai,anthropic)
 	WIRES=$(WIRES) $(BIN)/python -m pytest -n 2 --cases $(or $(CASES),5000) --seed $(or $(SEED),1) tests/providers/test_fuzz_*.py
@@ -29,6 +35,12 @@ check: .venv/dev  ## format, lint and types
 	$(BIN)/pyright
 	$(BIN)/python scripts/write_api.py --check
 
+docs: .venv-docs/ready  ## the documentation site, in site/
+	.venv-docs/bin/zensical build --strict --clean
+
+docs-serve: .venv-docs/ready  ## the same on http://127.0.0.1:8000, while you edit it
+	.venv-docs/bin/zensical serve --dev-addr 127.0.0.1:8000
+
 test-litellm: .venv-litellm/dev  ## the tests of litellm, which asks for an older openai, in an environment of their own
 	LITELLM_LOCAL_MODEL_COST_MAP=True .venv-litellm/bin/python -m pytest -W default tests/providers/test_litellm.py
 
@@ -39,7 +51,7 @@ bench-quick: bench/.envs/sdk/ready bench/.envs/reference/ready  ## the same in t
 	$(PYTHON) bench/run.py --quick > bench/.envs/measured-quick.jsonl
 
 clean:  ## remove the environment and what tools leave behind
-	rm -rf .venv .venv-litellm bench/.envs .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf .venv .venv-litellm .venv-docs bench/.envs .mypy_cache .ruff_cache .hypothesis .cache dist site
 
 bench/.envs/%/ready: requirements/bench-%.txt
 	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
@@ -59,7 +71,16 @@ bench/.envs/%/ready: requirements/bench-%.txt
 	touch $@
 
 .venv/redis: .venv/run  # the server of RedisCache's tests; they are skipped where it is not and may not be installed
-	@command -v redis-server || { test "$$(id -u)" = 0 && command -v apt-get && apt-get install -q -y --no-install-recommends redis-server; } || true
+	@scripts/debian.sh redis-server redis-server || true
+	touch $@
+
+.venv/browser: .venv/dev
+	@scripts/debian.sh $(or $(CHROMIUM),chromium) chromium
+	touch $@
+
+.venv-docs/ready: requirements/docs.txt
+	test -x .venv-docs/bin/python || $(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install -q -r requirements/docs.txt
 	touch $@
 
 .venv/dev: .venv/run requirements/dev.txt

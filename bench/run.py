@@ -1,8 +1,8 @@
 """Run the benchmark: `python bench/run.py [--quick] [--only KEY ...]`, with the environments of `make bench` there.
 
 Each participant works in a process and an environment of its own; they take turns, so that a busy machine is unfair to
-none, and only ratios of one run are judged. Every measurement is printed as a JSON line; `results.md` and the plots are
-made of them.
+none, and only ratios of one run are judged. Every measurement is printed as a JSON line; `docs/measured/` has the
+tables and the plots that are made of them.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import results
 from rows import MEASURES, Measure
 
 HERE = Path(__file__).parent
+MEASURED = HERE.parent / "docs" / "measured"
 ENVIRONMENTS = {name: name.replace("_", "-") for name in ("reference", "pydantic_ai", "langchain", "mirascope")}
 PACKAGES = {
     "ours": ["instructor", "openai", "pydantic", "jiter", "httpx2", "aiohttp"],
@@ -105,10 +106,9 @@ def main() -> None:
     report = results.written(found, conditions, quick=given.quick)
     print(report, file=sys.stderr)
     if not given.only:
-        name = "results-quick.md" if given.quick else "results.md"
-        (HERE / name).write_text(report)
+        (HERE / "results-quick.md" if given.quick else MEASURED / "results.md").write_text(report)
     if not (given.only or given.quick):
-        plots.draw(found, HERE / "plots")
+        plots.draw(found, MEASURED)
 
 
 def versions(name: str) -> dict[str, Any]:
