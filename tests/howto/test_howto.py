@@ -15,15 +15,15 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pyte
 import pytest
 
-from instructor.testing import Asked, Reply, Scripted, answer
+from instructor.testing import Asked, Gate, Reply, Scripted, answer, count_events
 
 PAGES = Path(__file__).parents[2] / "docs" / "howto"
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -202,18 +202,37 @@ def test_modes_are_on_each_wire_what_the_table_says() -> None:
 @pytest.mark.parametrize("path", ["people", "sync-people"])
 def test_events_from_a_web_server(path: str, tmp_path: Path, scripted_server: Callable[..., Any]) -> None:
     page = (PAGES / "fastapi.md").read_text("utf-8")
-    command, shown = re.findall(r"^```console\n\$ curl -N (.*?)\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[0]
-    (tmp_path / "people.py").write_text(program("fastapi"), "utf-8")
+    query, shown = re.findall(r'^```console\n\$ curl -N ".*?\?(.*?)"\n(.*?)^```', page, re.MULTILINE | re.DOTALL)[0]
     server = scripted_server([items(person("Jason", 10), person("John", 30))])
+    with (
+        web_server(tmp_path, server) as address,
+        urllib.request.urlopen(f"{address}/{path}?{query}", timeout=60) as reply,
+    ):
+        assert reply.read().decode() == shown
+
+
+def test_a_browser_that_leaves_ends_the_request(tmp_path: Path, scripted_server: Callable[..., Any]) -> None:
+    people, gate = items(person("Jason", 10), person("John", 30)), Gate()
+    held = people.but(wait_after=count_events(people) - 4, gate=gate)
+    server = scripted_server([held])
+    with web_server(tmp_path, server) as address:
+        with urllib.request.urlopen(f"{address}/people?text=Who", timeout=60) as reply:
+            assert reply.readline() == b"event: person\n"
+            gate.reached()
+        server.wait_closed()
+    assert server.served[0].client_left
+
+
+@contextmanager
+def web_server(folder: Path, server: Scripted) -> Iterator[str]:
+    """Run the program of fastapi.md, and return its address."""
+    (folder / "people.py").write_text(program("fastapi"), "utf-8")
     with socket.create_server(("127.0.0.1", 0)) as listening:
         serve = [sys.executable, "-m", "uvicorn", "people:app", "--fd", str(listening.fileno()), "--log-level=warning"]
         environment = {**os.environ, **settings(server)}
-        web = subprocess.Popen(serve, cwd=tmp_path, env=environment, pass_fds=[listening.fileno()])
+        web = subprocess.Popen(serve, cwd=folder, env=environment, pass_fds=[listening.fileno()])
         try:
-            query = command.strip('"').partition("?")[2]
-            address = f"http://127.0.0.1:{listening.getsockname()[1]}/{path}?{query}"
-            with urllib.request.urlopen(address.replace(" ", "%20"), timeout=60) as reply:
-                assert reply.read().decode() == shown
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         finally:
             web.terminate()
             web.wait()
