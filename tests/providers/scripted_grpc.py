@@ -79,9 +79,11 @@ class ScriptedGrpc(chat_pb2_grpc.ChatServicer):  # type: ignore[misc]  # the SDK
             self._abort(context, served, CODES[planned.status], reply.message)
         if planned.steps and not isinstance(planned.steps[0], Drop):  # which the SDK would make again
             context.send_initial_metadata([("x-request-id", f"req_{served.asked.number}")])
+        rest = b""  # of a line: writes end anywhere, messages of gRPC are whole
         for step in planned.steps:
             if isinstance(step, Write):
-                for line in step.data.splitlines():
+                *lines, rest = (rest + step.data).split(b"\n")
+                for line in filter(None, lines):
                     yield self._message(json.loads(line), kind, context, served)
                     served.sent += 1
             elif isinstance(step, Wait):
@@ -93,6 +95,8 @@ class ScriptedGrpc(chat_pb2_grpc.ChatServicer):  # type: ignore[misc]  # the SDK
                     select.select([], [], [], 0.02)
             elif isinstance(step, Drop):
                 self._abort(context, served, grpc.StatusCode.UNAVAILABLE, "The connection was lost.")
+        if rest:
+            yield self._message(json.loads(rest), kind, context, served)
 
     def _begun(self, method: str, request: Any, context: Any) -> tuple[Served, Reply]:
         body = MessageToDict(request, preserving_proto_field_name=True)

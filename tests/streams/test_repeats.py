@@ -103,26 +103,6 @@ async def test_what_later_items_refute_is_no_repeat(harness: Harness) -> None:
     assert stream.report.complete
 
 
-async def test_an_item_after_a_doubtful_one_is_new_if_the_list_began_right(harness: Harness) -> None:
-    """A wrong item at the start of a continuation may be the first one again; a list that began right begins so again.
-
-    What comes after the next cut is new at once, and is not asked for a second time.
-    """
-    script = [
-        broken({"id": 1}),
-        broken(BAD, {"id": 3}, {"id": 4}, {"id": 5}),
-        broken({"id": 6}),
-        tools(people(7)),
-        tools(people(2)),
-    ]
-    with Scripted(script) as server:
-        stream = stream_of(harness, server, max_retries=5)
-        assert ids(await harness.items(stream)) == [1, 3, 4, 5, 6, 7, 2]
-        assert "after 6 items" in json.dumps(server.requests[3].body)
-    adds_up(stream.report, 7)
-    assert stream.report.dropped_repeats == 0
-
-
 async def test_a_long_list_that_begins_again(harness: Harness) -> None:
     every = [{"id": number} for number in range(500)]
     with Scripted([broken(*every, chunk=1000), tools(tasks(*every, {"id": 500}), chunk=1000)]) as server:

@@ -61,6 +61,7 @@ class Script(RuleBasedStateMachine):
         self.right: dict[int, int] = {}  # place and number of what was delivered
         self.wrong: dict[int, int] = {}  # place and number of what is not right yet
         self.due, self.backlog = 0, list[int]()  # the next number, and those whose items were cut in the middle
+        self.firsts: set[int] = set()  # places of items that may be the first one, given once more
         self.early: set[int] = set()  # numbers that were delivered, and will come again: their place was not certain
         self.failed: list[int] = []
         self.expected: list[int] = []
@@ -173,7 +174,7 @@ class Script(RuleBasedStateMachine):
         new, old = range(self.base, len(self.came)), range(self.base)
         if self.repeated or not new or not old:
             return False
-        starts = {0, *old[-SHOWN:]}
+        starts = {0, *self.firsts, *old[-SHOWN:]}
         return any(
             start + len(new) <= self.base
             and all(start + at not in self.right or place not in self.right for at, place in enumerate(new))
@@ -276,6 +277,10 @@ class Script(RuleBasedStateMachine):
         """Work out what this reply has come to."""
         self.cut = self.waits if self.asked else not ended
         self.waits = False
+        new = range(self.base, len(self.came))
+        pairs = list(zip(range(self.base), new, strict=False))
+        if pairs and not any(old in self.right and place in self.right for old, place in pairs):
+            self.firsts.add(self.base)
         if self.cut and not self.asked and self.is_uncertain():
             self.forget()
         for place, (text, number) in self.matched(ended=ended):

@@ -270,8 +270,7 @@ class Run:
     def _reader(self) -> tuple[ReplyParser, Naming]:
         """Begin to read a reply."""
         if self._output.many:
-            came_wrong = 0 in self._first_wrong  # then a list that begins again may begin with its correction
-            firsts = [index for index, here in self._doubts.items() if came_wrong and 0 in here]
+            firsts = [index for index, here in self._doubts.items() if 0 in here]
             self._overlap = OverlapFilter(self._history, firsts)
         self._answers, self._again, self._asks_first = [], 0, False
         return self._output.parser(self._call), Naming(
