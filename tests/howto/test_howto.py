@@ -105,6 +105,7 @@ SCRIPTS: dict[str, Script] = {
         items({"customer": "Jansen", "pieces": 1}, {"customer": "Smith", "pieces": 2}),
     ],
     "many-documents": letter,
+    "tracing": [items(person("Jason", 10), {"name": "John"}), items(person("John", 30))],
     "logging": [answer({"name": "Jason", "age": "ten"}), answer(person("Jason", 10))],
 }
 """What the model answers to the program of each page."""
