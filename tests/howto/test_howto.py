@@ -23,7 +23,7 @@ from typing import Any, TypeAlias
 import pyte
 import pytest
 
-from instructor.testing import Asked, Gate, Reply, Scripted, answer, count_events
+from instructor.testing import Asked, Gate, Reply, Scripted, answer, content, count_events, error, refusal
 
 PAGES = Path(__file__).parents[2] / "docs" / "howto"
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -106,6 +106,16 @@ SCRIPTS: dict[str, Script] = {
     ],
     "many-documents": letter,
     "tracing": [items(person("Jason", 10), {"name": "John"}), items(person("John", 30))],
+    "../errors": [
+        answer({"name": "Jason"}),
+        answer({"name": "Jason", "age": "ten"}),
+        items(person("Jason", 10), {"name": "John"}),
+        answer('{"name": "Jas', finish="length"),
+        refusal("I do not talk about children."),
+        *[error(429, "Too many requests", headers={"retry-after-ms": "1"})] * 3,
+        answer(person("Jason", 10)),
+        content("It rains."),
+    ],
     "logging": [answer({"name": "Jason", "age": "ten"}), answer(person("Jason", 10))],
 }
 """What the model answers to the program of each page."""
@@ -241,4 +251,6 @@ def web_server(folder: Path, server: Scripted) -> Iterator[str]:
 
 def test_every_page_is_run() -> None:
     own = {"index", "notebooks", "schema-command", "fastapi"}
-    assert {page.stem for page in PAGES.glob("*.md")} == {*SCRIPTS, *own}
+    assert {page.stem for page in PAGES.glob("*.md")} == {
+        Path(page).stem for page in SCRIPTS if not page.startswith("..")
+    } | own
