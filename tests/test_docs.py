@@ -25,8 +25,9 @@ def run(document: str, python: str | Path = sys.executable) -> None:
 
 
 @pytest.mark.model
-def test_readme() -> None:
-    run("README.md")
+@pytest.mark.parametrize("page", ["README.md", "docs/index.md"])
+def test_a_page_for_the_embedded_model(page: str) -> None:
+    run(page)
 
 
 @pytest.mark.parametrize("page", ["models", "caching", "prompts", "validation", "scale"])

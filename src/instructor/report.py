@@ -15,11 +15,14 @@ Cause = Literal["first", "reask", "continuation"]
 
 @dataclass(frozen=True, slots=True)
 class FailedItem:
-    """An item that stayed invalid: its index in the list, its last text, and its errors as `message @ $.path`."""
+    """An item of a list that stayed invalid."""
 
     index: int
+    """Its index in the list, from 0."""
     text: str
+    """Its JSON text, as the model wrote it last."""
     errors: list[str]
+    """Its errors, each as `message @ $.path`."""
 
 
 @dataclass(slots=True)
@@ -39,6 +42,7 @@ class Report:
     bad: int = 0
     """Items that were invalid at first, corrected or not."""
     failed_items: list[FailedItem] = field(default_factory=list)
+    """Items that stayed invalid."""
     dropped_repeats: int = 0
     """Items that a continuation repeated. They were not delivered twice."""
     doubted: int = 0
@@ -48,15 +52,19 @@ class Report:
     attempts: int = 0
     """Number of requests."""
     continuations: int = 0
+    """Requests that continued an answer which was cut off."""
     finish_reason: str | None = None
     """That of the last reply: stop, tool, length, filter or other (an unknown word). None if the reply broke off."""
     complete: bool = False
     """Whether the provider's final event came, the answer was closed, and nothing is missing."""
     usage: Usage = field(default_factory=Usage)
+    """The tokens of all requests."""
     cached: bool = False
     """Whether the answer came from a cache. Then no request was made, and no tokens were used."""
     time_to_first_item: float | None = None
+    """Seconds until the first item or snapshot. None if there was none."""
     duration: float = 0.0
+    """Seconds until the end of the call."""
     clock: Callable[[], float] = field(default=time.perf_counter, repr=False, compare=False)
     started: float = field(default=0.0, repr=False, compare=False)
 

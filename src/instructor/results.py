@@ -30,27 +30,27 @@ class _StreamBase:
 
     @property
     def report(self) -> Report:
-        """The account so far; it is true also after an early end."""
+        """The report of the call so far. After an early end it is right, too."""
         return self._state.report
 
     @property
     def completion(self) -> Any:
-        """The provider's response, put together from the last stream; built when asked for.
+        """The SDK's response, put together from the events of the last request. It is made when you ask for it.
 
-        Of a list's text it keeps the first 1,048,576 characters, and says so at their end.
+        Of a list's text it has the first 1,048,576 characters, and says so at their end.
         """
         return self._state.completion()
 
     @property
     def response_headers(self) -> Any:
-        """The headers of the last response; None before there is one."""
+        """The headers of the last response, or None if there is none yet."""
         return self._state.headers
 
 
 class Stream(_StreamBase, Generic[T]):
-    """An iterator over items or snapshots, and a context manager that closes the connection when left.
+    """An iterator of items or snapshots. As a context manager, it closes the connection at the end of the block.
 
-    A `for` loop that is left closes it too. To take some values and go on later, take them with `next(stream)`.
+    Leaving a `for` loop early closes the connection as well. To take some values and go on later, use `next(stream)`.
     """
 
     def __init__(self, values: Generator[T, None, None], state: RunState, closer: StreamCloser) -> None:
@@ -73,9 +73,9 @@ class Stream(_StreamBase, Generic[T]):
             raise
 
     def close(self) -> None:
-        """Close the connection at once, also while another thread reads: there the stream just ends.
+        """Close the connection at once. If another thread reads the stream, the stream ends there.
 
-        What was delivered stays in the report.
+        The report keeps what was delivered.
         """
         self._left = True
         try:
@@ -93,7 +93,7 @@ class Stream(_StreamBase, Generic[T]):
 
 
 class AsyncStream(_StreamBase, Generic[T]):
-    """The same, for `async for`, `async with` and `await anext(stream)`."""
+    """The async stream: `async for value in stream`, `async with stream`, `await anext(stream)`."""
 
     def __init__(self, values: AsyncGenerator[T, None], state: RunState, closer: StreamCloser) -> None:
         super().__init__(state, closer)
@@ -119,9 +119,9 @@ class AsyncStream(_StreamBase, Generic[T]):
         return _no_more() if self._left and self._values.ag_running else self._values.__anext__()
 
     async def aclose(self) -> None:
-        """Close the connection at once, also while another task reads: there the stream just ends.
+        """Close the connection at once. If another task reads the stream, the stream ends there.
 
-        What was delivered stays in the report.
+        The report keeps what was delivered.
         """
         self._left = True
         if self._values.ag_running:

@@ -11,19 +11,25 @@ from typing import Any, NamedTuple
 class Usage:
     """Tokens of one request, or the sum over several.
 
-    `exact` is False if a provider did not report its tokens, and the numbers are estimates. `by_cause` splits a sum
-    into the first request ("first"), corrections ("reask") and continuations ("continuation").
+    All providers' counts are here under the same names. OpenAI's names work as well.
     """
 
     input_tokens: int = 0
+    """Tokens of the requests: messages, tools and schemas."""
     output_tokens: int = 0
+    """Tokens that the model wrote, with those of its reasoning."""
     cached_tokens: int = 0
+    """Those input tokens that the provider took from its own cache."""
     reasoning_tokens: int = 0
+    """Those output tokens that the model spent on reasoning, if the provider says so."""
     exact: bool = True
+    """Whether the provider reported all numbers. Otherwise some are estimates."""
     by_cause: Mapping[str, Usage] = field(default_factory=dict, compare=False)
+    """The same split by why a request was made: "first", "reask", "continuation"."""
 
     @property
     def total_tokens(self) -> int:
+        """Return the sum of input and output tokens."""
         return self.input_tokens + self.output_tokens
 
     @property

@@ -15,13 +15,12 @@ class RunawayError(ResponseParsingError):
 
 @dataclass(frozen=True, slots=True)
 class Watchdog:
-    """When a stream is taken to run away: this many equal objects in a row, or this many white space characters.
-
-    Scalars may well be equal in a row, and are never counted. `0` switches either off.
-    """
+    """When to end a stream because the model repeats itself. 0 switches a limit off."""
 
     repeats: int = 20
+    """How many equal objects in a row are too many. Equal numbers, texts and other scalars are not counted."""
     blanks: int = 4096
+    """How many characters of white space in a row are too many."""
 
     def __post_init__(self) -> None:
         if self.repeats < 0 or self.repeats == 1 or self.blanks < 0:
