@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import pytest
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, RootModel, computed_field
@@ -62,6 +62,11 @@ class Content(BaseModel):
     content: str
 
 
+class Owner(BaseModel):
+    pet: Cat | Dog
+    others: list[Cat | Dog]
+
+
 class Row(TypedDict):
     name: str
 
@@ -93,6 +98,11 @@ VALUES = [
     (Cat, CAT, KITTY),
     (Named, NAMED, {"fullName": "Ann", "years": 3, "colour": "blue", "pets": {"red": [{"lives": 1}]}}),
     (Content, Content(content="x"), {"content": "x"}),
+    (
+        Owner,
+        Owner(pet=DOG, others=[CAT]),
+        {"pet": {"barks": True, "born": "2020-01-02"}, "others": [KITTY]},
+    ),
     (Point, Point(1, Decimal("2.5")), {"x": 1, "y": "2.5"}),
     (Row, {"name": "Ann"}, {"name": "Ann"}),
     (Cats, Cats([CAT]), {"content": [KITTY]}),
@@ -136,8 +146,11 @@ async def test_a_value_comes_back(
     assert json.loads(message.tool_calls[0].function.arguments if message.tool_calls else message.content) == sent
 
 
-async def test_items_of_a_stream(harness: Harness, scripted_server: Any) -> None:
-    server = scripted_server([answer([CAT, DOG], corrupt_item=1), answer(DOG)])
+@pytest.mark.parametrize(
+    "wrong", [answer([CAT, DOG], corrupt_item=1), answer([CAT, cast("Any", Dog).model_construct()])]
+)
+async def test_a_wrong_item_of_a_stream(harness: Harness, scripted_server: Any, wrong: Reply) -> None:
+    server = scripted_server([wrong, answer(DOG)])
     stream = harness.client(server).create_iterable(**asking(response_model=Cat | Dog))
     assert await harness.items(stream) == [CAT, DOG]
     assert stream.report.repaired == 1

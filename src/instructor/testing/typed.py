@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any
 
@@ -45,15 +45,14 @@ def as_requested(value: Any, schema: Mapping[str, Any] | None) -> Any:
         value = value.value
     if schema is None or isinstance(value, Mapping):
         return to_json(value)
-    properties = schema["properties"]
-    for key in ("tasks", "content"):
-        if set(properties) != {key} or set(properties) == set(_keys(value)):
-            continue
-        if isinstance(value, str) and (value[:1] in ("{", "[", '"') or not _takes_text(properties[key], schema)):
-            return value
-        values = [value] if key == "tasks" and not isinstance(to_json(value), list) else value
-        return {key: _tagged(values, properties[key], schema)}
-    return _tagged(value, schema, schema)
+    properties, plain = schema["properties"], to_json(value)
+    key = next(iter(properties), "")
+    if len(properties) != 1 or key not in ("tasks", "content") or (isinstance(plain, dict) and set(plain) == {key}):
+        return _tagged(value, schema, schema)
+    if isinstance(value, str) and (value[:1] in ("{", "[", '"') or not _takes_text(properties[key], schema)):
+        return value
+    values = [value] if key == "tasks" and not isinstance(plain, list) else value
+    return {key: _tagged(values, properties[key], schema)}
 
 
 def requested_schema(body: Mapping[str, Any], tool: str) -> Mapping[str, Any] | None:
@@ -71,11 +70,6 @@ def _key(name: str, field: Any) -> str:
     return alias if isinstance(alias, str) else name
 
 
-def _keys(value: Any) -> Sequence[str]:
-    fields = getattr(type(value), "model_fields", None) or getattr(type(value), "__dataclass_fields__", {})
-    return list(to_json(value)) if fields and isinstance(to_json(value), dict) else []
-
-
 def _tagged(value: Any, schema: Any, root: Mapping[str, Any]) -> Any:
     """Return a value as JSON, with the tags that the schema has for members of unions."""
     schema = _resolved(schema, root)
@@ -84,15 +78,16 @@ def _tagged(value: Any, schema: Any, root: Mapping[str, Any]) -> Any:
     plain = to_json(value)
     if isinstance(value, Mapping) or not isinstance(plain, dict):
         return plain
-    tags: list[tuple[bool, dict[str, Any]]] = []
+    best, score = plain, 0
     for member in _members(schema, root):
         properties = member.get("properties", {})
         fixed = {key: _only(_resolved(part, root)) for key, part in properties.items() if key not in plain}
         tag = {key: mark for key, mark in fixed.items() if isinstance(mark, str)}
-        if plain.keys() <= properties.keys() and set(member.get("required", ())) <= plain.keys() | tag.keys():
-            tags.append((type(value).__name__ in (*tag.values(), member.get("title")), tag))
-    found = max(tags, key=lambda each: each[0], default=(False, {}))[1]
-    return {**found, **plain}
+        named = type(value).__name__ in (*tag.values(), member.get("title"))
+        fits = plain.keys() <= properties.keys() and set(member.get("required", ())) <= plain.keys() | tag.keys()
+        if 2 * named + fits > score:
+            best, score = {**tag, **plain}, 2 * named + fits
+    return best
 
 
 def _members(schema: Mapping[str, Any], root: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -107,12 +102,10 @@ def _only(schema: Mapping[str, Any]) -> Any:
 
 def _takes_text(schema: Any, root: Mapping[str, Any]) -> bool:
     schema = _resolved(schema, root)
-    kinds = schema.get("type")
-    texts = "string" in (kinds if isinstance(kinds, list) else [str(kinds).lower()])
-    return (
-        texts
-        or any(isinstance(each, str) for each in (_only(schema), *schema.get("enum", ())))
-        or any(_takes_text(member, root) for member in _members(schema, root))
+    if any(isinstance(each, str) for each in (_only(schema), *schema.get("enum", ()))):
+        return True
+    return "string" in str(schema.get("type")).lower() or any(
+        _takes_text(each, root) for each in _members(schema, root)
     )
 
 
