@@ -65,7 +65,10 @@ def typed(line: str, environment: Path, checkout: Path) -> None:
 def interpreter(version: str) -> str | None:
     """Return the path of an interpreter of this version that runs: from the path, or pyenv's."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
-    candidates = [shutil.which(f"python{version}"), *sorted(pyenv.glob(f"versions/{version}.*/bin/python"))]
+    candidates: list[Path | str | None] = [
+        shutil.which(f"python{version}"),
+        *sorted(pyenv.glob(f"versions/{version}.*/bin/python")),
+    ]
     question = "import sys; print('.'.join(map(str, sys.version_info[:2])))"
     for candidate in filter(None, candidates):
         said = subprocess.run([candidate, "-c", question], capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""Fixtures for tests in a real browser: `make test-browser`.
+"""Fixtures for the tests in a real browser, `tests/browser/`: `make test-browser`.
 
 `page` is a page of Debian's Chromium. A request to another machine is refused, and fails the test. An error on the
 page's console fails it, too. Servers listen on loopback.
@@ -26,7 +26,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it is open, the driver's event loop runs: no async test can
 def browser() -> Iterator[Browser]:
     """Start the system's Chromium, or the program that the variable CHROMIUM names."""
     playwright = pytest.importorskip("playwright.sync_api", reason="`make test-browser` installs playwright")
