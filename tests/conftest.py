@@ -11,7 +11,7 @@ import pytest
 import fuzzing
 from harness import KINDS, Harness
 
-pytest_plugins = ["instructor.testing.plugin", "chromium"]
+pytest_plugins = ["instructor.testing.plugin"]
 
 # Each SDK's client reads the certificates of the system, which takes longer than most tests. On loopback nothing uses
 # them: here the folder of certificates is one that has none.

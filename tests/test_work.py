@@ -201,6 +201,7 @@ def test_a_long_container_costs_what_is_new_in_it(document: Any) -> None:
     assert 2000 < copied <= 3 * 2000
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 1000), st.integers(1, 30))
 def test_what_somebody_holds_does_not_change(seed: int, chunk: int) -> None:

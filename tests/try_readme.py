@@ -65,10 +65,9 @@ def typed(line: str, environment: Path, checkout: Path) -> None:
 def interpreter(version: str) -> str | None:
     """Return the path of an interpreter of this version that runs: from the path, or pyenv's."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
-    found = shutil.which(f"python{version}")
-    candidates = [*filter(None, [found]), *map(str, sorted(pyenv.glob(f"versions/{version}.*/bin/python")))]
+    found = [shutil.which(f"python{version}"), *sorted(map(str, pyenv.glob(f"versions/{version}.*/bin/python")))]
     question = "import sys; print('.'.join(map(str, sys.version_info[:2])))"
-    for candidate in candidates:
+    for candidate in filter(None, found):
         said = subprocess.run([candidate, "-c", question], capture_output=True, text=True, check=False)
         if said.stdout.strip() == version:
             return candidate

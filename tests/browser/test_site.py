@@ -11,6 +11,8 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+pytest_plugins = ["chromium"]
+
 SITE = Path(__file__).parents[2] / "site"
 PAGES = sorted(path.relative_to(SITE).parent.as_posix() for path in SITE.glob("**/index.html"))
 

@@ -16,6 +16,8 @@ import pytest
 from instructor.bulk import Store
 from instructor.testing import Asked, Reply, Scripted, answer, error
 
+pytestmark = pytest.mark.slow
+
 ROWS, IN_FLIGHT, KILLS = 2000, 32, 20
 PROGRAM = """
 import sys

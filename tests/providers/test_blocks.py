@@ -28,6 +28,8 @@ from speakers import (
     use,
 )
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["speaker"]
 ANN, BOB = {"name": "Ann", "age": 1}, {"name": "Bob", "age": 2}
 LIST = {"tasks": [ANN, BOB]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from typing import Any, cast
 
@@ -19,6 +19,8 @@ from instructor.exceptions import InstructorRetryException
 from instructor.testing import Faults, Gate, Reply, answer, error, silence
 from instructor.testing.replies import Asked
 from scripted_grpc import ScriptedGrpc
+
+pytestmark = pytest.mark.slow
 
 CASES = [case for case in cases() if not case.twin]
 every = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
@@ -145,7 +147,16 @@ async def test_the_readers_own_cancellation_is_seen(staged: Any, harness: Harnes
         await task
 
 
+@pytest.fixture
+def frozen_heap() -> Iterator[None]:
+    """Spare what is alive already the garbage collection: of all SDKs it takes a second."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @every
+@pytest.mark.usefixtures("frozen_heap")
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # what SDKs leave open when nobody closes their clients
 async def test_a_stream_outlives_its_client(harness: Harness, case: Case) -> None:
     replies = [REPLY.but(cut_after=2), REPLY] if case.name not in ("google", "vertexai") else [REPLY]

@@ -28,6 +28,8 @@ from instructor.testing.wires import wire_of
 from instructor.usage import Usage
 
 CASES = cases()
+QUICK, SLOW = ("openai", "anthropic"), pytest.mark.slow
+"""`make test-quick` tries these two only."""
 PEOPLE = [{"name": f"Person {n} é", "age": n} for n in range(10)]
 ASKED = [{"role": "system", "content": "Be exact."}, {"role": "user", "content": "Extract all the people."}]
 
@@ -80,8 +82,11 @@ def for_modes(feature: str, *, every: bool = True, only: Mode | None = None) -> 
         return shaped if whole else [shaped[0], *(mode for mode in shaped if mode in case.row.other_wires)]
 
     given = [(case, mode) for case in CASES for mode in chosen(case) if case.can(feature, mode)]
-    ids = [f"{case.name}-{mode.name}" for case, mode in given]
-    return pytest.mark.parametrize(("case", "mode"), given, ids=ids)
+    params = [
+        pytest.param(case, mode, id=f"{case.name}-{mode.name}", marks=() if case.name in QUICK else SLOW)
+        for case, mode in given
+    ]
+    return pytest.mark.parametrize(("case", "mode"), params)
 
 
 @pytest.fixture

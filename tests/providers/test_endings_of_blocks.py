@@ -18,6 +18,8 @@ from instructor.providers.google.dialect import Google
 from instructor.testing import answer
 from speakers import START, Speaker, candidate, converse, conversed, joined, message, on, speaker, text, use
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["speaker"]
 STREAMED = pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
 ANN, BOB = {"name": "Ann", "age": 1}, {"name": "Bob", "age": 2}

@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 from uuid import UUID, uuid4
 
+import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, RootModel, ValidationError, create_model
@@ -33,6 +34,8 @@ from instructor.testing import strategies as model
 from stage import CASES, ENDINGS, UNKNOWN, WIRES, Stage, stage
 
 __all__ = ["stage"]
+pytestmark = pytest.mark.slow
+
 ENOUGH = 40
 
 

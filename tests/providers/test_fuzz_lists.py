@@ -14,6 +14,7 @@ from datetime import date
 from enum import Enum
 from typing import Any, Literal
 
+import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter
@@ -31,6 +32,8 @@ from instructor.testing import strategies as model
 from stage import CASES, ENDINGS, UNKNOWN, WIRES, Stage, stage
 
 __all__ = ["stage"]
+
+pytestmark = pytest.mark.slow
 
 ENOUGH = 40
 

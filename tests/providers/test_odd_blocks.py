@@ -37,6 +37,8 @@ from speakers import (
     use,
 )
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["speaker"]
 ANN = {"name": "Ann", "age": 1}
 MISSING = object()

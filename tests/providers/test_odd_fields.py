@@ -18,6 +18,8 @@ from instructor.mode import Mode
 from instructor.outputs import list_for
 from instructor.usage import Usage
 
+pytestmark = pytest.mark.slow
+
 ODD: tuple[Any, ...] = (
     None, True, 0, 5, -1, 1.5, 1e400, "", "x", "7", [], {}, [None], ["x"], [[]], {"a": 1}, {"message": None}, "\ud83d",
 )  # fmt: skip

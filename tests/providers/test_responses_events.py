@@ -16,6 +16,8 @@ from instructor.exceptions import IncompleteOutputException, InstructorError, Pr
 from instructor.testing import Scripted, answer, body, events
 from odd_fields import mutations, scripts
 
+pytestmark = pytest.mark.slow
+
 
 class User(BaseModel):
     name: str

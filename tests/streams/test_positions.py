@@ -12,6 +12,8 @@ from instructor import Mode
 from instructor.exceptions import IncompleteOutputException
 from instructor.testing import Faults, Reply, Scripted
 
+pytestmark = pytest.mark.slow
+
 EVENTS, CHUNK = 60, 5
 PIECES = EVENTS - 4  # the first event has no text; the last ones are the terminal event, the tokens, and [DONE]
 ITEMS = [f'{{"id": {number}, "name": "Žofie €"}}' for number in range(8)]

@@ -14,7 +14,7 @@ _PAGE = (Path(__file__).parents[2] / "docs" / "testing.md").read_text(encoding="
 
 def test_the_examples_run() -> None:
     blocks = re.findall(r"^```python\n(.*?)^```", _PAGE, re.DOTALL | re.MULTILINE)
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     names: dict[str, object] = {"__name__": "docs"}
     before = settings.get_current_profile_name()
     settings.register_profile("docs", derandomize=True)

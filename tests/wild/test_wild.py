@@ -21,6 +21,8 @@ from instructor import Mode
 from instructor.testing import Asked
 from instructor.testing.loopback import Link, Loopback
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 KEYS = {
     "name", "servers", "mode", "response_model", "stream", "events", "bytes", "body", "content_type", "then", "right",

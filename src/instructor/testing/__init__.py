@@ -1,7 +1,7 @@
 """A scripted provider on loopback, for tests of code that extracts: answers, faults, gates, recordings.
 
-Stands by itself: nothing in the library imports it, and it imports no SDK and no test framework. The files
-`wires_*.py` are the registry of wires: each puts its own into the table `WIRES`.
+Nothing in the library imports it, and it imports no SDK and no test framework. Each of the files `wires_*.py` adds its
+wire format to the table `WIRES`.
 """
 
 from importlib import import_module as _import_module

@@ -1,4 +1,4 @@
-"""From a reply to what is done on the socket: a list of steps. Pure."""
+"""Turn a reply into a list of steps for the socket. Pure functions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from instructor.testing.wires import Cut, OpenAIChat, Wire, dump, wire_of
 
 
 class Write(NamedTuple):
-    """One network write, and how many events are complete with it."""
+    """One network write, and how many events it completes."""
 
     data: bytes
     events: int
@@ -47,7 +47,7 @@ class Plan(NamedTuple):
 
 
 def taken(reply: Reply, asked: Asked) -> Reply:
-    """Return the reply, or the error that a provider answers a request with which breaks its wire's rules."""
+    """Return the reply, or the provider's error if the request breaks a rule of its wire."""
     wrong = wire_of(asked.path, OpenAIChat()).refuses(asked)
     return Reply(status=400, message=wrong) if wrong else reply
 
@@ -72,7 +72,7 @@ def plan(reply: Reply, asked: Asked) -> Plan:
 
 
 def count_events(reply: Reply, path: str = "/v1/chat/completions", body: Json | None = None) -> int:
-    """Return how many events a reply to `body` has, faults apart. Without `body` it is a streamed request."""
+    """Return how many events the reply to a request has, without its faults. Default: to a streamed request."""
     asked = Asked(0, "POST", path, "", {}, body or {"stream": True}, b"")
     whole = {name: value for name, value in reply.faults.items() if name in ("chunk", "interleave", "corrupt_item")}
     return plan(replace(reply, faults=cast("Faults", whole)), asked).events
@@ -85,7 +85,7 @@ def _whole(reply: Reply, body: bytes) -> Plan:
 
 
 def _answer(reply: Reply, asked: Asked) -> Answer | None:
-    """Return what the model says; raw events and bodies are read only where a fault needs them written anew."""
+    """Return what the model says. Raw events and bodies are read only if a fault changes them."""
     faults, answer = reply.faults, reply.answer
     if answer is None and not faults.keys() & {"chunk", "interleave", "corrupt_item", "finish"}:
         return None
@@ -100,7 +100,7 @@ def _answer(reply: Reply, asked: Asked) -> Answer | None:
 
 
 def _by_request(answer: Answer, asked: Asked, tools: Sequence[str]) -> Answer:
-    """Return an answer by tool calls, or as text if the request has no tools; its values as the schemas ask."""
+    """Return an answer by tool calls, or as text if the request has no tools, with its values as the schema asks."""
     calls = []
     for call in answer.calls:
         kind = type(call.arguments).__name__
@@ -179,7 +179,7 @@ def _check(name: str, place: int, length: int) -> None:
 
 
 def _grouped(frames: list[bytes], faults: Faults) -> list[Step]:
-    """Join events to writes; a gate stands between two."""
+    """Join events to writes. A gate is between two writes."""
     size, places = faults.get("events_per_write", 1), faults.get("wait_after", ())
     waits = {places} if isinstance(places, int) else set(places)
     gate = faults.get("gate")
@@ -200,7 +200,7 @@ def _grouped(frames: list[bytes], faults: Faults) -> list[Step]:
 
 
 def _split(steps: list[Step], offsets: int | Sequence[int]) -> list[Step]:
-    """Cut writes at byte offsets of the whole body; the events of a write that is cut count with its last piece."""
+    """Cut writes at byte offsets of the whole body. The last piece of a write completes its events."""
     marks = sorted({offsets} if isinstance(offsets, int) else set(offsets))
     cut: list[Step] = []
     at = 0

@@ -19,20 +19,20 @@ class Gate:
         weakref.finalize(self, _close, self.receiver, self._sender)
 
     def open(self, times: int = 1) -> None:
-        """Let the next `times` waits pass, those that wait already first."""
+        """Let the next `times` waits pass, beginning with those that wait now."""
         self._sender.sendall(b"." * times)
 
     def reached(self, timeout: float = 30.0) -> None:
-        """Block until the server stands at the gate; once for each time it does."""
+        """Block until the server waits at the gate. Each wait of the server ends one call."""
         if not self._reached.acquire(timeout=timeout):
             raise AssertionError(f"the server did not come to the gate in {timeout} s")
 
     def arrive(self) -> None:
-        """Note that the server stands here. For the server."""
+        """Note that the server waits here. Called by the server."""
         self._reached.release()
 
     def passed(self) -> bool:
-        """Use up one opening, if there is one. For the server."""
+        """Use up one opening, if there is one. Called by the server."""
         with contextlib.suppress(BlockingIOError):
             return bool(self.receiver.recv(1))
         return False

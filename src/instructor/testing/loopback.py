@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 server on 127.0.0.1, one thread for each connection, every network write in the caller's hands."""
+"""A small HTTP/1.1 server on 127.0.0.1: a thread for each connection, and the caller decides on each network write."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ClientLeft(Exception):
 
 
 class Link:
-    """One connection: reads requests, writes replies, notices when the client leaves."""
+    """One connection: read requests, write replies, notice when the client leaves."""
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -39,7 +39,7 @@ class Link:
         self._selector.register(sock, selectors.EVENT_READ)
 
     def request(self) -> Asked:
-        """Wait for a request; return it as it may be kept. `headers` are then all of its headers."""
+        """Wait for a request, and return it without secrets. `self.headers` has all of its headers."""
         first, *lines = self._until(b"\r\n\r\n").decode("latin-1").split("\r\n")
         method, target, _ = first.split(" ", 2)
         self.headers = headers = {
@@ -80,12 +80,16 @@ class Link:
             self._send(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
 
     def end(self) -> None:
-        """End the body as HTTP wants it."""
+        """End the body as HTTP requires."""
         if self._chunked:
             self._send(b"0\r\n\r\n")
 
     def wait(self, seconds: float, gate: Gate | None = None) -> bool:
-        """Wait that long, or for a gate; True if the gate let us pass. ClientLeft as soon as the client goes."""
+        """Wait so many seconds, or for a gate. Return True if the gate opened.
+
+        Raises:
+            ClientLeft: the client closed the connection.
+        """
         deadline = time.monotonic() + seconds
         if gate is not None:
             self._selector.register(gate.receiver, selectors.EVENT_READ)
@@ -143,7 +147,7 @@ class Link:
 
 
 class Loopback(ABC):
-    """Listens, and gives each request to `serve(link, asked)`, which answers it."""
+    """Listen, and pass each request to `serve(link, asked)`, which answers it."""
 
     def __init__(self) -> None:
         self.problems: list[str] = []
@@ -176,14 +180,14 @@ class Loopback(ABC):
                 self.problems.append("a reply function did not return")
 
     def hang_up(self) -> None:
-        """End whatever is under way."""
+        """End all requests that are running."""
         with self._changed:
             for link in self._links:
                 link.hang_up()
 
     @property
     def root(self) -> str:
-        """Where the server listens, without path or slash at the end."""
+        """The address of the server, without a path and without a slash at the end."""
         return f"http://127.0.0.1:{self._port}"
 
     @property
@@ -193,7 +197,11 @@ class Loopback(ABC):
             return len(self._links)
 
     def wait_closed(self, timeout: float = 30.0) -> None:
-        """Block until no connection is open; AssertionError if some stay. In a coroutine: by `asyncio.to_thread`."""
+        """Block until no connection is open. In a coroutine call it by `asyncio.to_thread`.
+
+        Raises:
+            AssertionError: connections are still open after `timeout` seconds.
+        """
         with self._changed:
             if not self._changed.wait_for(lambda: not self._links, timeout):
                 connections = plural(len(self._links), "connection is", "connections are")

@@ -1,4 +1,4 @@
-"""The pytest fixture `scripted_server`. Loaded by `pytest_plugins = ["instructor.testing.plugin"]`, never by itself."""
+"""The pytest fixture `scripted_server`. It is loaded by `pytest_plugins = ["instructor.testing.plugin"]` only."""
 
 from __future__ import annotations
 

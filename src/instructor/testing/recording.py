@@ -31,10 +31,10 @@ _KEY = re.compile(rb"\b(sk|gsk|pplx|xai|org|proj)[-_](?=[\w-]*\d)[\w-]{16,}")
 
 
 class Recorder(Loopback):
-    """Stand between a client and a provider on loopback: pass everything through unchanged, and write it down.
+    """Stand between a client and a provider: pass everything on unchanged, and write it to a file.
 
-    Give the client `base_url=recorder.base_url`, which stands for `upstream` (its path included). The file is written
-    anew; an exchange is added when its reply has ended.
+    Give the client `base_url=recorder.base_url`, which replaces `upstream` with its path. An existing file is replaced.
+    An exchange is written when its reply has ended.
     """
 
     def __init__(self, upstream: str, path: str | Path, *, timeout: float = 600.0) -> None:
@@ -121,7 +121,7 @@ class Recorder(Loopback):
 
 
 def recorded(path: str | Path) -> list[Reply]:
-    """Return the replies of a recording, to be scripted one by one."""
+    """Return the replies of a recording, for a script of your own."""
     first, *lines = _lines_of(Path(path).read_bytes().decode())
     if first != _FIRST:
         raise ValueError(f"{str(path)!r} is not a recording: it begins with {first[:40]!r}, not {_FIRST!r}")
@@ -140,7 +140,7 @@ def recorded(path: str | Path) -> list[Reply]:
 
 
 class Replay(Scripted):
-    """Serve a recording, in its order. The faults go for each streamed reply; for only one, script `recorded(path)`."""
+    """Serve a recording in order, each streamed reply with these faults. For faults of one reply: `recorded(path)`."""
 
     def __init__(
         self, path: str | Path, *, timeout: float = 30.0, strict: bool = True, **faults: Unpack[Faults]
@@ -168,7 +168,7 @@ def _exchange(asked: Asked, target: str, reply: Reply, data: bytes, secrets: Ite
 
 
 def _may_be_secret(name: str, value: str) -> bool:
-    """Return whether a text that equals this header is not to be written: short words stand in every text."""
+    """Return whether text that equals this header must not be written. Short words are in every text."""
     return bool(SECRET.search(name)) or (not redaction.is_harmless_header(name) and name not in _HOP and len(value) > 7)
 
 
@@ -200,7 +200,7 @@ def _data(lines: Iterable[str]) -> bytes:
 
 
 def _lines_of(text: str) -> list[str]:
-    """Split a recording into its lines. Git may have ended all of them with CRLF: then the CR is none of the data."""
+    """Split a recording into its lines. If git ended all of them with CRLF, the CR is not data."""
     lines = text.removeprefix("\ufeff").split("\n")
     return [line.removesuffix("\r") for line in lines] if lines[0].endswith("\r") else lines
 

@@ -1,4 +1,4 @@
-"""What a script is made of: the request that came, the answer to give, the faults on the way. Values only, no I/O."""
+"""The parts of a script: the request that came, the answer to it, and the faults. Values only, no I/O."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ ENDINGS = ("cut_after", "drop_after", "half_utf8_after", "error_after", "silence
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request as it came. Headers are lower case; those that hold keys, cookies or organisations are left out."""
+    """A request as it came. Headers are lower case; those with keys, cookies or organisations are left out."""
 
     number: int
     method: str
@@ -66,7 +66,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """One tool call; arguments that are no text are dumped as JSON. No name: the tool that is forced, or the first."""
+    """One tool call. Arguments that are not a string are dumped as JSON. Default name: the forced or first tool's."""
 
     arguments: Any
     name: str | None = None
@@ -75,7 +75,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the model says, in no wire's words. `usage=False`: the provider sends none; None: counted from the text."""
+    """What the model says, for every wire. `usage=False`: the provider sends none. None: counted from the text."""
 
     text: str = ""
     calls: Sequence[ToolCall] = ()
@@ -85,7 +85,7 @@ class Answer:
     by_request: bool = False
 
     def corrupted(self, items: int | Sequence[int] | Mapping[int, str]) -> Answer:
-        """Replace items of its list, counted through all tool calls (or the text) in order."""
+        """Replace items of the list, counted through all tool calls (or the text) in order."""
         texts = [call.arguments for call in self.calls] or [self.text]
         chosen: Mapping[int, str]
         if isinstance(items, Mapping):
@@ -133,7 +133,7 @@ class Reply:
         return self.status == 200 and self.answer is None and self.events is None and self.body is None
 
     def but(self, **faults: Unpack[Faults]) -> Reply:
-        """Return the same reply with more faults. A body has one ending: a new one replaces the old one."""
+        """Return the same reply with more faults. A new ending replaces the old one."""
         old = self.faults
         if any(name in faults for name in ENDINGS):
             old = cast("Faults", {name: value for name, value in old.items() if name not in ENDINGS})
@@ -152,7 +152,7 @@ def tools(
 
 
 def content(text: object, *, usage: Usage | Literal[False] | None = None, **faults: Unpack[Faults]) -> Reply:
-    """Reply with text; a value that is no string is dumped as JSON."""
+    """Reply with text. A value that is not a string is dumped as JSON."""
     return Reply(Answer(_text(text), usage=usage), faults=faults)
 
 
@@ -177,27 +177,27 @@ def answer(*values: object, usage: Usage | Literal[False] | None = None, **fault
 
 
 def refusal(text: str = "I cannot help with that.", **faults: Unpack[Faults]) -> Reply:
-    """Reply that the model declines."""
+    """Reply that the model refuses."""
     return Reply(Answer(refusal=text), faults=faults)
 
 
 def error(status: int, message: str | None = None, *, headers: Mapping[str, str] | None = None) -> Reply:
-    """Reply with an HTTP error, its body shaped as the wire shapes errors."""
+    """Reply with an HTTP error, in the wire's format of errors."""
     return Reply(status=status, message=message or f"Scripted error {status}.", headers=headers or {})
 
 
 def events(payloads: Sequence[Payload], **faults: Unpack[Faults]) -> Reply:
-    """Reply with a stream of these events, whatever they are."""
+    """Reply with exactly these events, as a stream."""
     return Reply(events=payloads, faults=faults)
 
 
 def body(whole: Json | bytes, status: int = 200, **faults: Unpack[Faults]) -> Reply:
-    """Reply with this body, whatever it is."""
+    """Reply with exactly this body."""
     return Reply(body=whole, status=status, faults=faults)
 
 
 def silence() -> Reply:
-    """Take the request and say nothing, not even a status line, until the client leaves or the server is closed."""
+    """Send nothing, not even a status line, until the client leaves or the server stops."""
     return Reply()
 
 
@@ -207,7 +207,7 @@ def plural(count: int, one: str, many: str = "") -> str:
 
 
 def item_slices(text: str) -> list[tuple[int, int]]:
-    """Find the items of the longest list in a text, or the objects that stand in it one after the other."""
+    """Find the items of the longest list in a text, or the objects that follow each other in it."""
     best: list[tuple[int, int]] = []
     for mark in re.finditer(r"\[", text):
         if best and mark.start() < best[-1][1]:

@@ -1,7 +1,7 @@
-"""What a provider refuses in a conversation that it is sent, with status 400: pure functions over wire JSON.
+"""Conversations that a provider refuses with status 400: pure functions over wire JSON.
 
-Each gives what is wrong in words, or an empty text. Only what is known to be refused is; what is not a conversation
-(a test's own bytes, a body without messages) is not looked at.
+Each returns what is wrong, or an empty text. Only what is known to be refused is refused. Accepted is what is not a
+conversation: bytes of a test, a body without messages.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Check = Callable[[Json, "list[Json]"], str]
 
 
 def refused(messages: Any, *checks: Check) -> str:
-    """Return what is wrong with a list of messages: with each call's answers, then what the checks find."""
+    """Return what is wrong with a list of messages: what the checks find, then calls without an answer."""
     if not isinstance(messages, list):
         return ""
     for at, message in enumerate(messages):
@@ -56,18 +56,18 @@ def unanswered(messages: Sequence[Json], tool: str = "tool") -> str:
 
 
 def roles(*known: str) -> Check:
-    """Refuse roles that the wire has not."""
+    """Refuse roles that the wire does not have."""
     return lambda message, _: "" if message.get("role") in known else f"no role {message.get('role')!r}"
 
 
 def calls(message: Json, before: Sequence[Json]) -> str:
-    """Refuse calls without an id, with another's id, with a name that no tool can have, or without a text."""
+    """Refuse calls without a unique id, a legal name, or a string of arguments."""
     del before
     seen: set[str] = set()
     for call in message.get("tool_calls") or ():
         call_id, function = call.get("id"), call.get("function") or {}
         if not isinstance(call_id, str) or not call_id or call_id in seen:
-            return f"a tool call's id must be a text of its own, got {call_id!r}"
+            return f"a tool call's id must be a unique string, got {call_id!r}"
         seen.add(call_id)
         if not NAME.match(str(function.get("name"))):
             return f"a tool's name must match {NAME.pattern!r}, got {function.get('name')!r}"
@@ -77,7 +77,7 @@ def calls(message: Json, before: Sequence[Json]) -> str:
 
 
 def contents(message: Json, before: Sequence[Json]) -> str:
-    """Refuse a message that says nothing: only a turn that calls tools needs no content."""
+    """Refuse a message without content, except a turn that calls tools."""
     del before
     spoken = message.get("tool_calls") or message.get("function_call") or message.get("refusal") is not None
     if message.get("content") is None and not (message.get("role") == "assistant" and spoken):
@@ -89,7 +89,7 @@ def contents(message: Json, before: Sequence[Json]) -> str:
 
 
 def not_blank(message: Json, before: Sequence[Json]) -> str:
-    """Refuse a message whose text is blank, but for a turn that calls tools."""
+    """Refuse a message whose text is blank, except a turn that calls tools."""
     del before
     if message.get("tool_calls"):
         return ""
@@ -97,7 +97,7 @@ def not_blank(message: Json, before: Sequence[Json]) -> str:
 
 
 def not_both(message: Json, before: Sequence[Json]) -> str:
-    """Refuse a turn that calls tools and says something beside."""
+    """Refuse a turn that has both text and tool calls."""
     del before
     both = message.get("tool_calls") and any(text.strip() for text in _texts(message.get("content")))
     return "a message must have either content or tool_calls, but not both" if both else ""
@@ -114,7 +114,7 @@ def _texts(content: Any) -> Iterator[str]:
 
 
 def tool_ids(pattern: str, said: str) -> Check:
-    """Refuse ids of calls, and of their answers, that are not made as the wire wants them."""
+    """Refuse ids of calls, and of their answers, that do not match the pattern."""
     made = re.compile(pattern + r"\Z")
 
     def check(message: Json, before: Sequence[Json]) -> str:

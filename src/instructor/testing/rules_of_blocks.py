@@ -1,6 +1,6 @@
-"""What is refused on the wires whose turns are lists of blocks: blank texts, calls without their results, and others'.
+"""Conversations that are refused on the wires whose turns are lists of blocks: blank texts, calls without results.
 
-A turn is read as its role and its blocks, a block as what it is. How a wire writes them is the wire's own.
+Each wire reads its messages as `Turn` and `Part`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def refused(turns: Sequence[Turn], *, ids: str, alternate: bool = False) -> str:
 
 
 def blank(texts: Iterable[Any]) -> str:
-    """Return what is wrong with texts of which one is blank."""
+    """Return an error if one of the texts is blank."""
     return "" if all(isinstance(text, str) and text.strip() for text in texts) else "text blocks must not be blank"
 
 
@@ -60,7 +60,7 @@ def _wrong(part: Part, ids: str) -> str:
 
 
 def _joined(turns: Sequence[Turn]) -> list[Turn]:
-    """Join the turns that one side has in a row."""
+    """Join consecutive turns of one side."""
     joined: list[Turn] = []
     for turn in turns:
         if joined and joined[-1].ours == turn.ours:
@@ -94,6 +94,6 @@ def as_call(use: Any, id_key: str) -> Part:
 
 
 def nulls(block: Json) -> str:
-    """Return which field of a block is null, and may not be."""
+    """Return an error if a field of a block is null."""
     found = [name for name, value in block.items() if value is None]
     return f"{found[0]}: must not be null" if found else ""

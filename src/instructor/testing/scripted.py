@@ -63,7 +63,7 @@ class Scripted(Loopback):
 
     @property
     def base_url(self) -> str:
-        """The `base_url` for OpenAI's clients; for those that want no `/v1`, see `root`."""
+        """The `base_url` for OpenAI's clients. Other clients may need `root`, which has no `/v1`."""
         return f"{self.root}/v1"
 
     @property
@@ -83,7 +83,7 @@ class Scripted(Loopback):
             raise AssertionError(f"the scripted server: {left} not requested, after {requests}")
 
     def add(self, *replies: Reply) -> None:
-        """Append to the script."""
+        """Append replies to the script."""
         with self._changed:
             self._script += replies
 

@@ -218,7 +218,7 @@ def cuttings(draw: st.DrawFn) -> Faults:
 
 @dataclass(frozen=True)
 class Turn:
-    """What one reply does wrong. Places are fractions of what the reply holds, from 0 to 1."""
+    """The mistakes of one reply. Places are fractions of the reply, from 0 to 1."""
 
     ending: Ending = "end"
     place: float = 1.0
@@ -236,7 +236,7 @@ class Turn:
 
 
 def turns(endings: Sequence[Ending] = ENDINGS) -> st.SearchStrategy[Turn]:
-    """Return a strategy for what one reply does wrong; `endings`: the ways in which it may end."""
+    """Return a strategy for the mistakes of one reply; `endings`: the ways in which it may end."""
     return _turns(_checked(endings))
 
 
@@ -270,7 +270,7 @@ def _turns(draw: st.DrawFn, endings: Sequence[Ending]) -> Turn:
 
 @dataclass
 class _Erring(abc.ABC):
-    """A model that errs as its turns say, and then answers without a fault."""
+    """A model that makes the mistakes of its turns, and then no more."""
 
     kind: Any
     turns: Sequence[Turn]
@@ -315,7 +315,7 @@ class _Erring(abc.ABC):
 
 @dataclass
 class Script(_Erring):
-    """A model that knows a list, errs as its turns say, and then answers without a fault."""
+    """A model that knows a list, makes the mistakes of its turns, and then no more."""
 
     items: list[Any] = field(default_factory=list)
     """The list, as JSON values: what must be delivered, each once."""
@@ -325,7 +325,7 @@ class Script(_Erring):
         return '{"tasks": [' + ", ".join(self._texts(asked, turn)) + "]}"
 
     def _texts(self, asked: Asked, turn: Turn) -> list[str]:
-        """Return the texts of the items; those that are given again are right, and perhaps spelled otherwise."""
+        """Return the texts of the items. Repeated ones are right, and perhaps spelled in another way."""
         places, known = self._asked_for(asked, turn)
         wrong = {int(fraction * len(places)) for fraction in turn.wrong}
         return [
@@ -374,7 +374,7 @@ class Script(_Erring):
 
 @dataclass
 class AnswerScript(_Erring):
-    """A model that knows one value, errs as its turns say, and then answers without a fault."""
+    """A model that knows one value, makes the mistakes of its turns, and then no more."""
 
     document: Any = None
     """The answer as a JSON value, as the request's schema has it."""
@@ -382,7 +382,7 @@ class AnswerScript(_Erring):
 
     @property
     def truth(self) -> Any:
-        """The value that must be delivered; what its factories make is made anew."""
+        """The value that must be delivered. Default factories run again for each call."""
         return TypeAdapter(self.kind).validate_json(json.dumps(self._value(self.document)))
 
     def _value(self, document: Any) -> Any:

@@ -18,7 +18,7 @@ _JSON = json.JSONDecoder()
 
 
 def to_json(value: Any) -> Any:
-    """Return a value as JSON: of models and dataclasses what they are validated from, of enums their values."""
+    """Return a value as JSON. Fields of models have the names that validation reads: their aliases."""
     if isinstance(value, Enum):
         return to_json(value.value)
     if value is None or isinstance(value, (str, int, float)):
@@ -40,7 +40,7 @@ def to_json(value: Any) -> Any:
 
 
 def as_requested(value: Any, schema: Mapping[str, Any] | None) -> Any:
-    """Return a value as the JSON that a schema asks for. Texts and mappings are a model's own words, and stay."""
+    """Return a value as the JSON that a schema asks for. Strings and mappings stay as they are."""
     if isinstance(value, Enum):
         value = value.value
     if schema is None or isinstance(value, Mapping):
@@ -117,7 +117,7 @@ def _takes_text(schema: Any, root: Mapping[str, Any]) -> bool:
 
 
 def _resolved(schema: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what a schema refers to; no schema of objects is as good as an empty one."""
+    """Return the schema that a reference names. A schema that is a boolean says nothing."""
     while isinstance(schema, Mapping) and isinstance(schema.get("$ref"), str):
         place: Any = root
         for step in schema["$ref"].removeprefix("#/").split("/"):
@@ -136,7 +136,7 @@ def _declared(part: Any, name: str) -> Iterator[Any]:
 
 
 def _schemas(part: Any, *, texts: bool) -> Iterator[Mapping[str, Any]]:
-    """Yield the schemas of objects in a part of a request; in texts, too, if asked."""
+    """Yield the schemas of objects in a part of a request; with `texts` also those in strings."""
     if isinstance(part, str) and texts and '"properties"' in part:
         part = list(_decoded(part))
     if isinstance(part, Mapping) and isinstance(part.get("properties"), Mapping):
@@ -147,7 +147,7 @@ def _schemas(part: Any, *, texts: bool) -> Iterator[Mapping[str, Any]]:
 
 
 def _decoded(text: str) -> Iterator[Any]:
-    """Yield the JSON objects that stand in a text."""
+    """Yield the JSON objects in a text."""
     at = text.find("{")
     while at >= 0:
         try:

@@ -38,8 +38,8 @@ class Finishes(NamedTuple):
 
 
 @dataclass
-class Heard:
-    """An answer while it is read, event by event."""
+class AnswerBuilder:
+    """Builds an answer, event by event."""
 
     text: str = ""
     refusal: str = ""
@@ -48,21 +48,21 @@ class Heard:
     calls: dict[int, ToolCall] = field(default_factory=dict)
 
     def call(self, at: int | None, arguments: str, name: str | None = None, call_id: str | None = None) -> None:
-        """Add a piece to the call at this place (None: to a new one); its first piece names it."""
+        """Add a piece to the call at this index (None: to a new one). The first piece has the name."""
         at = len(self.calls) if at is None else at
         begun = self.calls.get(at, ToolCall("", name, call_id))
         self.calls[at] = replace(begun, arguments=begun.arguments + arguments)
 
     def function(self, at: int | None, piece: Json) -> None:
-        """The same of a piece that is written as by `function_call`."""
+        """Add a piece in the format of `function_call`."""
         function = piece.get("function", {})
         self.call(at, function.get("arguments") or "", function.get("name"), piece.get("id"))
 
 
 class Wire(abc.ABC):
-    """One wire format: its own words as facts, its own shapes as methods. What most of them share is written here.
+    """One wire format: its words are attributes, its formats are methods. What most wires share is written here.
 
-    `stream` and `whole` get an answer that `complete` has gone over; `hear` is the way back from both.
+    `stream` and `whole` get an answer that `complete` has gone over; `read_event` is the way back from both.
     """
 
     content_type = "text/event-stream"
@@ -86,19 +86,19 @@ class Wire(abc.ABC):
     def whole(self, asked: Asked, answer: Answer) -> Json: ...
 
     @abc.abstractmethod
-    def hear(self, heard: Heard, payload: Json) -> None:
-        """Add what this event, or this one whole reply, carries."""
+    def read_event(self, builder: AnswerBuilder, payload: Json) -> None:
+        """Add the content of an event, or of a whole reply."""
 
     @abc.abstractmethod
     def counts(self, usage: Usage) -> Json: ...
 
     def refuses(self, asked: Asked) -> str:
-        """Return what the provider finds wrong with a request, which it answers with status 400; empty if nothing."""
+        """Return why the provider refuses a request with status 400, or an empty text."""
         del asked
         return ""
 
     def tools(self, asked: Asked) -> list[str]:
-        """Name the tools of a request, first the one that it forces."""
+        """Return the names of a request's tools, first the forced one."""
         choice = asked.body.get("tool_choice")
         choice = choice.get("value", choice) if isinstance(choice, dict) else choice  # as one provider writes it
         tools = [choice, *(asked.body.get("tools") or ())]
@@ -106,7 +106,7 @@ class Wire(abc.ABC):
         return [name for name in names if name]
 
     def complete(self, asked: Asked, answer: Answer) -> Answer:
-        """Fill in what a script leaves open: names and ids of calls, the finish in the wire's word, the tokens."""
+        """Fill in what a script leaves open: names and ids of calls, the wire's finish reason, the tokens."""
         name = next(iter(self.tools(asked)), "answer")
         calls = [
             ToolCall(call.arguments, call.name or name, call.id or self.call_id.format(asked.number, n))
@@ -117,15 +117,15 @@ class Wire(abc.ABC):
         return replace(answer, calls=calls, finish=self.finishes._asdict().get(finish, finish), usage=usage)
 
     def read(self, payloads: Iterable[Json]) -> Answer:
-        """Return the answer that these events, or this one whole reply, carry."""
-        heard = Heard()
+        """Return the answer in these events, or in this one whole reply."""
+        builder = AnswerBuilder()
         for payload in payloads:
-            self.hear(heard, payload)
-        calls = [heard.calls[at] for at in sorted(heard.calls)]
-        return Answer(heard.text, calls, heard.refusal or None, heard.finish, heard.usage)
+            self.read_event(builder, payload)
+        calls = [builder.calls[at] for at in sorted(builder.calls)]
+        return Answer(builder.text, calls, builder.refusal or None, builder.finish, builder.usage)
 
     def usage(self, answer: Answer) -> Json:
-        """Return the field that tells an answer's tokens, or none."""
+        """Return the field with an answer's tokens, if they are reported."""
         return {"usage": self.counts(answer.usage)} if answer.usage else {}
 
     def error(self, status: int, message: str) -> Json:
@@ -156,7 +156,7 @@ class Wire(abc.ABC):
 
 
 class OpenAIChat(Wire):
-    """OpenAI's chat completions, and everything that speaks like them."""
+    """OpenAI's chat completions, and compatible servers."""
 
     counts_unasked = False
 
@@ -196,16 +196,16 @@ class OpenAIChat(Wire):
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": answer.finish}
         return {**self._common(asked, "chat.completion"), "choices": [choice], **self.usage(answer)}
 
-    def hear(self, heard: Heard, payload: Json) -> None:
+    def read_event(self, builder: AnswerBuilder, payload: Json) -> None:
         if counts := payload.get("usage"):
-            heard.usage = Usage(counts["prompt_tokens"], counts["completion_tokens"])
+            builder.usage = Usage(counts["prompt_tokens"], counts["completion_tokens"])
         for choice in payload.get("choices", ()):
             part = choice.get("delta") or choice.get("message") or {}
-            heard.text += part.get("content") or ""
-            heard.refusal += part.get("refusal") or ""
-            heard.finish = choice.get("finish_reason") or heard.finish
+            builder.text += part.get("content") or ""
+            builder.refusal += part.get("refusal") or ""
+            builder.finish = choice.get("finish_reason") or builder.finish
             for piece in part.get("tool_calls") or ():
-                heard.function(piece.get("index"), piece)
+                builder.function(piece.get("index"), piece)
 
     def counts(self, usage: Usage) -> Json:
         return {
@@ -217,7 +217,7 @@ class OpenAIChat(Wire):
         }
 
     def piece(self, arguments: str) -> Json:
-        """Write what a call goes on with."""
+        """Write a later piece of a call."""
         return {"function": {"arguments": arguments}}
 
     def closing(self, last: Json, usage: Json) -> list[Json]:
@@ -230,19 +230,19 @@ class OpenAIChat(Wire):
 
 
 class AlwaysCounts(OpenAIChat):
-    """A server that reports usage at the end of every stream, also unasked."""
+    """A server that reports usage at the end of every stream, even if it was not requested."""
 
     counts_unasked = True
 
 
 class Groq(AlwaysCounts):
-    """A server that does so under a key of its own."""
+    """A server that does so under another key."""
 
     def closing(self, last: Json, usage: Json) -> list[Json]:
         return super().closing(last, {"x_groq": usage} if usage else {})
 
-    def hear(self, heard: Heard, payload: Json) -> None:
-        super().hear(heard, {**payload, **payload.get("x_groq", {})})
+    def read_event(self, builder: AnswerBuilder, payload: Json) -> None:
+        super().read_event(builder, {**payload, **payload.get("x_groq", {})})
 
 
 WIRES: dict[str, Wire] = {
@@ -263,14 +263,14 @@ def wire_of(path: str, otherwise: Wire | None = None) -> Wire:
 
 
 def counted(asked: Asked, answer: Answer) -> Usage:
-    """Count four characters as a token: no provider does, but the numbers are the same in every run."""
+    """Count four characters as one token, so that the numbers are the same in every run."""
     prompt = asked.raw.decode("utf-8", "replace")
     said = answer.text + (answer.refusal or "") + "".join(call.arguments for call in answer.calls)
     return Usage(1 + len(prompt) // 4, 1 + len(said) // 4)
 
 
 def function_call(call: ToolCall) -> Json:
-    """Write a call as OpenAI does, and others after it."""
+    """Write a call in OpenAI's format, which others use, too."""
     return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
 
 

@@ -13,7 +13,7 @@ import jiter
 from instructor.testing import rules_of_blocks
 from instructor.testing.replies import Answer, Asked, Json, ToolCall
 from instructor.testing.rules_of_blocks import Part, Turn, as_call, nulls
-from instructor.testing.wires import WIRES, Cut, Finishes, Heard, Streamed, Wire, data, dump
+from instructor.testing.wires import WIRES, AnswerBuilder, Cut, Finishes, Streamed, Wire, data, dump
 from instructor.testing.wires_bedrock import frame, read_frames
 from instructor.usage import Usage
 
@@ -62,21 +62,21 @@ class Anthropic(Wire):
         content = [*text, *(_use(call) for call in answer.calls)]
         return {**_message(asked), "content": content, **_ended(answer), **self.usage(answer)}
 
-    def hear(self, heard: Heard, payload: Json) -> None:
+    def read_event(self, builder: AnswerBuilder, payload: Json) -> None:
         message: Json = payload.get("message", payload)
         delta: Json = payload.get("delta", message)
         begun = payload.get("content_block")
         for at, block in [(payload["index"], begun)] if begun else enumerate(message.get("content", ())):
-            heard.text += block.get("text", "")
+            builder.text += block.get("text", "")
             if block["type"] == "tool_use":
-                heard.call(at, "" if begun else dump(block["input"]), block["name"], block["id"])
-        heard.text += delta.get("text", "")
+                builder.call(at, "" if begun else dump(block["input"]), block["name"], block["id"])
+        builder.text += delta.get("text", "")
         if "partial_json" in delta:
-            heard.call(payload["index"], delta["partial_json"])
-        heard.finish = delta.get("stop_reason") or heard.finish
-        heard.refusal += (delta.get("stop_details") or {}).get("explanation") or ""
+            builder.call(payload["index"], delta["partial_json"])
+        builder.finish = delta.get("stop_reason") or builder.finish
+        builder.refusal += (delta.get("stop_details") or {}).get("explanation") or ""
         if counts := message.get("usage"):
-            heard.usage = Usage(counts.get("input_tokens") or 0, counts["output_tokens"])
+            builder.usage = Usage(counts.get("input_tokens") or 0, counts["output_tokens"])
 
     def counts(self, usage: Usage) -> Json:
         return {
@@ -141,7 +141,7 @@ def _ended(answer: Answer) -> Json:
 
 
 def _use(call: ToolCall) -> Json:
-    """Write a call as it stands in a message: its arguments an object, read as far as they go if they were cut."""
+    """Write a call in a message: its arguments are an object, incomplete if they were cut."""
     value = jiter.from_json(call.arguments.strip().encode() or b"{}", partial_mode="on")
     arguments = value if isinstance(value, dict) else {"value": value}
     return {"type": "tool_use", "id": call.id, "name": call.name, "input": arguments}

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 from instructor.testing import rules_of_blocks
 from instructor.testing.replies import Answer, Asked, Json, ToolCall
 from instructor.testing.rules_of_blocks import Part, Turn, as_call, nulls
-from instructor.testing.wires import WIRES, Cut, Finishes, Heard, Streamed, Wire, dump
+from instructor.testing.wires import WIRES, AnswerBuilder, Cut, Finishes, Streamed, Wire, dump
 from instructor.usage import Usage
 
 
@@ -73,19 +73,19 @@ class Bedrock(Wire):
         reply = {"output": {"message": {"role": "assistant", "content": content}}, "metrics": {"latencyMs": 1}}
         return {**reply, "stopReason": answer.finish, **self.usage(answer)}
 
-    def hear(self, heard: Heard, payload: Json) -> None:
+    def read_event(self, builder: AnswerBuilder, payload: Json) -> None:
         if counts := payload.get("metadata", payload).get("usage"):
-            heard.usage = Usage(counts["inputTokens"], counts["outputTokens"])
-        heard.finish = payload.get("messageStop", payload).get("stopReason", heard.finish)
+            builder.usage = Usage(counts["inputTokens"], counts["outputTokens"])
+        builder.finish = payload.get("messageStop", payload).get("stopReason", builder.finish)
         for at, block in enumerate(payload.get("output", {}).get("message", {}).get("content", ())):
-            heard.text += block.get("text", "")
+            builder.text += block.get("text", "")
             if use := block.get("toolUse"):
-                heard.call(at, dump(use["input"]), use["name"], use["toolUseId"])
+                builder.call(at, dump(use["input"]), use["name"], use["toolUseId"])
         piece = payload.get("contentBlockStart") or payload.get("contentBlockDelta") or {}
         parts = {**piece.get("start", {}), **piece.get("delta", {})}
-        heard.text += parts.get("text", "")
+        builder.text += parts.get("text", "")
         if use := parts.get("toolUse"):
-            heard.call(piece["contentBlockIndex"], use.get("input", ""), use.get("name"), use.get("toolUseId"))
+            builder.call(piece["contentBlockIndex"], use.get("input", ""), use.get("name"), use.get("toolUseId"))
 
     def counts(self, usage: Usage) -> Json:
         return {

@@ -1,4 +1,4 @@
-"""How an answer looks on Cohere's wire: typed events, a tool call an object in them, not a list."""
+"""How an answer looks on Cohere's wire: typed events, in which a tool call is an object, not a list."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from instructor.testing import rules
 from instructor.testing.replies import Answer, Asked, Json
-from instructor.testing.wires import WIRES, Cut, Finishes, Heard, Streamed, Wire, function_call
+from instructor.testing.wires import WIRES, AnswerBuilder, Cut, Finishes, Streamed, Wire, function_call
 from instructor.usage import Usage
 
 
@@ -50,16 +50,16 @@ class Cohere(Wire):
         ended = {"finish_reason": answer.finish, "message": message, **self.usage(answer)}
         return {"id": f"message-{asked.number}", **ended}
 
-    def hear(self, heard: Heard, payload: Json) -> None:
+    def read_event(self, builder: AnswerBuilder, payload: Json) -> None:
         delta = payload.get("delta") or payload
         if counts := (delta.get("usage") or {}).get("tokens"):
-            heard.usage = Usage(counts["input_tokens"], counts["output_tokens"])
-        heard.finish = delta.get("finish_reason", heard.finish)
+            builder.usage = Usage(counts["input_tokens"], counts["output_tokens"])
+        builder.finish = delta.get("finish_reason", builder.finish)
         message = delta.get("message") or {}
         for part in _listed(message.get("content")):
-            heard.text += part.get("text", "")
+            builder.text += part.get("text", "")
         for piece in _listed(message.get("tool_calls")):
-            heard.function(payload.get("index"), piece)
+            builder.function(payload.get("index"), piece)
 
     def counts(self, usage: Usage) -> Json:
         tokens = {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens}

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import ClassVar
 
 from instructor.testing.replies import Answer, Asked, Json
-from instructor.testing.wires import WIRES, Cut, Finishes, Heard, Streamed, Wire, dump
+from instructor.testing.wires import WIRES, AnswerBuilder, Cut, Finishes, Streamed, Wire, dump
 from instructor.usage import Usage
 
 
@@ -26,7 +26,7 @@ class Google(Wire):
     }
 
     def refuses(self, asked: Asked) -> str:
-        """Return what is wrong with the turns: who speaks last, what a part has not, a call and its results."""
+        """Return what is wrong with the turns: who speaks last, empty parts, calls without results."""
         calls: list[str] = []
         contents: list[Json] = asked.body.get("contents") or []
         for at, turn in enumerate(contents):
@@ -54,17 +54,17 @@ class Google(Wire):
         text = [{"text": answer.text}] if answer.text else []
         return self._event(asked, [*text, *_calls(answer)], answer)
 
-    def hear(self, heard: Heard, payload: Json) -> None:
+    def read_event(self, builder: AnswerBuilder, payload: Json) -> None:
         if counts := payload.get("usageMetadata"):
             thoughts = counts.get("thoughtsTokenCount", 0)
-            heard.usage = Usage(counts["promptTokenCount"], counts["candidatesTokenCount"] + thoughts)
-        heard.refusal += payload.get("promptFeedback", {}).get("blockReasonMessage", "")
+            builder.usage = Usage(counts["promptTokenCount"], counts["candidatesTokenCount"] + thoughts)
+        builder.refusal += payload.get("promptFeedback", {}).get("blockReasonMessage", "")
         for candidate in payload.get("candidates", ()):
-            heard.finish = candidate.get("finishReason", heard.finish)
+            builder.finish = candidate.get("finishReason", builder.finish)
             for part in candidate.get("content", {}).get("parts", ()):
-                heard.text += part.get("text", "")
+                builder.text += part.get("text", "")
                 if call := part.get("functionCall"):
-                    heard.call(None, dump(call["args"]), call["name"], part.get("thoughtSignature"))
+                    builder.call(None, dump(call["args"]), call["name"], part.get("thoughtSignature"))
 
     def counts(self, usage: Usage) -> Json:
         return {
@@ -97,7 +97,7 @@ class Google(Wire):
 
 
 def _calls(answer: Answer) -> list[Json]:
-    """Write calls; one that was cut never comes."""
+    """Write calls, without one that was cut."""
     parts: list[Json] = []
     for call in answer.calls:
         with suppress(ValueError):

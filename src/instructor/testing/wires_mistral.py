@@ -1,4 +1,4 @@
-"""How an answer looks on Mistral's wire: OpenAI's, but for names in every piece of a call, and unasked counts."""
+"""How an answer looks on Mistral's wire: OpenAI's, but each piece of a call has a name, and usage always comes."""
 
 from __future__ import annotations
 

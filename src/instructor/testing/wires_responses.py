@@ -7,12 +7,12 @@ from typing import Any
 
 from instructor.testing import rules
 from instructor.testing.replies import Answer, Asked, Json
-from instructor.testing.wires import WIRES, Cut, Finishes, Heard, Streamed, Wire
+from instructor.testing.wires import WIRES, AnswerBuilder, Cut, Finishes, Streamed, Wire
 from instructor.usage import Usage
 
 
 class OpenAIResponses(Wire):
-    """OpenAI's Responses. A finish is why a reply is incomplete: one that is complete has none."""
+    """OpenAI's Responses. The finish reason says why a reply is incomplete: a complete one has none."""
 
     finishes = Finishes(stop="", tool_calls="", length="max_output_tokens", refusal="")
 
@@ -53,17 +53,17 @@ class OpenAIResponses(Wire):
         reason = {"reason": answer.finish} if answer.finish else None
         return {**reply, "incomplete_details": reason, "usage": None, **self.usage(answer)}
 
-    def hear(self, heard: Heard, payload: Json) -> None:
+    def read_event(self, builder: AnswerBuilder, payload: Json) -> None:
         reply = payload.get("response", payload)
         for at, item in enumerate(reply.get("output", ())):
             if item["type"] == "function_call":
-                heard.call(at, item["arguments"], item["name"], item["call_id"])
+                builder.call(at, item["arguments"], item["name"], item["call_id"])
             for part in item.get("content") or ():
-                heard.text += part.get("text") or ""
-                heard.refusal += part.get("refusal") or ""
-        heard.finish = (reply.get("incomplete_details") or {}).get("reason", heard.finish)
+                builder.text += part.get("text") or ""
+                builder.refusal += part.get("refusal") or ""
+        builder.finish = (reply.get("incomplete_details") or {}).get("reason", builder.finish)
         if counts := reply.get("usage"):
-            heard.usage = Usage(counts["input_tokens"], counts["output_tokens"])
+            builder.usage = Usage(counts["input_tokens"], counts["output_tokens"])
 
     def counts(self, usage: Usage) -> Json:
         return {

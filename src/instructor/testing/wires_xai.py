@@ -7,7 +7,7 @@ from typing import Any
 
 from instructor.testing import rules
 from instructor.testing.replies import Answer, Asked, Json, ToolCall
-from instructor.testing.wires import WIRES, Cut, Finishes, Heard, OpenAIChat, Streamed, data, function_call
+from instructor.testing.wires import WIRES, AnswerBuilder, Cut, Finishes, OpenAIChat, Streamed, data, function_call
 from instructor.usage import Usage
 
 
@@ -43,8 +43,8 @@ class XAI(OpenAIChat):
             message["tool_calls"] = [_call(call) for call in answer.calls]
         return {**self._reply(asked, {"message": message, "finish_reason": answer.finish}), **self.usage(answer)}
 
-    def hear(self, heard: Heard, payload: Json) -> None:
-        super().hear(heard, {**payload, "choices": payload.get("outputs", ())})
+    def read_event(self, builder: AnswerBuilder, payload: Json) -> None:
+        super().read_event(builder, {**payload, "choices": payload.get("outputs", ())})
 
     def counts(self, usage: Usage) -> Json:
         return {

@@ -1,4 +1,4 @@
-"""Fixtures for the tests in a real browser, `tests/browser/`: `make test-browser`.
+"""Fixtures for tests in a real browser: `make test-browser`.
 
 `page` is a page of Debian's Chromium. A request to another machine is refused, and fails the test. An error on the
 page's console fails it, too. Servers listen on loopback.
@@ -69,15 +69,17 @@ class _Quiet(SimpleHTTPRequestHandler):
         """Write nothing."""
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128  # the usual 5 are not enough for a browser's connections: it would see resets
+
+
 @pytest.fixture
 def serve() -> Iterator[Callable[[Path], str]]:
     """Return a function that serves a folder on loopback and returns its address."""
     with ExitStack() as servers:
 
         def start(folder: Path) -> str:
-            server = servers.enter_context(
-                ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
-            )
+            server = servers.enter_context(_Server(("127.0.0.1", 0), partial(_Quiet, directory=str(folder))))
             thread = threading.Thread(target=server.serve_forever)
             thread.start()
             servers.callback(thread.join)
