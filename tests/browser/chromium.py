@@ -42,7 +42,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
+def page(browser: Browser, serve: object) -> Iterator[Page]:  # it is closed before the servers, or it would see resets
     """Return a new page, with nothing in its storage."""
     faults: list[str] = []
 
@@ -69,17 +69,15 @@ class _Quiet(SimpleHTTPRequestHandler):
         """Write nothing."""
 
 
-class _Server(ThreadingHTTPServer):
-    request_queue_size = 128  # the usual 5 are not enough for a browser's connections: it would see resets
-
-
 @pytest.fixture
 def serve() -> Iterator[Callable[[Path], str]]:
     """Return a function that serves a folder on loopback and returns its address."""
     with ExitStack() as servers:
 
         def start(folder: Path) -> str:
-            server = servers.enter_context(_Server(("127.0.0.1", 0), partial(_Quiet, directory=str(folder))))
+            server = servers.enter_context(
+                ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
+            )
             thread = threading.Thread(target=server.serve_forever)
             thread.start()
             servers.callback(thread.join)
