@@ -26,7 +26,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it is open, the driver's event loop runs: no async test can
 def browser() -> Iterator[Browser]:
     """Start the system's Chromium, or the program that the variable CHROMIUM names."""
     playwright = pytest.importorskip("playwright.sync_api", reason="`make test-browser` installs playwright")
@@ -42,7 +42,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
+def page(browser: Browser, serve: object) -> Iterator[Page]:  # it is closed before the servers, or it would see resets
     """Return a new page, with nothing in its storage."""
     faults: list[str] = []
 
