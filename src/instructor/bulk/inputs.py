@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from instructor._install import install_command
 from instructor.exceptions import ConfigurationError
 
 _BATCH = 1000
@@ -247,5 +248,5 @@ def package(name: str) -> Any:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise ConfigurationError(
-            f'This kind of file needs the module {error.name!r}: pip install "instructor[documents]"'
+            f"This kind of file needs the module {error.name!r}: {install_command('documents')}"
         ) from error

@@ -15,7 +15,7 @@ from pydantic_core import to_json
 from instructor.bulk.configuration import job_of
 from instructor.bulk.journal import Answer, Identity, Journal, Line, connect
 from instructor.bulk.requests import schema_of
-from instructor.bulk.transport import NothingRecorded
+from instructor.bulk.transport import NothingRecorded, Replies
 from instructor.core.drivers import StreamCloser, drive
 from instructor.core.retry_policy import Policy, counted
 from instructor.core.runner import Run
@@ -97,7 +97,7 @@ class _Reader:
             NothingRecorded,
             ValueError,
             TypeError,
-        ):  # it does not fit, whatever the validators say
+        ):  # it does not fit
             return None
         value = values if self._output.many else values[-1]
         text = to_json(value, fallback=str, inf_nan_mode="strings").decode()
@@ -128,13 +128,13 @@ class _Recorded:
     arguments: Any = None
 
     def __init__(self, replies: list[Json]) -> None:
-        self._replies = replies[::-1]
+        self._replies = Replies(replies)
 
     def response(self, wire: Json) -> Any:
         return wire
 
     def open(self, request: Request) -> Any:
-        raise NotImplementedError("A bulk run makes no streams.")
+        raise TypeError(f"A recorded answer is not streamed, but the request is: {sorted(request.body)}")
 
     def interrupt_open(self, thread: int) -> bool:
         del thread
@@ -142,9 +142,7 @@ class _Recorded:
 
     def send(self, request: Request) -> Received:
         del request
-        if not self._replies:
-            raise NothingRecorded
-        wire = self._replies.pop()
+        wire = self._replies.next()
         return Received(wire, wire, {})
 
 

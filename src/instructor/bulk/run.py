@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar, get_args
 
 from typing_extensions import Self
 
+from instructor._install import install_command
 from instructor.bulk.configuration import configuration
 from instructor.bulk.estimate import estimate
 from instructor.bulk.inputs import Source, source_of
@@ -65,7 +66,7 @@ class _Prepared(Generic[T]):
             raise ConfigurationError(
                 f"max_cost needs to know the prices of {options.get('model')!r}: pass "
                 "Limits(prices=Prices(input=..., output=...)), for a million tokens. "
-                'For those of well-known models: pip install "instructor[prices]"'
+                f"For those of well-known models: {install_command('prices')}"
             )
         self.limits = limits
         """The limits of the run, with the prices of the model if they are known."""

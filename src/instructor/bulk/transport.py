@@ -82,18 +82,28 @@ class Gate:
         self._others()
 
 
-class RowTransport:
-    """Sends the requests of one row."""
+class Replies:
+    """Replies that were recorded, in their order."""
 
-    def __init__(
-        self, base: AsyncTransport, gate: Gate, attempts: int, report: Report, parked: Callable[[int], None]
-    ) -> None:
-        """`parked` is called with 1 when the row begins to wait for a rate limit, and with -1 when it goes on."""
-        self._base, self._gate, self._most, self._report, self._parked = base, gate, attempts, report, parked
-        self._unsettled: Ticket | None = None
-        self._counted = Usage()
-        self.attempts: list[Attempt] = []
-        self.replies: list[Json] = []
+    def __init__(self, replies: list[Json]) -> None:
+        self._left = replies[::-1]
+
+    def next(self) -> Json:
+        """Return the next reply.
+
+        Raises:
+            NothingRecorded: There is none.
+        """
+        if not self._left:
+            raise NothingRecorded
+        return self._left.pop()
+
+
+class _WholeReplies:
+    """A transport around another one, for rows: a row's call is never streamed."""
+
+    def __init__(self, base: Any) -> None:
+        self._base = base
 
     @property
     def create(self) -> Any:
@@ -101,13 +111,29 @@ class RowTransport:
 
     @property
     def arguments(self) -> Arguments | None:
-        return self._base.arguments
+        arguments: Arguments | None = self._base.arguments
+        return arguments
 
     def response(self, wire: Json) -> Any:
         return self._base.response(wire)
 
     async def open(self, request: Request) -> AsyncConnection:
-        raise NotImplementedError("A bulk run makes no streams.")
+        raise TypeError(f"A row's call is not streamed, but the request is: {sorted(request.body)}")
+
+
+class RowTransport(_WholeReplies):
+    """Sends the requests of one row."""
+
+    def __init__(
+        self, base: AsyncTransport, gate: Gate, attempts: int, report: Report, parked: Callable[[int], None]
+    ) -> None:
+        """`parked` is called with 1 when the row begins to wait for a rate limit, and with -1 when it goes on."""
+        super().__init__(base)
+        self._gate, self._most, self._report, self._parked = gate, attempts, report, parked
+        self._unsettled: Ticket | None = None
+        self._counted = Usage()
+        self.attempts: list[Attempt] = []
+        self.replies: list[Json] = []
 
     async def send(self, request: Request) -> Received:
         self.settle()
@@ -117,7 +143,7 @@ class RowTransport:
             ticket = await gate.pass_(guess)
             wall, started = time.time(), gate.clock()
             try:
-                received = await self._base.send(request)
+                received: Received = await self._base.send(request)
             except Exception as error:
                 now = gate.clock()
                 failure = failure_of(error, now=time.time())
@@ -188,53 +214,31 @@ def _guess(request: Request) -> int:
     return max(1, len(str(request.body)) // 4)
 
 
-class Threaded:
+class Threaded(_WholeReplies):
     """A sync client's transport, called in threads."""
 
     def __init__(self, base: Transport, threads: Executor) -> None:
-        self._base, self._threads = base, threads
-
-    @property
-    def create(self) -> Any:
-        return self._base.create
-
-    @property
-    def arguments(self) -> Arguments | None:
-        return self._base.arguments
-
-    def response(self, wire: Json) -> Any:
-        return self._base.response(wire)
-
-    async def open(self, request: Request) -> AsyncConnection:
-        raise NotImplementedError("A bulk run makes no streams.")
+        super().__init__(base)
+        self._threads = threads
 
     async def send(self, request: Request) -> Received:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._base.send, request)
+        received: Received = await loop.run_in_executor(self._threads, self._base.send, request)
+        return received
 
 
 class NothingRecorded(Exception):
     """A recorded answer is not enough: the call would send a request."""
 
 
-class Recorded:
+class Recorded(_WholeReplies):
     """Answers requests from replies that were recorded."""
 
     def __init__(self, base: Any, replies: list[Json]) -> None:
-        self._base, self._replies = base, replies[::-1]
-
-    create: Any = None
-    arguments: Arguments | None = None
-
-    def response(self, wire: Json) -> Any:
-        return wire if self._base is None else self._base.response(wire)
-
-    async def open(self, request: Request) -> AsyncConnection:
-        raise NotImplementedError("A bulk run makes no streams.")
+        super().__init__(base)
+        self._replies = Replies(replies)
 
     async def send(self, request: Request) -> Received:
         del request  # it is the one that was made then
-        if not self._replies:
-            raise NothingRecorded
-        wire = self._replies.pop()
+        wire = self._replies.next()
         return Received(wire, self.response(wire), {})

@@ -12,7 +12,7 @@ from typing import Any
 
 from instructor.core.types import Json
 from instructor.exceptions import ProviderError
-from instructor.local.loop_detector import LoopDetector
+from instructor.local.loop_detector import Brackets, LoopDetector
 from instructor.local.request import LocalRequest
 
 _AROUND = 2
@@ -111,7 +111,7 @@ class _Calls:
 
     def __init__(self) -> None:
         self._depth = 0
-        self._string = self._escaped = False
+        self._brackets = Brackets()
         self._index = -1
         self._head = ""
         self._inside = False
@@ -120,7 +120,8 @@ class _Calls:
         """Give, as they become known, a call's index, its name (once) and more of its arguments."""
         part: list[str] = []
         for char in text:
-            self._mark(char)
+            if self._brackets.follow(char):
+                self._depth += 1 if char in "[{" else -1
             if self._depth <= _AROUND:  # between two calls, or the bracket that closes one
                 if self._inside:
                     yield self._index, None, "".join(part)
@@ -134,17 +135,6 @@ class _Calls:
                     yield self._index, json.loads(self._head.removesuffix(_ARGUMENTS) + "}")["name"], ""
         if part:
             yield self._index, None, "".join(part)
-
-    def _mark(self, char: str) -> None:
-        if self._string:
-            self._string = self._escaped or char != '"'
-            self._escaped = char == "\\" and not self._escaped
-        elif char == '"':
-            self._string = True
-        elif char in "[{":
-            self._depth += 1
-        elif char in "]}":
-            self._depth -= 1
 
 
 def fold(chunks: Iterable[Json]) -> Json:

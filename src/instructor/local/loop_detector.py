@@ -20,6 +20,22 @@ TAIL = 240
 PERIOD = 48
 
 
+class Brackets:
+    """Follows the brackets of a JSON text, one character at a time. Brackets inside strings do not count."""
+
+    def __init__(self) -> None:
+        self._string = self._escaped = False
+
+    def follow(self, char: str) -> bool:
+        """Return whether the next character is a bracket of the structure."""
+        if self._string:
+            self._string = self._escaped or char != '"'
+            self._escaped = char == "\\" and not self._escaped
+            return False
+        self._string = char == '"'
+        return char in "[{]}"
+
+
 class LoopDetector:
     """Looks at each character once (and at the tail again every `PERIOD` characters)."""
 
@@ -32,7 +48,7 @@ class LoopDetector:
         self._kinds: list[str] = []
         self._items: list[deque[str]] = []  # the last objects of each open array
         self._text: list[str] = []
-        self._string = self._escaped = False
+        self._brackets = Brackets()
 
     def feed(self, text: str) -> str | None:
         """Take more text; say why the run is to end, if it is."""
@@ -56,16 +72,13 @@ class LoopDetector:
     def _mark(self, char: str) -> bool:
         """Follow the JSON structure; True when the object that closes here is one too many of its kind."""
         self._text.append(char)
-        if self._string:
-            self._string = self._escaped or char != '"'
-            self._escaped = char == "\\" and not self._escaped
-        elif char == '"':
-            self._string = True
-        elif char in "[{":
+        if not self._brackets.follow(char):
+            return False
+        if char in "[{":
             self._open.append(len(self._text) - 1)
             self._kinds.append(char)
             self._items.append(deque(maxlen=ROUND * TIMES))
-        elif char in "]}" and self._open:
+        elif self._open:
             start, kind = self._open.pop(), self._kinds.pop()
             self._items.pop()
             if kind == "{" and self._kinds and self._kinds[-1] == "[":
