@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import openai
 import pytest
+import xai_sdk
 from pydantic import AfterValidator, BaseModel, Field, create_model, field_validator
 
 import instructor
@@ -163,6 +164,14 @@ def test_the_identity_of_a_client_has_no_key() -> None:
         told = client_cache_identity(sdk)
     assert told["base_url"].startswith("http://127.0.0.1:1")
     assert told["headers"] == {"x-region": "eu"}
+    assert "sk-secret" not in repr(told)
+
+
+async def test_the_identity_of_a_grpc_client_is_its_address() -> None:
+    options = {"api_key": "sk-secret", "api_host": "127.0.0.1:1"}
+    told = [client_cache_identity(make(**options)) for make in (xai_sdk.Client, xai_sdk.AsyncClient)]
+    assert told[0] == told[1]
+    assert "127.0.0.1:1" in told[0].values()
     assert "sk-secret" not in repr(told)
 
 

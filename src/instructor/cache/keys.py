@@ -40,7 +40,7 @@ _LEFT_OUT = ("NotGiven", "Omit", "Unset", "UnsetType")
 _PLACES = (
     "base_url", "meta.endpoint_url", "meta.region_name", "sdk_configuration.server_url", "_client_wrapper._base_url",
     "_api_client._http_options.base_url", "_api_client.vertexai", "_api_client.project", "_api_client.location",
-    "_custom_query", "_api_channel._channel._target",
+    "_custom_query", "_api_channel._channel._target", "_api_channel._channel.target",
 )  # fmt: skip
 """Where SDKs' clients have what decides which model answers."""
 
@@ -103,8 +103,10 @@ def client_cache_identity(client: Any) -> Json:
         value = client
         for name in path.split("."):
             value = getattr(value, name, None)
+        if isinstance(value, bytes):
+            value = value.decode()
         if isinstance(value, (Mapping, str, bool)) or type(value).__name__ == "URL":
-            found[path] = dict(value) if isinstance(value, Mapping) else str(value)
+            found[path.replace("._", ".").lstrip("_")] = dict(value) if isinstance(value, Mapping) else str(value)
     found["headers"] = _headers(getattr(client, "_custom_headers", None))
     return found
 
