@@ -6,8 +6,8 @@ One flow serves every answer, streamed or not, one value or many items. Each req
     reask         what came is wrong: for a list, only the wrong items are asked for again; for one value, all of it
     continuation  what came broke off: the list is to go on after its last item
 
-What came of a list is remembered (`overlap.History`): a continuation that gives it again (`overlap.OverlapFilter`) and a
-correction that equals one of its items (`overlap.match_corrections`) are known by it.
+What came of a list is remembered (`overlap.History`): a continuation that gives it again (`overlap.OverlapFilter`) and
+a correction that equals one of its items (`overlap.match_corrections`) are known by it.
 
 A flow is a generator that does no I/O: it yields the effects of `effects.py` and is sent their outcomes.
 """
