@@ -3,7 +3,7 @@
 Theory of operation. Four kinds of tasks share the state of a `Job`:
 
     puller      takes a row of the source when there is room; looks its request up in the journal
-    row tasks   one for each row that must be asked: the call, over a `RowTransport`
+    row tasks   one for each row that must be asked; the engine makes its requests
     committer   writes what has ended, all that has gathered in some milliseconds at once; then delivers it
     reader      the user, who takes rows from the outbox
 
@@ -11,7 +11,7 @@ A row is in one of these states, and moves down only:
 
     pulled      `_backlog` counts it from here on
     followed    its request is the same as one that is on its way (`_leaders`): it waits for that answer
-    asked       a task runs; of these `_parked` wait for a rate limit, and hold no place
+    asked       a task waits for the engine; of these `_parked` wait for a rate limit, and hold no place
     ended       in `_ended`, until the committer has written it
     delivered   in the outbox, until the reader takes it; then it leaves the backlog
 
@@ -28,23 +28,19 @@ import asyncio
 import inspect
 import json
 import time
-import weakref
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, Protocol
 
-from pydantic_core import to_json
-
+from instructor.bulk.engine import UNREAD, Engine, Reader, Work, failed
 from instructor.bulk.inputs import Source
-from instructor.bulk.journal import Answer, Attempt, Journal, Line, error_json
-from instructor.bulk.limiter import Limiter
+from instructor.bulk.journal import Answer, Journal, Line
 from instructor.bulk.limits import Limits
 from instructor.bulk.requests import Keys, Prompt, Rendered, Requests, shown
 from instructor.bulk.rows import BudgetReachedError, BulkReport, JobStoppedError, Row, RowError, Stopped
-from instructor.bulk.transport import Gate, Recorded, RowTransport, Stop, Threaded
+from instructor.bulk.transport import Stop
 from instructor.exceptions import InstructorError
-from instructor.hooks import Hooks
 
 _GATHER = 0.004
 """Seconds for which results gather before they are written together."""
@@ -53,18 +49,6 @@ _SLACK = 4
 _FIRST_ROWS = 50
 """Rows after which the share of failed ones may stop a run."""
 _PROGRESS = 0.1
-_limiters: weakref.WeakKeyDictionary[Any, tuple[Limiter, list[Gate]]] = weakref.WeakKeyDictionary()
-"""The limiter of each SDK client, and the gates of its runs."""
-
-
-class Calls(Protocol):
-    """What a run needs of a client: `instructor.call.CallBuilder`."""
-
-    @property
-    def binding(self) -> Any: ...
-    def over(self, transport: Any, hooks: Hooks | None = None) -> Calls: ...
-    def prepare(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> Any: ...
-    async def run(self, plan: Any, transport: Any) -> Any: ...
 
 
 class Outbox(Protocol):
@@ -118,7 +102,8 @@ class Job:
 
     def __init__(
         self,
-        calls: Calls,
+        engine: Engine,
+        reader: Reader,
         source: Source,
         settings: Settings,
         prompt: Prompt,
@@ -127,7 +112,9 @@ class Job:
         outbox: Outbox,
         report: BulkReport,
     ) -> None:
-        self._calls, self._source, self._settings, self._prompt = calls, source, settings, prompt
+        self._engine, self._reader, self._source, self._settings, self._prompt = (
+            engine, reader, source, settings, prompt,
+        )  # fmt: skip
         self._requests, self._journal, self._outbox, self.report = requests, journal, outbox, report
         self._limits = settings.limits
         self._keys = Keys(settings.key, source.key_field)
@@ -150,9 +137,8 @@ class Job:
         loop = self._loop = asyncio.get_running_loop()
         self._changed, self._work = asyncio.Event(), asyncio.Event()
         self._main = asyncio.current_task()
-        self._threads: ThreadPoolExecutor | None = None
         self._writing = ThreadPoolExecutor(1, "instructor-journal")
-        self._join()
+        self._engine.start(self._changed.set, self._park)
         committer = loop.create_task(self._commit())
         try:
             await self._pull()
@@ -173,37 +159,12 @@ class Job:
             try:
                 await committer
             finally:
-                self._close()
+                await self._close()
         self._outbox.close(self._error or self._stop_error())
 
-    def _join(self) -> None:
-        binding = self._calls.binding
-        limiter, self._gates = _limiter_of(binding.client if binding.client is not None else binding.transport)
-        self._share = limiter.join(self._limits)
-        self._gate = Gate(self._share, self._wake_others)
-        self._gates.append(self._gate)
-        transport: Any = binding.transport
-        if callable(without_retries := getattr(transport, "without_retries", None)):
-            transport = without_retries()
-        if not binding.is_async:
-            self._threads = ThreadPoolExecutor(self._limits.concurrency, "instructor-bulk")
-            transport = Threaded(transport, self._threads)
-        self._transport = transport
-        self._live = self._calls.over(transport)
-        self._quiet = self._calls.over(transport, Hooks())
-
-    def _wake_others(self) -> None:
-        if len(self._gates) > 1:
-            for gate in self._gates:
-                if gate is not self._gate:
-                    gate.wake()
-
-    def _close(self) -> None:
-        self._share.leave()
-        self._gates.remove(self._gate)
+    async def _close(self) -> None:
+        await self._engine.close()
         self._keys.close()
-        if self._threads is not None:
-            self._threads.shutdown(wait=False)
         self._writing.shutdown()
         self.report.stopped = self._stopped
         self._progress(now=float("inf"))
@@ -274,7 +235,7 @@ class Job:
         most = self._limits.concurrency
         turns = 0
         while self._stopped is None:
-            size = min(most, max(1, int(self._share.size))) + _SLACK
+            size = min(most, self._engine.size) + _SLACK
             if self._asked - self._parked < size and self._asked < 2 * most + _SLACK and self._backlog < 8 * most + 64:
                 if turns == 0 and self._backlog % 64 == 63:
                     await asyncio.sleep(0)  # rows of the store come without waiting: let the others have their turn
@@ -292,7 +253,11 @@ class Job:
         except Exception as error:  # the user's function failed for this row: that is the row's own
             identity = self._requests.identity([{"row": shown(row)}], "unrendered")
             pulled = Pulled(number, Line(key, position, shown(row), identity), row, None)
-            self._end(_failed(pulled, error, "", ()))
+            answer = failed(identity, error).answer
+            assert answer.error is not None
+            failure = _row_error(answer.error)
+            failure.__cause__ = error
+            self._end(Ended(pulled, Row(key, row, error=failure), answer))
             return
         pulled = Pulled(number, Line(key, position, shown(row), identity), row, rendered)
         name = (identity.request, identity.schema)
@@ -317,75 +282,39 @@ class Job:
         line = pulled.line._replace(identity=answer.identity)
         row: Row[Any]
         if answer.error is not None:
-            row = Row(line.key, pulled.input, error=RowError(**_error_fields(answer.error)), reused=True)
+            row = Row(line.key, pulled.input, error=_row_error(answer.error), reused=True)
         else:
             try:
-                row = Row(line.key, pulled.input, await self._replayed(pulled, answer), reused=True)
+                row = Row(line.key, pulled.input, await self._reader.value(_work(pulled), answer), reused=True)
             except (InstructorError, ValueError, TypeError):  # today's validators refuse what those of that day took
                 return None
         return Ended(pulled._replace(line=line), row, None, self._journal.linked(line.key, line.identity))
 
-    async def _replayed(self, pulled: Pulled, answer: Answer) -> Any:
-        """Read the value of an answer from the provider's replies, as if they came now."""
-        plan = self._plan(self._quiet, pulled)
-        return await self._quiet.run(plan, Recorded(self._transport, json.loads(answer.replies or "[]")))
-
-    def _plan(self, calls: Calls, pulled: Pulled) -> Any:
-        rendered = pulled.rendered
-        assert rendered is not None
-        options = self._settings.options
-        if rendered.context is not None:
-            options = {**options, "context": rendered.context}
-        return calls.prepare(self._settings.response_model, rendered.messages, options)
-
     # Asking
 
     async def _ask(self, pulled: Pulled) -> None:
-        started = time.monotonic()
-        transport: RowTransport | None = None
-        plan: Any = None
+        identity = pulled.line.identity
         try:
-            try:
-                plan = self._plan(self._live, pulled)
-                transport = RowTransport(
-                    self._transport, self._gate, self._limits.attempts, plan.state.report, self._park
-                )
-                value = await self._live.run(plan, transport)
-            finally:
-                if transport is not None:
-                    transport.settle()
+            done = await self._engine.ask(_work(pulled))
         except Stop as stop:
-            self._leaders.pop((pulled.line.identity.request, pulled.line.identity.schema), None)
+            self._leaders.pop((identity.request, identity.schema), None)
             self.stop(stop.reason, stop.cause)
             return
-        except Exception as error:
-            text = self._last_text(transport)
-            ended = _failed(pulled, error, text, transport.attempts if transport else ())
-            if plan is not None:
-                ended = _with_usage(ended, plan.state.report.usage, self._limits)
-            self._failed += 1
-            self._cause_of_rate = error
-        else:
-            assert transport is not None
-            ended = _succeeded(pulled, value, plan, transport, self._limits)
-        assert ended.answer is not None
-        ended.answer.seconds = time.monotonic() - started
+        answer = done.answer
         self._ended_asked += 1
-        self._end(ended)
-        if (
-            self._ended_asked >= _FIRST_ROWS
-            and self._failed / self._ended_asked > self._limits.max_error_rate
-            and self._limits.max_error_rate < 1
-        ):
-            self.stop("error_rate", self._cause_of_rate)
-
-    _cause_of_rate: BaseException | None = None
-
-    def _last_text(self, transport: RowTransport | None) -> str:
-        if transport is None or not transport.replies:
-            return ""
-        reply = self._calls.binding.dialect.decode(transport.replies[-1])
-        return reply.text or "\n".join(call.arguments for call in reply.calls)
+        if answer.error is not None:
+            self._failed += 1
+            error = _row_error(answer.error)
+            error.__cause__ = done.error
+            row: Row[Any] = Row(pulled.line.key, pulled.input, None, error)
+        else:
+            value = await self._reader.value(_work(pulled), answer) if done.value is UNREAD else done.value
+            row = Row(pulled.line.key, pulled.input, value)
+        row = replace(row, usage=answer.usage, attempts=len(answer.attempts), cost=answer.cost)
+        self._end(Ended(pulled, row, answer))
+        most = self._limits.max_error_rate
+        if self._ended_asked >= _FIRST_ROWS and self._failed / self._ended_asked > most and most < 1:
+            self.stop("error_rate", done.error or row.error)
 
     def _park(self, change: int) -> None:
         self._parked += change
@@ -439,16 +368,16 @@ class Job:
         assert answer is not None
         row: Row[Any]
         if answer.error is not None:
-            row = Row(follower.line.key, follower.input, error=RowError(**_error_fields(answer.error)), reused=True)
+            row = Row(follower.line.key, follower.input, error=_row_error(answer.error), reused=True)
         else:
-            row = Row(follower.line.key, follower.input, await self._replayed(follower, answer), reused=True)
+            row = Row(follower.line.key, follower.input, await self._reader.value(_work(follower), answer), reused=True)
         self._end(Ended(follower, row, None))
 
     async def _deliver(self, ended: Ended) -> None:
         report, row = self.report, ended.row
         report.rows += 1
         report.attempts += row.attempts
-        report.rate_limited = self._gate.rate_limited
+        report.rate_limited = self._engine.rate_limited
         report.usage = report.usage + row.usage
         report.reused += row.reused
         if row.cost is not None:
@@ -489,15 +418,6 @@ class Job:
             self._settings.on_progress(self.report)
 
 
-def _limiter_of(client: Any) -> tuple[Limiter, list[Gate]]:
-    try:
-        if (found := _limiters.get(client)) is None:
-            found = _limiters[client] = (Limiter(), [])
-    except TypeError:  # a client that cannot be referred to weakly has a limiter for each run
-        found = (Limiter(), [])
-    return found
-
-
 async def _each(rows: Any) -> AsyncIterator[Any]:
     if isinstance(rows, AsyncIterable):
         async for row in rows:
@@ -507,39 +427,11 @@ async def _each(rows: Any) -> AsyncIterator[Any]:
             yield row
 
 
-def _error_fields(error: str) -> dict[str, str]:
+def _work(pulled: Pulled) -> Work:
+    assert pulled.rendered is not None
+    return Work(pulled.line.identity, pulled.rendered.messages, pulled.rendered.context)
+
+
+def _row_error(error: str) -> RowError:
     fields = json.loads(error)
-    return {"message": fields["message"], "kind": fields["kind"], "text": fields["text"]}
-
-
-def _failed(pulled: Pulled, error: Exception, text: str, attempts: Sequence[Attempt]) -> Ended:
-    kind, message = type(error).__name__, _first_lines(error)
-    answer = Answer(pulled.line.identity, error=error_json(kind, message, text), attempts=attempts)
-    failure = RowError(message, kind=kind, text=text)
-    failure.__cause__ = error
-    return Ended(pulled, Row(pulled.line.key, pulled.input, error=failure, attempts=len(attempts)), answer)
-
-
-def _first_lines(error: Exception) -> str:
-    """Return the text of an error without the list of failed attempts, which is in the store apart."""
-    return str(error).partition("\n<failed_attempts>")[0] or type(error).__name__
-
-
-def _with_usage(ended: Ended, usage: Any, limits: Limits) -> Ended:
-    cost = None if limits.prices is None else limits.prices.of(usage)
-    row = ended.row
-    assert ended.answer is not None
-    ended.answer.usage, ended.answer.cost = usage, cost
-    return ended._replace(row=Row(row.key, row.input, None, row.error, usage, row.attempts, cost))
-
-
-def _succeeded(pulled: Pulled, value: Any, plan: Any, transport: RowTransport, limits: Limits) -> Ended:
-    usage = plan.state.report.usage
-    many = isinstance(value, list)
-    cost = None if limits.prices is None else limits.prices.of(usage)
-    answer = Answer(
-        pulled.line.identity, to_json(value, fallback=str, inf_nan_mode="strings").decode(), many,
-        len(value) if many else 1, json.dumps(transport.replies, separators=(",", ":")), None, usage,
-        transport.attempts, cost,
-    )  # fmt: skip
-    return Ended(pulled, Row(pulled.line.key, pulled.input, value, None, usage, len(transport.attempts), cost), answer)
+    return RowError(fields["message"], kind=fields["kind"], text=fields["text"])

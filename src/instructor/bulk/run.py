@@ -16,9 +16,10 @@ from typing_extensions import Self
 
 from instructor._install import install_command
 from instructor.bulk.configuration import configuration
+from instructor.bulk.engine import AsyncioEngine, Calls, Reader
 from instructor.bulk.estimate import estimate
 from instructor.bulk.inputs import Source, source_of
-from instructor.bulk.job import Calls, Job, Settings
+from instructor.bulk.job import Job, Settings
 from instructor.bulk.journal import Journal
 from instructor.bulk.limits import Limits, Prices
 from instructor.bulk.requests import Prompt, Requests, checked_keys
@@ -116,9 +117,12 @@ class _Prepared(Generic[T]):
         journal = Journal(None) if store is None else Journal(store.path, durable=store.durable)
         job = self._configuration
         journal.begin(job.job, job.text)
+        settings = self._settings()
+        about_call = (self._calls, settings.response_model, settings.options)
         return Job(
-            self._calls, self._source, self._settings(), self._prompt, self._requests, journal, outbox, self.report
-        )
+            AsyncioEngine(*about_call, self.limits), Reader(*about_call), self._source, settings, self._prompt,
+            self._requests, journal, outbox, self.report,
+        )  # fmt: skip
 
 
 def _check(given: Mapping[str, Any]) -> None:
