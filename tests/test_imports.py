@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import pickle
 import subprocess
 import sys
 from importlib import import_module
@@ -180,3 +181,8 @@ def test_a_module_that_fails_says_its_own_reason(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
     with pytest.raises(ModuleNotFoundError, match="something_that_is_not_installed"):
         _ = package.lame
+
+
+def test_the_package_can_be_sent_to_another_process() -> None:
+    for module in (instructor, import_module("instructor.dsl"), import_module("instructor.core")):
+        assert pickle.loads(pickle.dumps(module)) is module

@@ -197,6 +197,10 @@ class _Package(ModuleType):
         if not (isinstance(value, ModuleType) and type(value) is _OldPath and value.__name__ in ALIASES):
             super().__setattr__(name, value)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by name: cloudpickle sends a function of `__main__` with its modules, and knows plain ones alone."""
+        return import_module, (self.__name__,)
+
 
 class _OldPath(_Package):
     """A module of an older version. It looks each name up in the modules that have it now."""

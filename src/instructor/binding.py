@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -26,3 +26,5 @@ class Binding:
     defaults: Mapping[str, Any] = field(repr=False)  # a header may hold a key
     """Arguments of every call that does not have its own."""
     hooks: Hooks
+    make: Callable[[], Any] | None = field(default=None, repr=False, compare=False)
+    """Makes the same client of ours in another process; None if that needs what only this process has."""

@@ -7,6 +7,7 @@ import inspect
 import logging
 import warnings
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, overload
 
@@ -108,7 +109,10 @@ def from_provider(
     provider = providers.load(name)
     checked = provider.mode_for(mode, chosen)
     defaults: Mapping[str, Any] = options
+    make = None
     if client is None:
+        if not any(redaction.is_secret(name) or "header" in name for name in options):
+            make = functools.partial(from_provider, model, async_client, mode=mode, **options)
         client, defaults = _client_of(provider, model, bool(async_client), options)
         async_client = bool(async_client)
     else:
@@ -116,7 +120,7 @@ def from_provider(
     if provider.check is not None:
         provider.check(chosen)
     logging.getLogger("instructor.auto_client").info("A client of %s for the model %s", name, chosen)
-    return connect(name, client, checked, use_async=async_client, **{"model": chosen, **defaults})
+    return connect(name, client, checked, use_async=async_client, make=make, **{"model": chosen, **defaults})
 
 
 def _client_of(
@@ -152,9 +156,18 @@ def _build(provider: Provider, async_client: bool, options: Mapping[str, Any]) -
 
 
 def connect(
-    name: str, client: Any, mode: Mode | None = None, *, use_async: bool | None = None, **defaults: Any
+    name: str,
+    client: Any,
+    mode: Mode | None = None,
+    *,
+    use_async: bool | None = None,
+    make: Callable[[], Any] | None = None,
+    **defaults: Any,
 ) -> Instructor | AsyncInstructor:
-    """Wrap a client of a provider's SDK. `defaults` are arguments of each call, unless the call has its own."""
+    """Wrap a client of a provider's SDK. `defaults` are arguments of each call, unless the call has its own.
+
+    `make` makes the same client in another process.
+    """
     provider = providers.load(name)
     for argument, why in _NO_DEFAULTS.items():
         if defaults.pop(argument, None) is not None:
@@ -167,6 +180,7 @@ def connect(
     binding = binding_for(
         provider, client, provider.mode_for(mode, defaults.get("model")), defaults, hooks, use_async=use_async
     )
+    binding = replace(binding, make=make)
     return AsyncInstructor(binding) if binding.is_async else Instructor(binding)
 
 

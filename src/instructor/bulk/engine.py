@@ -11,6 +11,7 @@ import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
 from pydantic_core import to_json
@@ -58,7 +59,10 @@ class Done(NamedTuple):
 class Engine(Protocol):
     """Asks for rows, many at a time."""
 
-    def start(self, wake: Callable[[], None], park: Callable[[int], None]) -> None:
+    folder: Path | None
+    """Where its workers keep answers until the run has ended; None if there are none."""
+
+    async def start(self, wake: Callable[[], None], park: Callable[[int], None]) -> None:
         """Begin, on the running loop. `wake` is called when `size` may have changed.
 
         `park` is called with 1 when a row begins to wait for a rate limit, and with -1 when it goes on.
@@ -106,8 +110,9 @@ class AsyncioEngine:
     def __init__(self, calls: Calls, response_model: Any, options: Mapping[str, Any], limits: Limits) -> None:
         self._base, self._model, self._options, self._limits = calls, response_model, options, limits
         self._threads: ThreadPoolExecutor | None = None
+        self.folder: Path | None = None
 
-    def start(self, wake: Callable[[], None], park: Callable[[int], None]) -> None:
+    async def start(self, wake: Callable[[], None], park: Callable[[int], None]) -> None:
         del wake  # each answer wakes the run
         self._park, binding = park, self._base.binding
         limiter, self._gates = _limiter_of(binding.client if binding.client is not None else binding.transport)

@@ -75,8 +75,8 @@ def columns_of(schema: Json, *, inputs: Sequence[str], explode: str | bool, many
         many: Whether the answer is a list.
     """
     definitions: Json = schema.get("$defs", {})
-    if many and (tasks := schema.get("properties", {}).get("tasks")):  # the tool of a list wraps it
-        schema = tasks.get("items", {})
+    if many:
+        schema = _of_items(schema)
     item = _resolved(schema, definitions)
     columns = [Column("key", {"type": "string"}, "row"), *(Column(name, {}, "input") for name in inputs)]
     if isinstance(explode, str):
@@ -192,8 +192,7 @@ def _write_parquet(path: Path, table: Table) -> int:
     with parquet.ParquetWriter(path, schema) as writer:
         for batch in _batches(table.lines):
             columns = [
-                arrow.array([_fit(line[name], kind, arrow) for line in batch], type=kind)
-                for name, kind in types.items()
+                arrow.array([fit(line[name], kind, arrow) for line in batch], type=kind) for name, kind in types.items()
             ]
             writer.write_batch(arrow.record_batch(columns, schema=schema))
             count += len(batch)
@@ -228,6 +227,24 @@ def _resolved(schema: Json, definitions: Json) -> Json:
 _SCALARS = {"string": "string", "integer": "int64", "number": "float64", "boolean": "bool_"}
 
 
+def one_schema(schemas: Mapping[str, Any]) -> Json:
+    """Return the schema of the answer; that of several tools is open, for any of them may be meant."""
+    return dict(next(iter(schemas.values()))) if len(schemas) == 1 else {}
+
+
+def arrow_type(schema: Json, arrow: Any, *, many: bool) -> Any:
+    """Return the Arrow type of an answer. `arrow` is the module."""
+    definitions: Json = schema.get("$defs", {})
+    kind = _arrow(_of_items(schema) if many else schema, definitions, arrow, ())
+    return arrow.list_(kind) if many else kind
+
+
+def _of_items(schema: Json) -> Json:
+    """Return the schema of an item; the tool of a list wraps it."""
+    items: Json = schema.get("properties", {}).get("tasks", {}).get("items", schema)
+    return items
+
+
 def _arrow(schema: Json, definitions: Json, arrow: Any, inside: tuple[str, ...]) -> Any:
     """Return the Arrow type of a JSON schema. What has no single type is text: JSON for lists and objects."""
     reference = str(schema.get("$ref", ""))
@@ -250,16 +267,16 @@ def _arrow(schema: Json, definitions: Json, arrow: Any, inside: tuple[str, ...])
     return arrow.string()
 
 
-def _fit(value: Any, kind: Any, arrow: Any) -> Any:
+def fit(value: Any, kind: Any, arrow: Any) -> Any:
     """Return a value in a form that its column takes. A number too large for its column is an error of Arrow's."""
     if value is None:
         return None
     if arrow.types.is_string(kind):
         return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     if arrow.types.is_list(kind) and isinstance(value, list):
-        return [_fit(each, kind.value_type, arrow) for each in value]
+        return [fit(each, kind.value_type, arrow) for each in value]
     if arrow.types.is_struct(kind) and isinstance(value, Mapping):
-        return {kind.field(i).name: _fit(value.get(kind.field(i).name), kind.field(i).type, arrow)
+        return {kind.field(i).name: fit(value.get(kind.field(i).name), kind.field(i).type, arrow)
                 for i in range(kind.num_fields)}  # fmt: skip
     if arrow.types.is_date(kind) or arrow.types.is_timestamp(kind):
         return _moment(value, is_date=arrow.types.is_date(kind))

@@ -39,6 +39,7 @@ from instructor.bulk.journal import Answer, Journal, Line
 from instructor.bulk.limits import Limits
 from instructor.bulk.requests import Keys, Prompt, Rendered, Requests, shown
 from instructor.bulk.rows import BudgetReachedError, BulkReport, JobStoppedError, Row, RowError, Stopped
+from instructor.bulk.shards import absorb
 from instructor.bulk.transport import Stop
 from instructor.exceptions import InstructorError
 
@@ -138,7 +139,12 @@ class Job:
         self._changed, self._work = asyncio.Event(), asyncio.Event()
         self._main = asyncio.current_task()
         self._writing = ThreadPoolExecutor(1, "instructor-journal")
-        self._engine.start(self._changed.set, self._park)
+        try:
+            await self._engine.start(self._changed.set, self._park)
+        except BaseException:
+            await self._engine.close()
+            self._journal.close()
+            raise
         committer = loop.create_task(self._commit())
         try:
             await self._pull()
@@ -164,6 +170,8 @@ class Job:
 
     async def _close(self) -> None:
         await self._engine.close()
+        if self._engine.folder is not None:
+            absorb(self._journal, self._engine.folder)
         self._keys.close()
         self._writing.shutdown()
         self.report.stopped = self._stopped

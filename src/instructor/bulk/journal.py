@@ -41,6 +41,8 @@ from instructor.usage import Usage
 
 APPLICATION = 0x494E5354
 VERSION = 1
+_BATCH = 500
+"""Answers that are moved in one transaction."""
 _MAGIC = b"SQLite format 3\x00"
 _REMOTE = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "fuse.s3fs", "9p", "afs", "ceph", "lustre")
 
@@ -142,7 +144,7 @@ class Journal:
     """The one writer of a store. `path` None is a temporary file, which ends with the run."""
 
     def __init__(self, path: Path | None, *, durable: bool = False) -> None:
-        self._path = path
+        self.path = path
         self._lock = threading.Lock()
         self._lock_file: IO[str] | None = None
         self.run = 0
@@ -191,17 +193,17 @@ class Journal:
             try:
                 self._writer.execute(statement, values)
             except sqlite3.Error as error:
-                raise _failure(self._path, error) from error
+                raise _failure(self.path, error) from error
 
     def find(self, identity: Identity, *, compatible: bool = False) -> Answer | None:
         """Return the answer to a request, if there is one; `compatible` also one that had fewer tokens at most."""
         with self._lock if self._reader is self._writer else _NO_LOCK:
-            found = self._reader.execute(_FIND, (identity.request, identity.schema)).fetchone()
+            found = self._reader.execute(FIND, (identity.request, identity.schema)).fetchone()
             if found is None and compatible:
                 found = self._reader.execute(
                     _FIND_LOOSE, (identity.loose, identity.schema, identity.max_tokens or 1 << 62)
                 ).fetchone()
-        return None if found is None else _answer(found)
+        return None if found is None else answer_of(found)
 
     def linked(self, key: str, identity: Identity) -> bool:
         """Return whether the job has this row already, with this request."""
@@ -234,7 +236,26 @@ class Journal:
             except sqlite3.Error as error:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
-                raise _failure(self._path, error) from error
+                raise _failure(self.path, error) from error
+
+    def absorb(self, other: Journal) -> int:
+        """Copy the answers of another journal that this one does not have, as answers of this run; return how many.
+
+        An answer takes the place of a failure.
+        """
+        count, new = 0, list[Answer]()
+        for found in other._reader.execute(f"SELECT {_COLUMNS} FROM answer"):  # noqa: S608 - names of columns
+            answer = answer_of(found)
+            known = self.find(answer.identity)
+            if known is None or (known.error is not None and answer.error is None):
+                answer.attempts = [Attempt(*each) for each in other.scan(_ATTEMPTS, answer.identity[:2])]
+                new.append(answer)
+                count += 1
+            if len(new) >= _BATCH:
+                self.commit(new, ())
+                new = []
+        self.commit(new, ())
+        return count
 
     def scan(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
         """Return the rows of a query, as the writer sees them."""
@@ -262,11 +283,12 @@ _COLUMNS = (
     "request, schema, loose, max_tokens, run, value, many, n_items, replies, error, input_tokens, output_tokens, "
     "cached_tokens, reasoning_tokens, attempts, cost, seconds, finished"
 )
-_FIND = f"SELECT {_COLUMNS} FROM answer WHERE request = ? AND schema = ?"  # noqa: S608 - names of columns
+FIND = f"SELECT {_COLUMNS} FROM answer WHERE request = ? AND schema = ?"  # noqa: S608 - names of columns
 _FIND_LOOSE = (
     f"SELECT {_COLUMNS} FROM answer WHERE loose = ? AND schema = ? AND error IS NULL AND max_tokens <= ? "  # noqa: S608 - the same
     "ORDER BY max_tokens DESC LIMIT 1"
 )
+_ATTEMPTS = "SELECT started, seconds, status, error FROM attempt WHERE request = ? AND schema = ? ORDER BY number"
 _INSERT_ANSWER = f"INSERT OR REPLACE INTO answer ({_COLUMNS}) VALUES ({', '.join('?' * 18)})"  # noqa: S608 - the same
 _INSERT_ROW = "INSERT OR REPLACE INTO row VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
@@ -280,7 +302,8 @@ def _values(answer: Answer, run: int, now: float) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _answer(found: Sequence[Any]) -> Answer:
+def answer_of(found: Sequence[Any]) -> Answer:
+    """Return the answer that `FIND` has found."""
     request, schema, loose, most, _, value, many, n_items, replies, error, *tokens = found
     usage = Usage(*tokens[:4])
     return Answer(

@@ -11,7 +11,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from instructor.bulk.export import Exported, Table, columns_of, format_of, lines_of, write
+from instructor.bulk.export import Exported, Table, columns_of, format_of, lines_of, one_schema, write
 from instructor.bulk.journal import check, connect
 from instructor.bulk.revalidate import revalidate
 from instructor.bulk.rows import StoreError
@@ -151,7 +151,7 @@ class Store:
         target = Path(path)
         format_of(target)
         facts = self._last().configuration
-        many, schema = facts["many"], _one(facts["schema"])
+        many, schema = facts["many"], one_schema(facts["schema"])
         if explode is True and not many:
             raise ConfigurationError("explode=True needs an answer that is a list. For a list in it, pass its name.")
         if many and isinstance(explode, str):
@@ -238,11 +238,6 @@ _ROWS = (
     "SELECT key, position, input, value, n_items, error, error_kind, raw, input_tokens, output_tokens, attempts, cost "
     "FROM rows WHERE state LIKE ? AND written > ? ORDER BY position"
 )
-
-
-def _one(schemas: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the schema of the answer; that of several tools is open, for any of them may be meant."""
-    return dict(next(iter(schemas.values()))) if len(schemas) == 1 else {}
 
 
 def _failed_line(row: StoredRow) -> dict[str, Any]:

@@ -393,7 +393,8 @@ class AnswerScript(_Erring):
         places = list(_places(self.document))
         for fraction in turn.wrong:
             changed = _put(self.document, places[int(fraction * (len(places) - 1))], {"wrong": ["wrong"]})
-            if not _fits(self.kind, self._value(changed)):
+            # a value is also read where it came without its object
+            if not (_fits(self.kind, self._value(changed)) or _fits(self.kind, changed)):
                 return json.dumps(changed)
         return self.spelled
 
