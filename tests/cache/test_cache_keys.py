@@ -168,7 +168,7 @@ def test_the_identity_of_a_client_has_no_key() -> None:
 
 
 async def test_the_identity_of_a_grpc_client_is_its_address() -> None:
-    options = {"api_key": "sk-secret", "api_host": "127.0.0.1:1"}
+    options: dict[str, Any] = {"api_key": "sk-secret", "api_host": "127.0.0.1:1"}
     told = [client_cache_identity(make(**options)) for make in (xai_sdk.Client, xai_sdk.AsyncClient)]
     assert told[0] == told[1]
     assert "127.0.0.1:1" in told[0].values()

@@ -71,10 +71,12 @@ class Engine(Protocol):
     @property
     def size(self) -> int:
         """How many calls may be in flight now."""
+        ...
 
     @property
     def rate_limited(self) -> int:
         """How many requests were refused because of rate limits."""
+        ...
 
     async def ask(self, work: Work) -> Done:
         """Return the answer to a row's request. An error of the row is an answer, too.
@@ -82,6 +84,7 @@ class Engine(Protocol):
         Raises:
             Stop: The run must end.
         """
+        ...
 
     async def close(self) -> None:
         """Let go of what the engine holds."""

@@ -34,8 +34,8 @@ from instructor.bulk.workers import MakeClient, Worker, divided
 from instructor.exceptions import ConfigurationError
 
 try:
-    import ray
-    from ray.exceptions import RayActorError, RayError
+    import ray  # pyright: ignore[reportMissingImports]
+    from ray.exceptions import RayActorError, RayError  # pyright: ignore[reportMissingImports]
 except ModuleNotFoundError as error:
     raise ConfigurationError(f"The engine needs the module {error.name!r}: {install_command('ray')}") from error
 
@@ -125,21 +125,26 @@ class RayEngine:
             raise ConfigurationError(f"Ray cannot start the actors: {error}") from error
 
     async def ask(self, work: Work) -> Done:
-        for tries in range(1, _TRIES + 1):
-            actor = min(self._load, key=self._load.__getitem__)
-            self._load[actor] += 1
-            try:
-                answer = await actor.ask.remote(work)
-                break
-            except RayActorError:
-                if tries == _TRIES:
-                    raise
-            finally:
-                self._load[actor] -= 1
+        answer = await self._answered(work)
         if isinstance(answer, _Stopped):
             raise Stop(answer.reason, RuntimeError(answer.message))
         self.rate_limited += sum(attempt.status == "rate_limited" for attempt in answer.attempts)
         return Done(answer)
+
+    async def _answered(self, work: Work) -> Answer | _Stopped:
+        tries = 0
+        while True:
+            actor = min(self._load, key=self._load.__getitem__)
+            self._load[actor] += 1
+            try:
+                answer: Answer | _Stopped = await actor.ask.remote(work)
+                return answer
+            except RayActorError:
+                tries += 1
+                if tries == _TRIES:
+                    raise
+            finally:
+                self._load[actor] -= 1
 
     async def close(self) -> None:
         ended = [actor.close.remote() for actor in self._load]

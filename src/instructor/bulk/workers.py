@@ -60,10 +60,10 @@ class Worker:
         """
         if self._shards is not None and (found := self._shards.find(work.identity)) is not None:
             return found
-        if self._engine is None:
-            self._engine = self._prepared.engine()
-            await self._engine.start(_nothing, _nothing)
-        task: asyncio.Task[Done] = asyncio.ensure_future(self._engine.ask(work))
+        if (engine := self._engine) is None:
+            engine = self._engine = self._prepared.engine()
+            await engine.start(_nothing, _nothing)
+        task: asyncio.Task[Done] = asyncio.ensure_future(engine.ask(work))
         self._tasks.add(task)
         try:
             answer = (await task).answer
