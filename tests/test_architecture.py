@@ -20,7 +20,10 @@ ROOMS = {
     "cli": {"__main__"},
     "values": {"_compat", "_install", "_version", "exceptions", "hooks", "mode", "redaction", "report", "usage"},
     "features": {"templating", "validators"},
-    "client": {"binding", "call", "client", "client_base", "sync_client", "factories", "function_calls", "results"},
+    "client": {
+        *("arguments", "binding", "call", "client", "client_base", "sync_client", "factories", "function_calls"),
+        "results",
+    },
     "older": {"older"},
     "door": {"__init__"},
 }
@@ -42,7 +45,7 @@ ARROWS = {
     "testing": {"values", "parsing"},
     "cli": {"values", "client", "local", "outputs", "providers"},
     "older": {"values", "core", "client", "outputs", "parsing", "providers"},
-    "door": {"values", "core", "dsl", "client", "features", "providers"},
+    "door": {"values", "bulk", "core", "dsl", "client", "features", "providers"},
 }
 """Which other rooms a room may import. What only a type checker imports counts too: knowledge has a direction."""
 

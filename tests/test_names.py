@@ -188,3 +188,19 @@ def test_providers_are_strings() -> None:
     with openai.OpenAI(api_key="none") as sdk:
         assert instructor.from_openai(sdk).provider == instructor.Provider.OPENAI
         assert instructor.patch(sdk, provider=instructor.Provider.DEEPSEEK) is sdk
+
+
+def test_all_exceptions_are_in_both_places() -> None:
+    errors = [name for name in instructor.__all__ if name.endswith(("Error", "Exception", "Exceeded"))]
+    assert len(errors) > 20
+    for name in errors:
+        kind = getattr(instructor, name)
+        assert getattr(instructor.exceptions, name) is kind
+        assert issubclass(kind, instructor.InstructorError)
+    ours = {kind.__name__ for kind in _below(instructor.InstructorError) if kind.__module__.startswith("instructor.")}
+    assert ours <= {*errors, "BadRequest"}
+
+
+def _below(kind: type) -> set[type]:
+    subs: list[type] = kind.__subclasses__()
+    return {each for sub in subs for each in (sub, *_below(sub)) if not sub.__name__.startswith("_")}

@@ -13,23 +13,50 @@ from instructor import _compat
 from instructor._version import __version__ as __version__
 
 _NAMES = {
+    "ArgumentsError": "instructor.exceptions",
     "AsyncInstructor": "instructor.client",
     "AsyncStream": "instructor.results",
+    "AsyncValidationError": "instructor.exceptions",
+    "BudgetReachedError": "instructor.bulk.rows",
     "CitationMixin": "instructor.dsl",
+    "ClientError": "instructor.exceptions",
+    "ConfigurationError": "instructor.exceptions",
+    "EventTooLargeError": "instructor.exceptions",
+    "FailedAttempt": "instructor.exceptions",
     "HookName": "instructor.hooks",
     "Hooks": "instructor.hooks",
+    "IncompleteOutputException": "instructor.exceptions",
     "Instructor": "instructor.sync_client",
+    "InstructorError": "instructor.exceptions",
+    "InstructorRetryException": "instructor.exceptions",
     "IterableModel": "instructor.dsl",
+    "JobStoppedError": "instructor.bulk.rows",
     "ListResponse": "instructor.results",
     "Maybe": "instructor.dsl",
     "Mode": "instructor.mode",
+    "ModeError": "instructor.exceptions",
+    "MultimodalError": "instructor.exceptions",
+    "NothingToPatchError": "instructor.factories",
     "OpenAISchema": "instructor.function_calls",
     "Partial": "instructor.dsl",
     "Provider": "instructor.providers.provider_enum",
+    "ProviderError": "instructor.exceptions",
+    "RefusalError": "instructor.exceptions",
     "Report": "instructor.report",
+    "ResponseParsingError": "instructor.exceptions",
     "ResponseSchema": "instructor.function_calls",
+    "RowError": "instructor.bulk.rows",
+    "RunawayError": "instructor.core.watchdog",
+    "StoreError": "instructor.bulk.rows",
     "Stream": "instructor.results",
+    "TokenBudgetError": "instructor.exceptions",
+    "TokenBudgetExceeded": "instructor.exceptions",
+    "TokenBudgetTypeError": "instructor.exceptions",
+    "TokenBudgetValueError": "instructor.exceptions",
+    "TokenUsageUnavailableError": "instructor.exceptions",
+    "UnknownHookError": "instructor.hooks",
     "Usage": "instructor.usage",
+    "ValidationError": "instructor.exceptions",
     "Watchdog": "instructor.core.watchdog",
     "apatch": "instructor.factories",
     "from_openai": "instructor.factories",
@@ -50,14 +77,40 @@ __all__ = list(_NAMES)  # pyright: ignore[reportUnsupportedDunderAll]  # checker
 if TYPE_CHECKING:  # the same names again, for editors; a test compares the two
     from instructor import exceptions as exceptions
     from instructor import hooks as hooks
+    from instructor.bulk.rows import BudgetReachedError as BudgetReachedError
+    from instructor.bulk.rows import JobStoppedError as JobStoppedError
+    from instructor.bulk.rows import RowError as RowError
+    from instructor.bulk.rows import StoreError as StoreError
     from instructor.client import AsyncInstructor as AsyncInstructor
     from instructor.core import prompts as prompts
+    from instructor.core.watchdog import RunawayError as RunawayError
     from instructor.core.watchdog import Watchdog as Watchdog
     from instructor.dsl import CitationMixin as CitationMixin
     from instructor.dsl import IterableModel as IterableModel
     from instructor.dsl import Maybe as Maybe
     from instructor.dsl import Partial as Partial
+    from instructor.exceptions import ArgumentsError as ArgumentsError
+    from instructor.exceptions import AsyncValidationError as AsyncValidationError
+    from instructor.exceptions import ClientError as ClientError
+    from instructor.exceptions import ConfigurationError as ConfigurationError
+    from instructor.exceptions import EventTooLargeError as EventTooLargeError
+    from instructor.exceptions import FailedAttempt as FailedAttempt
+    from instructor.exceptions import IncompleteOutputException as IncompleteOutputException
+    from instructor.exceptions import InstructorError as InstructorError
+    from instructor.exceptions import InstructorRetryException as InstructorRetryException
+    from instructor.exceptions import ModeError as ModeError
+    from instructor.exceptions import MultimodalError as MultimodalError
+    from instructor.exceptions import ProviderError as ProviderError
+    from instructor.exceptions import RefusalError as RefusalError
+    from instructor.exceptions import ResponseParsingError as ResponseParsingError
+    from instructor.exceptions import TokenBudgetError as TokenBudgetError
+    from instructor.exceptions import TokenBudgetExceeded as TokenBudgetExceeded
+    from instructor.exceptions import TokenBudgetTypeError as TokenBudgetTypeError
+    from instructor.exceptions import TokenBudgetValueError as TokenBudgetValueError
+    from instructor.exceptions import TokenUsageUnavailableError as TokenUsageUnavailableError
+    from instructor.exceptions import ValidationError as ValidationError
     from instructor.factories import FromClient
+    from instructor.factories import NothingToPatchError as NothingToPatchError
     from instructor.factories import apatch as apatch
     from instructor.factories import from_openai as from_openai
     from instructor.factories import from_provider as from_provider
@@ -71,6 +124,7 @@ if TYPE_CHECKING:  # the same names again, for editors; a test compares the two
     from instructor.function_calls import response_schema as response_schema
     from instructor.hooks import HookName as HookName
     from instructor.hooks import Hooks as Hooks
+    from instructor.hooks import UnknownHookError as UnknownHookError
     from instructor.mode import Mode as Mode
     from instructor.providers.provider_enum import Provider as Provider
     from instructor.report import Report as Report

@@ -159,9 +159,18 @@ def older(module: str, name: str) -> Any:
     for home in map(import_module, MORE_NAMES.get(module, ())):
         if name in vars(home):
             return vars(home)[name]
-    if module in MORE_NAMES and name.startswith("from_"):
+    if (module in MORE_NAMES and name.startswith("from_")) or (module == "instructor.exceptions" and _is_error(name)):
         return getattr(import_module("instructor"), name)
-    raise AttributeError(f"module {module!r} has no attribute {name!r}")
+    raise AttributeError(f"module {module!r} has no attribute {name!r}.{_meant(module, name)}".removesuffix("."))
+
+
+def _is_error(name: str) -> bool:
+    """Return whether a public exception has this name: those of a room of their own are with the others, too."""
+    return name.endswith("Error") and name in import_module("instructor").__all__
+
+
+def _meant(module: str, name: str) -> str:
+    return "" if name.startswith("_") else did_you_mean(name, dir(sys.modules[module]))
 
 
 def moved(module: str, name: str) -> Any:
@@ -176,11 +185,11 @@ def moved(module: str, name: str) -> Any:
     return submodule(module, name)
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str], *, likeness: float = 0.6) -> str:
     """Return " Did you mean 'x'?" for the name that is most like this one, or an empty text."""
     from difflib import get_close_matches  # only for errors
 
-    return "".join(f" Did you mean {each!r}?" for each in get_close_matches(name, known, n=1))
+    return "".join(f" Did you mean {each!r}?" for each in get_close_matches(name, known, n=1, cutoff=likeness))
 
 
 def _path_of(module: str) -> list[str]:

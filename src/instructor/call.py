@@ -6,19 +6,25 @@ Everything that can be wrong with the arguments is found here, before any reques
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pydantic import BaseModel
-from tenacity import AsyncRetrying, BaseRetrying
-
-from instructor._compat import GONE, warn_of_old
+from instructor.arguments import (
+    OURS,
+    cache_options,
+    check_for_one,
+    check_names,
+    check_values,
+    checked_messages,
+    context_of,
+    policy_of,
+    read_once,
+    token_budget_of,
+)
 from instructor.binding import Binding
 from instructor.core.drivers import AsyncValues, StreamCloser, Values, adrive, drive
 from instructor.core.effects import Steps
-from instructor.core.retry_policy import OnInvalid, Policy, counted
 from instructor.core.runner import Run
 from instructor.core.state import RunState
 from instructor.core.types import (
@@ -29,8 +35,12 @@ from instructor.core.types import (
     Transport,
 )
 from instructor.core.validating import ValidatingRun
-from instructor.core.watchdog import Watchdog
-from instructor.exceptions import ConfigurationError, IncompleteOutputException, InstructorRetryException
+from instructor.exceptions import (
+    ConfigurationError,
+    IncompleteOutputException,
+    InstructorRetryException,
+    TokenBudgetValueError,
+)
 from instructor.hooks import Hooks
 from instructor.mode import Mode
 from instructor.outputs import growing_for, item_of, list_for, output_for, parallel_for, streamed_for
@@ -38,38 +48,7 @@ from instructor.results import AsyncStream, ListResponse, Stream, attach_metadat
 
 if TYPE_CHECKING:
     from instructor.bulk.run import AsyncBulkRun, BulkRun
-    from instructor.cache.flow import CachedCall, CacheOptions
-
-_NOT_YET = {
-    "autodetect_images": GONE["Image"],
-    "max_event_bytes": "it is given when the client is made, from_provider(..., max_event_bytes=...).",
-    "mode": "a client has one, from_provider(..., mode=...), and its calls share it.",
-}
-"""Arguments of older versions' calls, and why there is nothing to do with one; None and False are nothing."""
-_NAMES_NOT_YET = frozenset(_NOT_YET)
-_OURS = _NAMES_NOT_YET.union(
-    (
-        "max_retries",
-        "context",
-        "strict",
-        "hooks",
-        "on_invalid",
-        "max_continuations",
-        "watchdog",
-        "validation_context",
-        "token_budget",
-        "cache",
-        "cache_ttl",
-        "cache_namespace",
-    )
-)
-DEFAULT_RETRIES = 3
-_READY = frozenset((str, list, dict, int, float, bool, type(None)))
-_WATCHDOG = Watchdog()
-
-
-class ArgumentsError(ConfigurationError, TypeError):
-    """Arguments that the SDK's function does not take, or the want of one that it must have."""
+    from instructor.cache.flow import CachedCall
 
 
 class PreparedCall(NamedTuple):
@@ -199,34 +178,30 @@ class CallBuilder:
         self, output: Output, messages: Any, arguments: Mapping[str, Any], *, stream: bool = False
     ) -> PreparedCall:
         given = self._given(arguments)
-        context = _context(given)
-        strict = given.get("strict", True)
-        if strict is not None and not isinstance(strict, bool):
-            raise ConfigurationError(f"strict must be True, False or None, got {strict!r}.")
+        context = context_of(given)
+        check_values(given)
         call = Call(
             messages=_rendered(self._messages(messages, given), context),
             output=output,
             mode=self.mode,
-            options={key: _read_once(value) for key, value in given.items() if key not in _OURS and key != "stream"},
+            options={key: read_once(value) for key, value in given.items() if key not in OURS and key != "stream"},
             context=context,
-            strict=strict,
+            strict=given.get("strict", True),
             stream=stream,
         )
         hooks = given.get("hooks")
-        if hooks is not None and not isinstance(hooks, Hooks):
-            raise ConfigurationError(f"hooks must be an instructor.Hooks, got {hooks!r}.")
         every = self.hooks + hooks if hooks is not None else self.hooks
         state = RunState(self.dialect, self.transport.response, every)
-        policy = _policy(given, is_async=self.is_async, stream=stream)
+        policy = policy_of(given, is_async=self.is_async, stream=stream)
         if not output.many:
-            _check_for_one(arguments)
+            check_for_one(arguments)
         check = self._check_for(output)
         run = (
             Run(call, self.dialect, policy, state)
             if check is None
             else ValidatingRun(call, self.dialect, policy, state, check)
         )
-        self._check_names(given, run.body)
+        check_names(given, run.body, self.transport.arguments, self.provider)
         cached = None if given.get("cache") in (None, False) else self._cached(run, call, given)
         return PreparedCall(output, run, state, cached)
 
@@ -235,7 +210,7 @@ class CallBuilder:
         from instructor.cache.flow import CachedCall
         from instructor.cache.keys import request_key
 
-        options = _cache_options(given, is_async=self.is_async)
+        options = cache_options(given, is_async=self.is_async)
         key = request_key(
             run.body,
             provider=self.provider,
@@ -263,28 +238,6 @@ class CallBuilder:
         check: Callable[..., Any] = module.check
         return check
 
-    def _check_names(self, given: Mapping[str, Any], body: Mapping[str, Any]) -> None:
-        """Raise for arguments that the SDK's function does not take, and for required ones that are missing."""
-        if not _NAMES_NOT_YET.isdisjoint(given):
-            for name in _NOT_YET:
-                if given.get(name) not in (None, False):
-                    raise ArgumentsError(f"{name}= must be left out: {_NOT_YET[name]}")
-        names = self.transport.arguments
-        if names is None or (names.taken.issuperset(body) and names.required.issubset(body)):
-            return
-        for name in body:
-            if name not in names.taken:
-                close = get_close_matches(name, names.taken | _OURS, n=1)
-                hint = f" Did you mean {close[0]!r}?" if close else ""
-                more = " To send it anyway, use extra_body=." if "extra_body" in names.taken else ""
-                raise ArgumentsError(
-                    f"Unknown argument {name!r}: the SDK of {self.provider} does not take it.{hint}{more}"
-                )
-        missing = ", ".join(map(repr, sorted(names.required.difference(body))))
-        raise ArgumentsError(
-            f"Missing argument {missing}: the SDK of {self.provider} requires it. Pass it to the call or the client."
-        )
-
     def _whole(self, response_model: Any) -> Output:
         if self.mode is not Mode.PARALLEL_TOOLS:
             return output_for(response_model)
@@ -305,8 +258,8 @@ class CallBuilder:
             if messages is not None:
                 raise ConfigurationError(f"messages and {name} are one argument: give one of them.")
             messages = given.pop(name)
-        messages = _read_once(messages)
-        return _checked_messages(None if messages is None else self.dialect.as_messages(messages))
+        messages = read_once(messages)
+        return checked_messages(None if messages is None else self.dialect.as_messages(messages), given)
 
     def _given(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         return {**self.defaults, **arguments}
@@ -314,14 +267,14 @@ class CallBuilder:
     def _untyped(self, messages: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments of a call whose response is wanted as it is."""
         given = self._given(arguments)
-        if _token_budget(arguments) is not None:
+        if token_budget_of(arguments) is not None:
             raise TokenBudgetValueError("token_budget needs a response_model: without one there is only one request.")
         if arguments.get("cache") not in (None, False):
             raise ConfigurationError("cache needs a response_model: the SDK's own response is not cached.")
-        context = _context(given)
+        context = context_of(given)
         messages = _rendered(self._messages(messages, given), context)
-        body = self.dialect.encode_plain(messages, {key: value for key, value in given.items() if key not in _OURS})
-        self._check_names(given, body)
+        body = self.dialect.encode_plain(messages, {key: value for key, value in given.items() if key not in OURS})
+        check_names(given, body, self.transport.arguments, self.provider)
         return body
 
 
@@ -357,118 +310,3 @@ def _typed(response_model: Any) -> Any:
 def _no_stream(given: Mapping[str, Any]) -> None:
     if given.get("stream"):
         raise ConfigurationError("create_with_completion gives a whole response: use create(stream=True).completion.")
-
-
-def _read_once(value: Any) -> Any:
-    """Return a list of what can be iterated only now, a generator's messages say: a re-ask sends them again."""
-    if type(value) in _READY or isinstance(value, (str, bytes, Mapping, Sequence, BaseModel, type)):
-        return value
-    return list(value) if isinstance(value, Iterable) else value
-
-
-def _checked_messages(messages: Any) -> Sequence[Mapping[str, Any]]:
-    if isinstance(messages, (str, bytes, Mapping)) or not isinstance(messages, Sequence):
-        text = messages if isinstance(messages, str) and len(messages) < 80 else "..."
-        is_one = isinstance(messages, Mapping) and "role" in messages
-        meant = [messages if is_one else {"role": "user", "content": text}]
-        raise ConfigurationError(
-            f"messages must be a list of messages, got {messages!r}. Did you mean messages={meant!r}?"
-        )
-    return [_checked_message(message) for message in messages]
-
-
-def _checked_message(message: Any) -> Mapping[str, Any]:
-    if isinstance(message, BaseModel):  # an SDK's own, from a response before this call
-        return message.model_dump(mode="json", exclude_unset=True)
-    if not isinstance(message, Mapping):
-        raise ConfigurationError(f"A message must be a dict with a role and a content, got {message!r}.")
-    return {name: _read_once(part) for name, part in message.items()}
-
-
-def _context(given: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    context: Mapping[str, Any] | None = given.get("context")
-    old = given.get("validation_context")
-    if old is not None:
-        if context is not None:
-            raise ConfigurationError("context and validation_context are one argument: give context only.")
-        warn_of_old("validation_context is now called context.")
-        context = old
-    if context is not None and not isinstance(context, Mapping):
-        raise ConfigurationError(f"context must be a dict, got {context!r}.")
-    return context
-
-
-def _policy(given: Mapping[str, Any], *, is_async: bool, stream: bool) -> Policy:
-    max_retries = given.get("max_retries", DEFAULT_RETRIES)
-    if isinstance(max_retries, AsyncRetrying) and not is_async:
-        raise ConfigurationError(
-            f"max_retries of a sync client must be an int or a tenacity.Retrying, got {max_retries!r}."
-        )
-    if (
-        isinstance(max_retries, bool)
-        or not isinstance(max_retries, (int, BaseRetrying))
-        or (isinstance(max_retries, int) and max_retries < 0)
-    ):
-        raise ConfigurationError(
-            f"max_retries must be a number of re-asks (0, 1, 2 ...) or a tenacity.Retrying, got {max_retries!r}."
-        )
-    on_invalid: Any = given.get("on_invalid", "reask")
-    if on_invalid not in get_args(OnInvalid):
-        raise ConfigurationError(f"on_invalid must be one of {', '.join(get_args(OnInvalid))}, got {on_invalid!r}.")
-    continuations = given.get("max_continuations")
-    if continuations is not None and (type(continuations) is not int or continuations < 0):
-        raise ConfigurationError(
-            f"max_continuations must be a number of requests (0, 1, 2 ...), got {continuations!r}."
-        )
-    watchdog = given.get("watchdog", _WATCHDOG)
-    if watchdog is not None and not isinstance(watchdog, Watchdog):
-        raise ConfigurationError(f"watchdog must be an instructor.Watchdog or None (off), got {watchdog!r}.")
-    if isinstance(max_retries, int):
-        seconds = given.get("timeout")  # a stream's is for each of its reads, and says nothing about the whole
-        timed = type(seconds) in (int, float) and not stream
-        max_retries = counted(max_retries, seconds if timed else None)
-    return Policy(max_retries, continuations, on_invalid, watchdog, _token_budget(given))
-
-
-class TokenBudgetTypeError(ConfigurationError, TypeError):
-    """`token_budget` is not a number."""
-
-
-class TokenBudgetValueError(ConfigurationError, ValueError):
-    """`token_budget` is a number that cannot be a budget, or has nothing to bound."""
-
-
-def _token_budget(given: Mapping[str, Any]) -> int | None:
-    budget = given.get("token_budget")
-    if budget is None:
-        return None
-    if isinstance(budget, bool) or not isinstance(budget, int):
-        raise TokenBudgetTypeError(f"token_budget must be a number of tokens, got {budget!r}.")
-    if budget < 1:
-        raise TokenBudgetValueError(f"token_budget must be 1 or more, got {budget!r}.")
-    return budget
-
-
-def _cache_options(given: Mapping[str, Any], *, is_async: bool) -> CacheOptions:
-    from instructor.cache.flow import CacheOptions, is_awaited
-
-    cache, ttl, namespace = given["cache"], given.get("cache_ttl"), given.get("cache_namespace")
-    if not (callable(getattr(cache, "get", None)) and callable(getattr(cache, "set", None))) or isinstance(cache, type):
-        raise ConfigurationError(
-            f"cache must be an object with get(key) and set(key, value, ttl=None), such as AutoCache(), got {cache!r}."
-        )
-    if not is_async and (getattr(cache, "is_async", False) or is_awaited(cache.get)):
-        raise ConfigurationError(f"cache must be sync for a sync client, got {cache!r}, whose get is async.")
-    if ttl is not None and (isinstance(ttl, bool) or not isinstance(ttl, (int, float)) or ttl <= 0):
-        raise ConfigurationError(f"cache_ttl must be a number of seconds above 0, got {ttl!r}.")
-    if namespace is not None and (not isinstance(namespace, str) or not namespace):
-        raise ConfigurationError(f"cache_namespace must be a str that is not empty, got {namespace!r}.")
-    return CacheOptions(cache, ttl, namespace or "")
-
-
-def _check_for_one(arguments: Mapping[str, Any]) -> None:
-    """Refuse what only a list can obey; a client's defaults may hold it for the lists among its calls."""
-    if arguments.get("on_invalid") == "skip":
-        raise ConfigurationError("on_invalid='skip' leaves items of a list out: for one value take 'reask' or 'raise'.")
-    if (most := arguments.get("max_continuations")) is not None:
-        raise ConfigurationError(f"max_continuations={most!r} is for lists: one value is asked for by max_retries.")

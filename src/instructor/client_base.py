@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import Self
 
+from instructor import _compat
 from instructor.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -100,7 +101,11 @@ class ClientBase:
         client = None if name == "_binding" or name.startswith("__") else self._binding.client
         if client is None:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        return getattr(client, name)
+        try:
+            return getattr(client, name)
+        except AttributeError as error:
+            hint = _compat.did_you_mean(name, [each for each in dir(type(self)) if not each.startswith("_")])
+            raise AttributeError(f"{error}.{hint}" if hint else str(error)) from None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.provider} {self.mode}>"

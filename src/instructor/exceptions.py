@@ -107,13 +107,26 @@ class ConfigurationError(InstructorError):
     """The arguments are wrong. This is found before any request is sent."""
 
 
+class ArgumentsError(ConfigurationError, TypeError):
+    """Arguments that the SDK's function does not take, or the want of one that it must have."""
+
+
+class TokenBudgetTypeError(ConfigurationError, TypeError):
+    """`token_budget` is not a number."""
+
+
+class TokenBudgetValueError(ConfigurationError, ValueError):
+    """`token_budget` is a number that cannot be a budget, or has nothing to bound."""
+
+
 class ModeError(ConfigurationError):
     """A mode that this provider does not have."""
 
     def __init__(self, mode: str, provider: str, valid_modes: Sequence[str], **more: Any) -> None:
         self.mode, self.provider, self.valid_modes = mode, provider, list(valid_modes)
-        known = ", ".join(f"Mode.{name}" for name in self.valid_modes)
-        super().__init__(f"The mode of {provider} must be one of {known}, got {mode!r}.", **more)
+        known = [f"Mode.{name}" for name in self.valid_modes]
+        hint = _compat.did_you_mean(f"Mode.{mode.removeprefix('Mode.').upper()}", known)
+        super().__init__(f"The mode of {provider} must be one of {', '.join(known)}, got {mode!r}.{hint}", **more)
 
 
 class ClientError(ConfigurationError):

@@ -15,7 +15,7 @@ from instructor import providers, redaction
 from instructor._compat import did_you_mean
 from instructor.binding import Binding
 from instructor.client import AsyncInstructor, Instructor
-from instructor.exceptions import ConfigurationError
+from instructor.exceptions import ArgumentsError, ConfigurationError
 from instructor.hooks import Hooks
 from instructor.mode import Mode
 from instructor.providers import is_known, names
@@ -36,6 +36,12 @@ _SETTINGS = frozenset(
     ("api_key", "base_url", "http_client", "default_headers", "organization", "region", "profile_name")
 )
 """Arguments of SDK clients that are not arguments of a call."""
+
+_WELL_KNOWN = _SETTINGS | {
+    *("async_client", "client", "mode", "model", "cache", "context", "hooks", "max_retries", "max_tokens", "stream"),
+    *("temperature", "timeout", "token_budget", "top_p", "watchdog", "on_invalid", "max_continuations", "strict"),
+}
+"""Names that an unknown argument may be a misspelling of."""
 
 
 class SyncClient(Protocol):
@@ -110,6 +116,7 @@ def from_provider(
     checked = provider.mode_for(mode, chosen)
     defaults: Mapping[str, Any] = options
     make = None
+    _check_spelling(options)
     if client is None:
         if not any(redaction.is_secret(name) or "header" in name for name in options):
             make = functools.partial(from_provider, model, async_client, mode=mode, **options)
@@ -121,6 +128,15 @@ def from_provider(
         provider.check(chosen)
     logging.getLogger("instructor.auto_client").info("A client of %s for the model %s", name, chosen)
     return connect(name, client, checked, use_async=async_client, make=make, **{"model": chosen, **defaults})
+
+
+def _check_spelling(options: Mapping[str, Any]) -> None:
+    """Raise for an option whose name is almost that of an argument of ours: it would wait for the first call."""
+    for name in options:
+        if {name, name.removesuffix("s")}.isdisjoint(_WELL_KNOWN) and (
+            hint := did_you_mean(name, _WELL_KNOWN, likeness=0.85)
+        ):
+            raise ArgumentsError(f"Unknown argument {name!r}.{hint}")
 
 
 def _client_of(
@@ -304,9 +320,10 @@ class FromClient(Protocol):
 def from_named(provider: str) -> FromClient:
     """Return the function `instructor.from_<provider>`. Raise an AttributeError for an unknown provider."""
     if not is_known(provider):
+        name, known = f"from_{provider}", ["from_provider", *(f"from_{each}" for each in names())]
+        hint = did_you_mean(name, known)
         raise AttributeError(
-            f"module 'instructor' has no attribute 'from_{provider}'.{did_you_mean(provider, names())} "
-            f"The providers are {', '.join(names())}."
+            f"module 'instructor' has no attribute {name!r}.{hint} The providers are {', '.join(names())}."
         )
 
     def wrap(client: Any = None, mode: Mode | None = None, model: str | None = None, **defaults: Any) -> Any:

@@ -66,7 +66,10 @@ class Hooks:
 
     def on(self, hook_name: HookName | str, handler: Hook) -> None:
         """Call `handler` at this event from now on. Async clients await an `async def` handler."""
-        self._hooks.setdefault(named(hook_name), []).append(handler)
+        name = named(hook_name)
+        if not callable(handler):
+            raise ConfigurationError(f"The handler of {name.value} must be a function, got {handler!r}.")
+        self._hooks.setdefault(name, []).append(handler)
 
     def off(self, hook_name: HookName | str, handler: Hook) -> None:
         """Stop calling `handler` at this event."""

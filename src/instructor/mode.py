@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING, Any
 from instructor import _compat
 
 
-class Mode(enum.Enum):
+class _Members(enum.EnumMeta):
+    """Says which member was meant by a name that is none."""
+
+    if not TYPE_CHECKING:  # a checker would take every name for a member
+
+        def __getattr__(cls, name: str) -> Any:
+            members = cls.__members__ if not name.startswith("_") else {}
+            if name in members:  # Python 3.10 asks here
+                return members[name]
+            raise AttributeError(f"Mode has no member {name!r}.{_compat.did_you_mean(name, members)}")
+
+
+class Mode(enum.Enum, metaclass=_Members):
     """How a typed answer is requested."""
 
     TOOLS = "tool_call"

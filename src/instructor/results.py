@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Generator, Iterable, Iterator, Mapping
-from types import AsyncGeneratorType, SimpleNamespace, TracebackType
-from typing import Any, Generic, SupportsIndex, TypeVar, cast, overload
+from types import AsyncGeneratorType, GeneratorType, SimpleNamespace, TracebackType
+from typing import TYPE_CHECKING, Any, Generic, SupportsIndex, TypeVar, cast, overload
 
 from pydantic import BaseModel
 from typing_extensions import Self
@@ -47,6 +48,13 @@ class _StreamBase:
         return self._state.headers
 
 
+def _warn_of_second_loop() -> None:
+    warnings.warn(
+        "This stream was read already, so this loop gives nothing: keep its values, list(stream), or make a new call.",
+        stacklevel=3,
+    )
+
+
 class Stream(_StreamBase, Generic[T]):
     """An iterator of items or snapshots. As a context manager, it closes the connection at the end of the block.
 
@@ -55,9 +63,16 @@ class Stream(_StreamBase, Generic[T]):
 
     def __init__(self, values: Generator[T, None, None], state: RunState, closer: StreamCloser) -> None:
         super().__init__(state, closer)
-        self._values = values
+        self._values = cast("GeneratorType[T, None, None]", values)
+
+    if not TYPE_CHECKING:  # a checker would take it for async
+
+        def __aiter__(self) -> Any:
+            raise TypeError("This stream is sync: read it with `for`, or make the call with an async client.")
 
     def __iter__(self) -> Iterator[T]:
+        if self._values.gi_frame is None:
+            _warn_of_second_loop()
         try:
             yield from self._values  # a generator of its own: the loop alone holds it, and leaving the loop closes both
         except ValueError as error:
@@ -104,7 +119,14 @@ class AsyncStream(_StreamBase, Generic[T]):
         return self
         yield
 
+    if not TYPE_CHECKING:  # a checker would take it for sync
+
+        def __iter__(self) -> Any:
+            raise TypeError("This stream is async: read it with `async for`, or make the call with a sync client.")
+
     async def __aiter__(self) -> AsyncIterator[T]:
+        if self._values.ag_frame is None:
+            _warn_of_second_loop()
         try:
             async for value in self._values:
                 yield value

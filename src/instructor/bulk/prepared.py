@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -39,6 +39,7 @@ class Prepared:
             if options.get(name):
                 raise ConfigurationError(f"map() does not take {name}=: {why}")
         _check(given)
+        _check_for_limits(options)
         self._calls = calls
         self._source = source_of(rows)
         self._context = options.pop("context", None)
@@ -154,6 +155,13 @@ def _check(given: Mapping[str, Any]) -> None:
         raise ConfigurationError(f"limits must be an instructor.bulk.Limits, got {given['limits']!r}.")
     if given["key"] is not None and not (isinstance(given["key"], str) or callable(given["key"])):
         raise ConfigurationError(f"key must be the name of a field or a function of the row, got {given['key']!r}.")
+
+
+def _check_for_limits(options: Mapping[str, Any]) -> None:
+    for each in fields(Limits):
+        if each.name in options:
+            value = options[each.name]
+            raise ConfigurationError(f"{each.name} is one of the limits: pass limits=Limits({each.name}={value!r}).")
 
 
 def _total(source: Source, given: Mapping[str, Any]) -> int | None:

@@ -26,6 +26,8 @@ from instructor.outputs.single import Single
 from instructor.outputs.tool_calls import ToolCalls
 from instructor.schema.types import LISTS, bared, normalize_type
 
+_OPEN = (list, set, frozenset, tuple, collections.abc.Iterable, collections.abc.Sequence, typing.Iterable, Partial)
+"""Types that say nothing without what they hold."""
 _KEPT = 512
 """Outputs kept: enough for a program's own models, and a bound for programs that make a model for each call."""
 
@@ -127,8 +129,9 @@ prompts.when_replaced(_kept.cache_clear)
 def _compiled(how: str, kind: Any) -> Output:
     if kind is BaseModel:
         raise ConfigurationError(f"{kind!r} has no fields: write a model of your own, class User(BaseModel).")
-    if kind is Partial or kind is collections.abc.Iterable or kind is typing.Iterable:
-        raise ConfigurationError(f"{kind!r} does not say of what: write Iterable[User] or Partial[User].")
+    if kind in _OPEN or (get_origin(kind) in _OPEN and not get_args(kind)):
+        name = getattr(kind, "__name__", str(kind))
+        raise ConfigurationError(f"response_model={name} does not say of what: write {name}[User].")
     if how != "growing" and get_origin(kind) is Partial:
         raise ConfigurationError(f"{kind!r} is not an item type: a list gives whole items; use create_partial.")
     try:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from instructor._compat import did_you_mean
 from instructor.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -111,7 +112,8 @@ def load(name: str) -> Provider:
         return row
     if name in (others := _entry_points()):
         return _loaded(name, others[name])
-    raise ConfigurationError(f"Unknown provider {name!r}. It must be one of {', '.join(names())}.")
+    hint = did_you_mean(name, [*names(), *OTHER_NAMES])
+    raise ConfigurationError(f"Unknown provider {name!r}.{hint} It must be one of {', '.join(names())}.")
 
 
 def reading(name: str, mode: Any) -> tuple[Provider, Mode]:

@@ -97,9 +97,7 @@ class Provider:
         if not fits:
             known = dict.fromkeys((*self.clients, *self.async_clients))
             wanted = ", ".join(name.replace(":", ".") if ":" in name else f"{self.sdk}.{name}" for name in known)
-            mocked = " instructor.patch(client) takes any object that has chat.completions.create."
-            hint = mocked if hasattr(client, "chat") else ""
-            raise ClientError(f"The client of {self.name} must be one of {wanted}, got {client!r}.{hint}")
+            raise ClientError(f"The client of {self.name} must be one of {wanted}, got {client!r}.{_hint(client)}")
         if use_async is None:
             return fits[0]
         if use_async not in fits:
@@ -163,6 +161,25 @@ class Provider:
             if not settings.get(name):
                 raise ConfigurationError(f"The client of {self.name} needs {name}=: {where}.")
         return settings
+
+
+_PACKAGES = {
+    **{name: name for name in ("openai", "anthropic", "cohere", "groq", "together")},
+    "mistralai": "mistral", "google": "genai", "xai_sdk": "xai", "botocore": "bedrock", "writerai": "writer",
+}  # fmt: skip
+"""The functions that take the clients of a package."""
+
+
+def _hint(client: Any) -> str:
+    """Say what would work for an object that is no client of this provider."""
+    if inspect.isclass(client):
+        return f" This is a class: pass {client.__name__}(...)."
+    package = type(client).__module__.partition(".")[0]
+    if package == "instructor":
+        return " This is a client of instructor already."
+    if package in _PACKAGES:
+        return f" This is a client of {package}: use instructor.from_{_PACKAGES[package]}."
+    return " instructor.patch(client) takes any object that has chat.completions.create." * hasattr(client, "chat")
 
 
 @lru_cache(maxsize=64)  # one warning a process for each

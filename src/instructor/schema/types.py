@@ -119,12 +119,29 @@ def _typed_dict(kind: Any, inside: frozenset[Any]) -> Any:
 _VALUES = (str, int, float, bytes, list, tuple, dict, set, BaseModel, enum.Enum)
 
 
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else text[:200] + "..."
+
+
+def _meant_by(value: Any) -> str:
+    """Say what a value, given where a type must be, was meant to be."""
+    if isinstance(value, str):
+        return f"Did you mean the class {value}, without quotes?"
+    if isinstance(value, list) and value and all(isinstance(each, Mapping) for each in value):
+        return "These are messages: pass them as messages=, and the type as response_model=."
+    if isinstance(value, (list, tuple)) and value and all(isinstance(each, type) for each in value):
+        kinds = " | ".join(each.__name__ for each in value)
+        return f"Did you mean list[{kinds}]?"
+    if isinstance(value, Mapping) and not {"type", "properties", "$ref", "anyOf"}.isdisjoint(value):
+        return "A JSON schema is not a type: write a pydantic model with its fields."
+    return f"Did you mean its class, {type(value).__name__}?"
+
+
 def adapter_for(kind: Any) -> TypeAdapter[Any]:
     """Compile what validates a type; a ConfigurationError says why a type cannot be a response model."""
     if isinstance(kind, _VALUES) or (is_dataclass(kind) and not inspect.isclass(kind)):
-        raise ConfigurationError(
-            f"{kind!r} is a value, not a type: give its class, {type(kind).__name__!r}, as response model."
-        )
+        raise ConfigurationError(f"response_model must be a type, got {_shown(kind)}. {_meant_by(kind)}")
     if inspect.isroutine(kind):
         raise _unfit(kind, "It is a function.")
     try:
