@@ -18,7 +18,18 @@ PACKAGE = ROOT / "src" / "instructor"
 
 ROOMS = {
     "cli": {"__main__"},
-    "values": {"_compat", "_install", "_version", "exceptions", "hooks", "mode", "redaction", "report", "usage"},
+    "values": {
+        "_compat",
+        "_install",
+        "_version",
+        "display",
+        "exceptions",
+        "hooks",
+        "mode",
+        "redaction",
+        "report",
+        "usage",
+    },
     "features": {"templating", "validators"},
     "client": {
         *("arguments", "binding", "call", "client", "client_base", "sync_client", "factories", "function_calls"),

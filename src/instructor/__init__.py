@@ -69,6 +69,7 @@ _NAMES = {
     "openai_schema": "instructor.function_calls",
     "patch": "instructor.factories",
     "prompts": "instructor.core",
+    "report_of": "instructor.results",
     "response_schema": "instructor.function_calls",
 }
 
@@ -131,6 +132,7 @@ if TYPE_CHECKING:  # the same names again, for editors; a test compares the two
     from instructor.results import AsyncStream as AsyncStream
     from instructor.results import ListResponse as ListResponse
     from instructor.results import Stream as Stream
+    from instructor.results import report_of as report_of
     from instructor.sync_client import Instructor as Instructor
     from instructor.usage import Usage as Usage
     from instructor.validators import llm_validator as llm_validator

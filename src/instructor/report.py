@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
+from instructor.display import Displayed, Lines, lines_of_report
 from instructor.usage import Usage
 
 Cause = Literal["first", "reask", "continuation"]
@@ -25,8 +25,20 @@ class FailedItem:
     """Its errors, each as `message @ $.path`."""
 
 
+class _Timed:
+    """The clock of a report. It is no field: a report is data, which JSON can hold."""
+
+    __slots__ = ("_started",)
+
+    def _begin(self) -> None:
+        self._started = time.perf_counter()
+
+    def _elapsed(self) -> float:
+        return time.perf_counter() - self._started
+
+
 @dataclass(slots=True)
-class Report:
+class Report(_Timed, Displayed):
     """The report of one call.
 
     `bad` is `repaired` plus the number of `failed_items`. `good` plus the number of `failed_items` is the number of
@@ -65,17 +77,30 @@ class Report:
     """Seconds until the first item or snapshot. None if there was none."""
     duration: float = 0.0
     """Seconds until the end of the call."""
-    clock: Callable[[], float] = field(default=time.perf_counter, repr=False, compare=False)
-    started: float = field(default=0.0, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        self.started = self.clock()
+        self._begin()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all fields as values that JSON can hold.
+
+        Example:
+            >>> json.dumps(stream.report.to_dict())
+        """
+        return {**asdict(self), "usage": self.usage.to_dict()}
+
+    model_dump = to_dict
+
+    def _shown(self) -> tuple[str, Lines]:
+        return "Report", lines_of_report(self)
+
+    __str__ = Displayed.__str__
 
     def first_seen(self) -> None:
         """Record the time of the first value, an item or a snapshot."""
         if self.time_to_first_item is None:
-            self.time_to_first_item = self.clock() - self.started
+            self.time_to_first_item = self._elapsed()
 
     def ended(self) -> None:
         """Record the duration of the call."""
-        self.duration = self.clock() - self.started
+        self.duration = self._elapsed()

@@ -12,13 +12,15 @@ from typing_extensions import Self
 
 from instructor.core.drivers import StreamCloser
 from instructor.core.state import RunState
+from instructor.display import Displayed, Lines, lines_of_report
+from instructor.exceptions import ConfigurationError, InstructorError
 from instructor.report import Report
 from instructor.usage import Usage
 
 T = TypeVar("T")
 
 
-class _StreamBase:
+class _StreamBase(Displayed):
     """What both kinds of stream have in common."""
 
     def __init__(self, state: RunState, closer: StreamCloser) -> None:
@@ -28,6 +30,14 @@ class _StreamBase:
     def _is_left(self, error: Exception) -> bool:
         """Return whether somebody else closes the stream just now: no code of the generator's has raised this error."""
         return self._left and error.__traceback__ is not None and error.__traceback__.tb_next is None
+
+    def _shown(self) -> tuple[str, Lines]:
+        state = "ended" if self._is_spent() else "not read yet" if self.report.attempts == 0 else "being read"
+        return f"Stream, {state}", lines_of_report(self.report)
+
+    def _is_spent(self) -> bool:
+        """Return whether nothing comes any more."""
+        raise NotImplementedError
 
     @property
     def report(self) -> Report:
@@ -70,8 +80,11 @@ class Stream(_StreamBase, Generic[T]):
         def __aiter__(self) -> Any:
             raise TypeError("This stream is sync: read it with `for`, or make the call with an async client.")
 
+    def _is_spent(self) -> bool:
+        return self._values.gi_frame is None
+
     def __iter__(self) -> Iterator[T]:
-        if self._values.gi_frame is None:
+        if self._is_spent():
             _warn_of_second_loop()
         try:
             yield from self._values  # a generator of its own: the loop alone holds it, and leaving the loop closes both
@@ -124,8 +137,11 @@ class AsyncStream(_StreamBase, Generic[T]):
         def __iter__(self) -> Any:
             raise TypeError("This stream is async: read it with `async for`, or make the call with a sync client.")
 
+    def _is_spent(self) -> bool:
+        return self._values.ag_frame is None
+
     async def __aiter__(self) -> AsyncIterator[T]:
-        if self._values.ag_frame is None:
+        if self._is_spent():
             _warn_of_second_loop()
         try:
             async for value in self._values:
@@ -231,7 +247,39 @@ def attach_metadata(value: Any, *, raw_response: Any, total_usage: Any, report: 
         cls, extra = type(value), value.model_extra or ()
         if not (hasattr(cls, "report") or "report" in cls.model_fields or "report" in extra):
             metadata[_REPORT] = report
+        else:
+            metadata["_report"] = report
     return value
+
+
+def report_of(result: object) -> Report:
+    """Return the report of the call that gave this result.
+
+    Args:
+        result: A model, a list, a stream, or the error of a call that failed.
+
+    Raises:
+        ConfigurationError: It is the result of no call, or of a kind that cannot carry a report: a number, a text, a
+            dict. A hook on "stream:end" gets the report of these.
+
+    Example:
+        >>> user = client.create(User, messages)
+        >>> report_of(user).usage.total_tokens
+        87
+    """
+    if isinstance(result, (ListResponse, _StreamBase)):
+        return result.report
+    if isinstance(result, InstructorError):
+        found: Any = getattr(result, "report", None)
+    else:
+        metadata = vars(result) if isinstance(result, BaseModel) else {}
+        found = metadata.get("_report") or metadata.get(_REPORT)
+    if isinstance(found, Report):
+        return found
+    raise ConfigurationError(
+        f"{type(result).__name__} {str(result)[:80]!r} has no report: it must be a model, a list, a stream or an error "
+        'of a call. For other values take the report by a hook: client.on("stream:end", print).'
+    )
 
 
 _USAGES = ("usage", "usage_metadata")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
+
+from instructor.display import Displayed, Lines, lines_of_usage
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Displayed):
     """Tokens of one request, or the sum over several.
 
     All providers' counts are here under the same names. OpenAI's names work as well.
@@ -51,6 +53,15 @@ class Usage:
     def completion_tokens_details(self) -> Usage:
         """This usage, so that `reasoning_tokens` is found where OpenAI has it."""
         return self
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all fields as values that JSON can hold, by our names."""
+        return asdict(self)
+
+    def _shown(self) -> tuple[str, Lines]:
+        return "Tokens", lines_of_usage(self)
+
+    __str__ = Displayed.__str__
 
     def model_dump(self) -> dict[str, Any]:
         """Return the sums as a dict, by OpenAI's names."""
