@@ -114,7 +114,7 @@ async def test_texts_for_google_too(harness: Harness, scripted_server: Any) -> N
     server = scripted_server([answer(ANN)])
     options: Any = {"api_key": "none", "http_options": {"base_url": server.root}}
     client = instructor.from_provider("google/m", harness.is_async, **options)
-    contents = (text for text in ("one", "two"))
+    contents: Any = (text for text in ("one", "two"))
     await harness.result(client.create(User, contents))
     assert [turn["parts"][0]["text"] for turn in server.requests[0].body["contents"]][:2] == ["one", "two"]
 

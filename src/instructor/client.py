@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from instructor.bulk.rows import BulkReport, Row
     from instructor.bulk.run import AsyncBulkRun
     from instructor.bulk.store import Store
+    from instructor.client_base import Messages
     from instructor.core.retry_policy import OnInvalid
     from instructor.core.watchdog import Watchdog
     from instructor.dsl import Partial
@@ -69,71 +70,97 @@ class AsyncInstructor(ClientBase):
     """
 
     @overload
-    async def create(self, response_model: None, messages: Any = ..., **options: Any) -> Any: ...
+    async def create(self, response_model: None, messages: Messages = ..., **options: Any) -> Any: ...
     @overload
     async def create(self, *, input: Any, response_model: None = None, **options: Any) -> Any: ...
     @overload
     async def create(
-        self, response_model: type[Partial[T]], messages: Any = ..., *, stream: Literal[True],
+        self, response_model: type[Partial[T]], messages: Messages = ..., *, stream: Literal[True],
         max_retries: AsyncRetries = ..., context: Context = ..., strict: bool | None = ..., on_invalid: OnInvalid = ...,
-        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ..., **options: Any,
+        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
+        token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
+        cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
+        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
     ) -> AsyncStream[T]: ...
     @overload
     async def create(
-        self, response_model: TypeForm[WholeT], messages: Any = ..., *, stream: Literal[True],
+        self, response_model: TypeForm[WholeT], messages: Messages = ..., *, stream: Literal[True],
         max_retries: AsyncRetries = ..., context: Context = ..., strict: bool | None = ..., on_invalid: OnInvalid = ...,
-        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ..., **options: Any,
+        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
+        token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
+        cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
+        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
     ) -> AsyncStream[WholeT]: ...
     @overload
     async def create(
-        self, response_model: TypeForm[Iterable[T]], messages: Any = ..., *, stream: Literal[True],
+        self, response_model: TypeForm[Iterable[T]], messages: Messages = ..., *, stream: Literal[True],
         max_retries: AsyncRetries = ..., context: Context = ..., strict: bool | None = ..., on_invalid: OnInvalid = ...,
-        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ..., **options: Any,
+        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
+        token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
+        cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
+        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
     ) -> AsyncStream[T]: ...
     @overload
     async def create(
-        self, response_model: TypeForm[T], messages: Any = ..., *, stream: Literal[True],
+        self, response_model: TypeForm[T], messages: Messages = ..., *, stream: Literal[True],
         max_retries: AsyncRetries = ..., context: Context = ..., strict: bool | None = ..., on_invalid: OnInvalid = ...,
-        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ..., **options: Any,
+        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
+        token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
+        cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
+        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
     ) -> AsyncStream[T]: ...
     @overload
     async def create(
-        self, response_model: type[Partial[T]], messages: Any = ..., *, stream: Literal[False] = ...,
+        self, response_model: type[Partial[T]], messages: Messages = ..., *, stream: Literal[False] = ...,
         max_retries: AsyncRetries = ..., context: Context = ..., strict: bool | None = ..., on_invalid: OnInvalid = ...,
-        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ..., **options: Any,
+        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
+        token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
+        cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
+        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
     ) -> T: ...
     @overload
     async def create(  # pyright: ignore[reportOverlappingOverload] - a model is iterable, and meant to come first
-        self, response_model: TypeForm[WholeT], messages: Any = ..., *, stream: Literal[False] = ...,
+        self, response_model: TypeForm[WholeT], messages: Messages = ..., *, stream: Literal[False] = ...,
         max_retries: AsyncRetries = ..., context: Context = ..., strict: bool | None = ..., on_invalid: OnInvalid = ...,
-        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ..., **options: Any,
+        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
+        token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
+        cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
+        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
     ) -> WholeT: ...
     @overload
     async def create(
-        self, response_model: TypeForm[Iterable[T]], messages: Any = ..., *, stream: Literal[False] = ...,
+        self, response_model: TypeForm[Iterable[T]], messages: Messages = ..., *, stream: Literal[False] = ...,
         max_retries: AsyncRetries = ..., context: Context = ..., strict: bool | None = ..., on_invalid: OnInvalid = ...,
-        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ..., **options: Any,
+        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
+        token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
+        cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
+        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
     ) -> ListResponse[T]: ...
     @overload
     async def create(
-        self, response_model: TypeForm[T], messages: Any = ..., *, stream: Literal[False] = ...,
+        self, response_model: TypeForm[T], messages: Messages = ..., *, stream: Literal[False] = ...,
         max_retries: AsyncRetries = ..., context: Context = ..., strict: bool | None = ..., on_invalid: OnInvalid = ...,
-        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ..., **options: Any,
+        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
+        token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
+        cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
+        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
     ) -> T: ...
     @overload
     async def create(
-        self, response_model: Any, messages: Any = None, *, stream: bool = False,
+        self, response_model: TypeForm[Any], messages: Messages = None, *, stream: bool = False,
         max_retries: AsyncRetries = 3, context: Context = None, strict: bool | None = True,
         on_invalid: OnInvalid = "reask", hooks: Hooks | None = None, max_continuations: int | None = None,
-        watchdog: Watchdog | None = ..., **options: Any,
+        watchdog: Watchdog | None = ..., token_budget: int | None = None, cache: Any = None,
+        cache_ttl: float | None = None, cache_namespace: str | None = None, model: str | None = None,
+        temperature: float | None = None, max_tokens: int | None = None, timeout: Any = None, **options: Any,
     ) -> Any: ...
-    async def create(self, response_model: Any, messages: Any = None, **arguments: Any) -> Any:  # type: ignore[misc]  # pyright: ignore
+    async def create(self, response_model: Any, messages: Messages = None, **arguments: Any) -> Any:  # type: ignore[misc]  # pyright: ignore
         """Ask the model, and return an answer of the type `response_model`.
 
         Args:
             response_model: The type of the answer: a pydantic model, `Iterable[User]`, `Partial[User]`, a union, a
                 dataclass, `int` ... None returns the SDK's own response.
-            messages: The conversation, as the SDK takes it.
+            messages: The conversation: a list of dicts with a role and a content, or of the SDK's own messages.
             stream: Whether to return a stream: of the items of a list, or of snapshots of one value (default False).
             max_retries: How often to ask again after an invalid or incomplete answer (default 3), or a tenacity object.
             context: Values for templates in messages, and for pydantic validators as `info.context` (default none).
@@ -148,7 +175,9 @@ class AsyncInstructor(ClientBase):
             token_budget: After how many tokens there is no further request (default: no limit).
             cache: Where the answer is kept, and looked up before a request: `AutoCache()`, `DiskCache()` ... With
                 `cache_ttl` (seconds) and `cache_namespace`.
-            options: All other arguments go to the SDK: model, temperature, max_tokens ...
+            model: The model's name. It may be left out if the client has one.
+            temperature, max_tokens, timeout: As the SDK takes them. The timeout is in seconds.
+            options: All other arguments go to the SDK.
 
         Returns:
             The validated answer, a `ListResponse` for a list. With `stream=True` a stream (`AsyncStream`).
@@ -168,29 +197,37 @@ class AsyncInstructor(ClientBase):
 
     @overload
     def create_partial(
-        self, response_model: type[Partial[T]], messages: Any = ..., *,
+        self, response_model: type[Partial[T]], messages: Messages = ..., *,
         max_retries: AsyncRetries = ..., context: Context = ..., strict: bool | None = ..., on_invalid: OnInvalid = ...,
-        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ..., **options: Any,
+        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
+        token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
+        cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
+        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
     ) -> AsyncStream[T]: ...
     @overload
     def create_partial(
-        self, response_model: TypeForm[T], messages: Any = ..., *,
+        self, response_model: TypeForm[T], messages: Messages = ..., *,
         max_retries: AsyncRetries = ..., context: Context = ..., strict: bool | None = ..., on_invalid: OnInvalid = ...,
-        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ..., **options: Any,
+        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
+        token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
+        cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
+        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
     ) -> AsyncStream[T]: ...
     @overload
     def create_partial(
-        self, response_model: Any, messages: Any = None, *,
+        self, response_model: TypeForm[Any], messages: Messages = None, *,
         max_retries: AsyncRetries = 3, context: Context = None, strict: bool | None = True,
         on_invalid: OnInvalid = "reask", hooks: Hooks | None = None, max_continuations: int | None = None,
-        watchdog: Watchdog | None = ..., **options: Any,
+        watchdog: Watchdog | None = ..., token_budget: int | None = None, cache: Any = None,
+        cache_ttl: float | None = None, cache_namespace: str | None = None, model: str | None = None,
+        temperature: float | None = None, max_tokens: int | None = None, timeout: Any = None, **options: Any,
     ) -> AsyncStream[Any]: ...
-    def create_partial(self, response_model: Any, messages: Any = None, **arguments: Any) -> Any:
+    def create_partial(self, response_model: Any, messages: Messages = None, **arguments: Any) -> Any:
         """Return a stream of snapshots of one value while it arrives. The last one is complete and validated.
 
         Args:
             response_model: The type of the answer, usually a pydantic model. `Partial[User]` is the same as `User`.
-            messages: The conversation, as the SDK takes it.
+            messages: The conversation: a list of dicts with a role and a content, or of the SDK's own messages.
             max_retries: How often to ask again after an invalid or incomplete answer (default 3), or a tenacity object.
             context: Values for templates in messages, and for pydantic validators as `info.context` (default none).
             strict: Whether a value must have the JSON type of its field (default). None: the model's own
@@ -201,7 +238,12 @@ class AsyncInstructor(ClientBase):
             max_continuations: For lists: how often a list that was cut off is continued. None (default):
                 `max_retries` is the limit.
             watchdog: When to stop a stream that repeats itself (default: `Watchdog()`). None: never.
-            options: All other arguments go to the SDK: model, temperature, max_tokens ...
+            token_budget: After how many tokens there is no further request (default: no limit).
+            cache: Where the answer is kept, and looked up before a request: `AutoCache()`, `DiskCache()` ... With
+                `cache_ttl` (seconds) and `cache_namespace`.
+            model: The model's name. It may be left out if the client has one.
+            temperature, max_tokens, timeout: As the SDK takes them. The timeout is in seconds.
+            options: All other arguments go to the SDK.
 
         Returns:
             The stream (`AsyncStream`). The errors below, except ConfigurationError, are raised while it is read.
@@ -220,34 +262,45 @@ class AsyncInstructor(ClientBase):
 
     @overload
     def create_iterable(
-        self, messages: Any = ..., response_model: TypeForm[WholeT] = ..., *,
+        self, messages: Messages = ..., response_model: TypeForm[WholeT] = ..., *,
         max_retries: AsyncRetries = ..., context: Context = ..., strict: bool | None = ..., on_invalid: OnInvalid = ...,
-        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ..., **options: Any,
+        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
+        token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
+        cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
+        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
     ) -> AsyncStream[WholeT]: ...
     @overload
     def create_iterable(
-        self, messages: Any = ..., response_model: TypeForm[Iterable[T]] = ..., *,
+        self, messages: Messages = ..., response_model: TypeForm[Iterable[T]] = ..., *,
         max_retries: AsyncRetries = ..., context: Context = ..., strict: bool | None = ..., on_invalid: OnInvalid = ...,
-        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ..., **options: Any,
+        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
+        token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
+        cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
+        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
     ) -> AsyncStream[T]: ...
     @overload
     def create_iterable(
-        self, messages: Any = ..., response_model: TypeForm[T] = ..., *,
+        self, messages: Messages = ..., response_model: TypeForm[T] = ..., *,
         max_retries: AsyncRetries = ..., context: Context = ..., strict: bool | None = ..., on_invalid: OnInvalid = ...,
-        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ..., **options: Any,
+        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
+        token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
+        cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
+        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
     ) -> AsyncStream[T]: ...
     @overload
     def create_iterable(
-        self, messages: Any = None, response_model: Any = ..., *,
+        self, messages: Messages = None, response_model: TypeForm[Any] = ..., *,
         max_retries: AsyncRetries = 3, context: Context = None, strict: bool | None = True,
         on_invalid: OnInvalid = "reask", hooks: Hooks | None = None, max_continuations: int | None = None,
-        watchdog: Watchdog | None = ..., **options: Any,
+        watchdog: Watchdog | None = ..., token_budget: int | None = None, cache: Any = None,
+        cache_ttl: float | None = None, cache_namespace: str | None = None, model: str | None = None,
+        temperature: float | None = None, max_tokens: int | None = None, timeout: Any = None, **options: Any,
     ) -> AsyncStream[Any]: ...
-    def create_iterable(self, messages: Any = None, response_model: Any = None, **arguments: Any) -> Any:
+    def create_iterable(self, messages: Messages = None, response_model: Any = None, **arguments: Any) -> Any:
         """Return a stream of the items of a list. Each item is validated and yielded as soon as it is complete.
 
         Args:
-            messages: The conversation, as the SDK takes it.
+            messages: The conversation: a list of dicts with a role and a content, or of the SDK's own messages.
             response_model: The type of one item, or of the list: `User` is the same as `Iterable[User]`.
             max_retries: How often to ask again after an invalid or incomplete answer (default 3), or a tenacity object.
             context: Values for templates in messages, and for pydantic validators as `info.context` (default none).
@@ -259,7 +312,12 @@ class AsyncInstructor(ClientBase):
             max_continuations: For lists: how often a list that was cut off is continued. None (default):
                 `max_retries` is the limit.
             watchdog: When to stop a stream that repeats itself (default: `Watchdog()`). None: never.
-            options: All other arguments go to the SDK: model, temperature, max_tokens ...
+            token_budget: After how many tokens there is no further request (default: no limit).
+            cache: Where the answer is kept, and looked up before a request: `AutoCache()`, `DiskCache()` ... With
+                `cache_ttl` (seconds) and `cache_namespace`.
+            model: The model's name. It may be left out if the client has one.
+            temperature, max_tokens, timeout: As the SDK takes them. The timeout is in seconds.
+            options: All other arguments go to the SDK.
 
         Returns:
             The stream (`AsyncStream`). The errors below, except ConfigurationError, are raised while it is read.
@@ -278,44 +336,60 @@ class AsyncInstructor(ClientBase):
 
     @overload
     async def create_with_completion(
-        self, messages: Any = ..., response_model: None = ..., **options: Any,
+        self, messages: Messages = ..., response_model: None = ..., **options: Any,
     ) -> tuple[Any, Any]: ...
     @overload
     async def create_with_completion(  # pyright: ignore[reportOverlappingOverload] - as in `create`
-        self, messages: Any = ..., response_model: type[Partial[T]] = ..., *,
+        self, messages: Messages = ..., response_model: type[Partial[T]] = ..., *,
         max_retries: AsyncRetries = ..., context: Context = ..., strict: bool | None = ..., on_invalid: OnInvalid = ...,
-        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ..., **options: Any,
+        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
+        token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
+        cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
+        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
     ) -> tuple[T, Any]: ...
     @overload
     async def create_with_completion(  # pyright: ignore[reportOverlappingOverload] - as in `create`
-        self, messages: Any = ..., response_model: TypeForm[WholeT] = ..., *,
+        self, messages: Messages = ..., response_model: TypeForm[WholeT] = ..., *,
         max_retries: AsyncRetries = ..., context: Context = ..., strict: bool | None = ..., on_invalid: OnInvalid = ...,
-        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ..., **options: Any,
+        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
+        token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
+        cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
+        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
     ) -> tuple[WholeT, Any]: ...
     @overload
     async def create_with_completion(
-        self, messages: Any = ..., response_model: TypeForm[Iterable[T]] = ..., *,
+        self, messages: Messages = ..., response_model: TypeForm[Iterable[T]] = ..., *,
         max_retries: AsyncRetries = ..., context: Context = ..., strict: bool | None = ..., on_invalid: OnInvalid = ...,
-        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ..., **options: Any,
+        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
+        token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
+        cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
+        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
     ) -> tuple[ListResponse[T], Any]: ...
     @overload
     async def create_with_completion(
-        self, messages: Any = ..., response_model: TypeForm[T] = ..., *,
+        self, messages: Messages = ..., response_model: TypeForm[T] = ..., *,
         max_retries: AsyncRetries = ..., context: Context = ..., strict: bool | None = ..., on_invalid: OnInvalid = ...,
-        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ..., **options: Any,
+        hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
+        token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
+        cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
+        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
     ) -> tuple[T, Any]: ...
     @overload
     async def create_with_completion(
-        self, messages: Any = None, response_model: Any = ..., *,
+        self, messages: Messages = None, response_model: TypeForm[Any] = ..., *,
         max_retries: AsyncRetries = 3, context: Context = None, strict: bool | None = True,
         on_invalid: OnInvalid = "reask", hooks: Hooks | None = None, max_continuations: int | None = None,
-        watchdog: Watchdog | None = ..., **options: Any,
+        watchdog: Watchdog | None = ..., token_budget: int | None = None, cache: Any = None,
+        cache_ttl: float | None = None, cache_namespace: str | None = None, model: str | None = None,
+        temperature: float | None = None, max_tokens: int | None = None, timeout: Any = None, **options: Any,
     ) -> tuple[Any, Any]: ...
-    async def create_with_completion(self, messages: Any = None, response_model: Any = None, **arguments: Any) -> Any:
+    async def create_with_completion(
+        self, messages: Messages = None, response_model: Any = None, **arguments: Any
+    ) -> Any:
         """Return the validated answer and the SDK's own response.
 
         Args:
-            messages: The conversation, as the SDK takes it.
+            messages: The conversation: a list of dicts with a role and a content, or of the SDK's own messages.
             response_model: The type of the answer, as for `create`.
             max_retries: How often to ask again after an invalid or incomplete answer (default 3), or a tenacity object.
             context: Values for templates in messages, and for pydantic validators as `info.context` (default none).
@@ -327,7 +401,12 @@ class AsyncInstructor(ClientBase):
             max_continuations: For lists: how often a list that was cut off is continued. None (default):
                 `max_retries` is the limit.
             watchdog: When to stop a stream that repeats itself (default: `Watchdog()`). None: never.
-            options: All other arguments go to the SDK: model, temperature, max_tokens ...
+            token_budget: After how many tokens there is no further request (default: no limit).
+            cache: Where the answer is kept, and looked up before a request: `AutoCache()`, `DiskCache()` ... With
+                `cache_ttl` (seconds) and `cache_namespace`.
+            model: The model's name. It may be left out if the client has one.
+            temperature, max_tokens, timeout: As the SDK takes them. The timeout is in seconds.
+            options: All other arguments go to the SDK.
 
         Returns:
             A tuple of the validated answer and the SDK's response, with the usage of all requests.
@@ -345,7 +424,7 @@ class AsyncInstructor(ClientBase):
         return await self._caller.awith_completion(response_model, messages, arguments)
 
     def map(
-        self, rows: Any, *, response_model: TypeForm[T], messages: Any = None,
+        self, rows: Any, *, response_model: TypeForm[T], messages: Messages = None,
         key: str | Callable[[Any], object] | None = None, store: str | PathLike[str] | Store | None = None,
         limits: Limits | None = None, on_error: Literal["collect", "skip", "raise"] = "collect", ordered: bool = False,
         engine: EngineName | RayActors = "asyncio", dedupe: bool = True, retry_failed: bool = False,
@@ -411,7 +490,7 @@ class AsyncInstructor(ClientBase):
 class AsyncResponses(AsyncInstructor):
     """`client.responses`: without `response_model` it returns the SDK's own response."""
 
-    async def create(self, response_model: Any = None, messages: Any = None, **arguments: Any) -> Any:
+    async def create(self, response_model: Any = None, messages: Messages = None, **arguments: Any) -> Any:
         return await self._caller.acreate(response_model, messages, arguments)
 
 

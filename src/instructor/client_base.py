@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from typing_extensions import Self
 
@@ -12,10 +12,20 @@ from instructor import _compat
 from instructor.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from instructor.binding import Binding
     from instructor.call import CallBuilder
     from instructor.hooks import HookName, Hooks
     from instructor.mode import Mode
+
+    class SdkMessage(Protocol):
+        """A message of xAI's SDK."""
+
+        def SerializeToString(self) -> bytes: ...  # noqa: N802 - protobuf's name
+
+    Messages = Iterable[Mapping[str, Any] | BaseModel | SdkMessage] | None
+    """A conversation, to a type checker."""
 
 
 class ClientBase:

@@ -12,9 +12,11 @@ from typing import Annotated, Any, Literal, Optional, TypeVar, Union
 
 from anthropic import Anthropic
 from anthropic.lib.vertex import AnthropicVertex
+from anthropic.types import MessageParam
 from google.genai import Client as Genai
 from mistralai.client import Mistral
 from openai import AzureOpenAI, OpenAI
+from openai.types.chat import ChatCompletionMessage
 from pydantic import BaseModel, Field
 from typing_extensions import TypedDict, assert_type
 
@@ -189,7 +191,6 @@ def not_known(client: Instructor, anything: Any, flag: bool) -> None:
     assert_type(client.create(response_model=None, messages=[], stream=True), Any)
     assert_type(client.create(response_model=anything, messages=[]), Any)
     assert_type(client.create(response_model=User, messages=[], stream=flag), Any)
-    assert_type(client.create(response_model="what is not a type", messages=[]), Any)
     assert_type(client.create_iterable([], anything), Stream[Any])
     assert_type(client.embeddings, Any)
 
@@ -220,3 +221,32 @@ def wrong(client: Instructor) -> None:
     instructor.no_such_name  # type: ignore[attr-defined]  # pyright: ignore  # noqa: B018
     client.create(messages=[])  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
     client.create(response_model=User, messages=[]).age  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]  # noqa: B018
+
+
+def mistakes(client: Instructor, ann: User, some: list[dict[str, str]]) -> None:
+    """Each line is an error to both checkers: an ignored error that is none would be one itself."""
+    client.create(ann, some)  # type: ignore[call-overload]  # pyright: ignore
+    client.create("what is not a type", some)  # type: ignore[call-overload]  # pyright: ignore
+    client.create([User], some)  # type: ignore[call-overload]  # pyright: ignore
+    client.create(some, User)  # type: ignore[call-overload]  # pyright: ignore
+    client.create(User, "Ann is 1")  # type: ignore[arg-type]  # pyright: ignore
+    client.create(User, {"role": "user", "content": "Ann is 1"})  # type: ignore[arg-type, dict-item]  # pyright: ignore
+    client.create(User, ["Ann is 1"])  # type: ignore[arg-type, list-item]  # pyright: ignore
+    client.create(User, some, max_retries="3")  # type: ignore[call-overload]  # pyright: ignore
+    client.create(User, some, temperature="hot")  # type: ignore[call-overload]  # pyright: ignore
+    client.create(User, some, max_tokens="100")  # type: ignore[call-overload]  # pyright: ignore
+    client.create(User, some, model=4)  # type: ignore[call-overload]  # pyright: ignore
+    client.create(User, some, token_budget="1000")  # type: ignore[call-overload]  # pyright: ignore
+    client.create(User, some, on_invalid="skp")  # type: ignore[call-overload]  # pyright: ignore
+    client.create(resp_model=User, messages=some)  # type: ignore[call-overload]  # pyright: ignore
+    client.create_iterable("Ann is 1", User)  # type: ignore[arg-type]  # pyright: ignore
+    client.create_iterable(some, ann)  # type: ignore[call-overload]  # pyright: ignore
+    client.create_partial(ann, some)  # type: ignore[call-overload]  # pyright: ignore
+    client.create_with_completion("Ann is 1", User)  # type: ignore[arg-type]  # pyright: ignore
+
+
+def messages(client: Instructor, said: ChatCompletionMessage, asked: MessageParam, texts: Iterable[str]) -> None:
+    assert_type(client.create(User, [{"role": "user", "content": "Ann"}, said]), User)
+    assert_type(client.create(User, [asked, {"role": "user", "content": [{"type": "text", "text": "Ann"}]}]), User)
+    assert_type(client.create(User, ({"role": "user", "content": text} for text in texts)), User)
+    assert_type(client.create(User, [], model="m", temperature=0, max_tokens=100, timeout=10, top_k=3), User)
