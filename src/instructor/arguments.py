@@ -88,8 +88,6 @@ def checked_messages(messages: Any, given: Mapping[str, Any]) -> Sequence[Mappin
         raise ConfigurationError(
             f"messages must be a list of messages, got {messages!r}. Did you mean messages={meant!r}?"
         )
-    if not messages:
-        raise ConfigurationError("messages must have at least one message, got [].")
     return [_checked_message(message, place) for place, message in enumerate(messages)]
 
 
@@ -118,7 +116,7 @@ def _checked_message(message: Any, place: int) -> Mapping[str, Any]:
         if isinstance(role, str) and role.lower() not in _ROLES and (hint := did_you_mean(role.lower(), _ROLES)):
             raise ConfigurationError(f"The role of messages[{place}] is unknown: {role!r}.{hint}")
         if role in ("user", "system") and message.get("content") is None and "parts" not in message:
-            raise ConfigurationError(f"messages[{place}] must have a content, got {message!r}.")
+            raise ConfigurationError(f"messages[{place}] must have content or tool_calls, got {message!r}.")
     return {name: read_once(part) for name, part in message.items()}
 
 

@@ -26,6 +26,7 @@ class _StreamBase(Displayed):
     def __init__(self, state: RunState, closer: StreamCloser) -> None:
         self._state, self._closer = state, closer
         self._left = False
+        self._was_looped = False  # to the end
 
     def _is_left(self, error: Exception) -> bool:
         """Return whether somebody else closes the stream just now: no code of the generator's has raised this error."""
@@ -84,10 +85,11 @@ class Stream(_StreamBase, Generic[T]):
         return self._values.gi_frame is None
 
     def __iter__(self) -> Iterator[T]:
-        if self._is_spent():
+        if self._was_looped:
             _warn_of_second_loop()
         try:
             yield from self._values  # a generator of its own: the loop alone holds it, and leaving the loop closes both
+            self._was_looped = not self._left
         except ValueError as error:
             if not self._is_left(error):
                 raise
@@ -141,11 +143,12 @@ class AsyncStream(_StreamBase, Generic[T]):
         return self._values.ag_frame is None
 
     async def __aiter__(self) -> AsyncIterator[T]:
-        if self._is_spent():
+        if self._was_looped:
             _warn_of_second_loop()
         try:
             async for value in self._values:
                 yield value
+            self._was_looped = not self._left
         except RuntimeError as error:
             if not self._is_left(error):
                 raise

@@ -26,8 +26,10 @@ from instructor.outputs.single import Single
 from instructor.outputs.tool_calls import ToolCalls
 from instructor.schema.types import LISTS, bared, normalize_type
 
-_OPEN = (list, set, frozenset, tuple, collections.abc.Iterable, collections.abc.Sequence, typing.Iterable, Partial)
+_OPEN = (collections.abc.Iterable, typing.Iterable, Partial)
 """Types that say nothing without what they hold."""
+_LISTS = (list, set, frozenset, tuple, collections.abc.Sequence)
+"""Types that are whole values without what they hold, but no items of a list."""
 _KEPT = 512
 """Outputs kept: enough for a program's own models, and a bound for programs that make a model for each call."""
 
@@ -129,7 +131,7 @@ prompts.when_replaced(_kept.cache_clear)
 def _compiled(how: str, kind: Any) -> Output:
     if kind is BaseModel:
         raise ConfigurationError(f"{kind!r} has no fields: write a model of your own, class User(BaseModel).")
-    if kind in _OPEN or (get_origin(kind) in _OPEN and not get_args(kind)):
+    if kind in _OPEN or (how == "many" and (get_origin(kind) or kind) in _LISTS and not get_args(kind)):
         name = getattr(kind, "__name__", str(kind))
         raise ConfigurationError(f"response_model={name} does not say of what: write {name}[User].")
     if how != "growing" and get_origin(kind) is Partial:
