@@ -4,7 +4,7 @@ BIN := .venv/bin
 BENCH := sdk reference pydantic-ai langchain mirascope
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help run test test-quick test-browser test-install fuzz test-litellm test-engines check docs docs-serve bench bench-quick clean
+.PHONY: help run test test-quick test-browser test-install fuzz test-litellm test-engines test-tracers check docs docs-serve bench bench-quick clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -44,6 +44,9 @@ docs-serve: .venv-docs/ready  ## the same on http://127.0.0.1:8000, while you ed
 test-litellm: .venv-litellm/dev  ## the tests of litellm, which asks for an older openai, in an environment of their own
 	LITELLM_LOCAL_MODEL_COST_MAP=True .venv-litellm/bin/python -m pytest -W default tests/providers/test_litellm.py
 
+test-tracers: .venv-tracers/dev  ## tracers of the SDK and of ours, in an environment of their own
+	.venv-tracers/bin/python -m pytest -W default tests/tracers
+
 test-engines: .venv-engines/dev  ## bulk runs on Ray and Daft (850 MB), in an environment of their own
 	RAY_USAGE_STATS_ENABLED=0 .venv-engines/bin/python -m pytest -W default tests/bulk/engines
 
@@ -54,7 +57,7 @@ bench-quick: bench/.envs/sdk/ready bench/.envs/reference/ready  ## the same in t
 	$(PYTHON) bench/run.py --quick > bench/.envs/measured-quick.jsonl
 
 clean:  ## remove the environment and what tools leave behind
-	rm -rf .venv .venv-engines .venv-litellm .venv-docs bench/.envs .mypy_cache .ruff_cache .hypothesis .cache dist site
+	rm -rf .venv .venv-engines .venv-tracers .venv-litellm .venv-docs bench/.envs .mypy_cache .ruff_cache .hypothesis .cache dist site
 
 bench/.envs/%/ready: requirements/bench-%.txt
 	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
@@ -79,6 +82,11 @@ bench/.envs/%/ready: requirements/bench-%.txt
 
 .venv/browser: .venv/dev
 	@scripts/debian.sh $(or $(CHROMIUM),chromium) chromium
+	touch $@
+
+.venv-tracers/dev: requirements/tracers.txt pyproject.toml
+	test -x .venv-tracers/bin/python || $(PYTHON) -m venv .venv-tracers
+	.venv-tracers/bin/python -m pip install -q -r requirements/tracers.txt -e .
 	touch $@
 
 .venv-engines/dev: requirements/engines.txt pyproject.toml

@@ -33,7 +33,7 @@ ROOMS = {
     "features": {"templating", "validators"},
     "client": {
         *("arguments", "binding", "call", "client", "client_base", "sync_client", "factories", "function_calls"),
-        "results",
+        *("results", "tracing"),
     },
     "older": {"older"},
     "door": {"__init__"},

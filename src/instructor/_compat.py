@@ -23,6 +23,9 @@ else:  # that module costs more than all of `import instructor`, and the import 
 
 _OLD_CLIENTS = "anthropic bedrock cerebras cohere fireworks genai groq mistral perplexity vertexai writer xai"
 
+TRACED_PATH = "instructor.v2.core.patch"
+"""Where OpenInference's instrumentor wraps functions. A program that has imported it is traced."""
+
 ALIASES: dict[str, tuple[str, ...]] = {
     "instructor.auto_client": ("instructor.factories",),
     "instructor.cli.cli": ("instructor.cli.app",),
@@ -64,6 +67,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "instructor.v2": ("instructor.mode", "instructor.providers.provider_enum"),
     "instructor.v2.core": ("instructor.exceptions",),
     "instructor.v2.core.exceptions": ("instructor.exceptions",),
+    TRACED_PATH: ("instructor.tracing",),
     "instructor.validation": ("instructor.exceptions", "instructor.validators"),
     "instructor.validation.async_validators": ("instructor.exceptions", "instructor.validators"),
     "instructor.validation.llm_validators": ("instructor.validators",),

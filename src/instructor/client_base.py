@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
@@ -28,6 +29,17 @@ if TYPE_CHECKING:
     """A conversation, to a type checker."""
 
 
+def caller_of(binding: Binding) -> CallBuilder:
+    """Return what makes the calls of a client, through a tracer if there is one."""
+    if _compat.TRACED_PATH in sys.modules:
+        from instructor.tracing import TracedCallBuilder
+
+        return TracedCallBuilder(binding)
+    from instructor.call import CallBuilder
+
+    return CallBuilder(binding)
+
+
 class ClientBase:
     """The attributes of both clients. All other attributes are those of the SDK's client."""
 
@@ -44,9 +56,7 @@ class ClientBase:
     @cached_property
     def _caller(self) -> CallBuilder:
         """The builder of calls. It is imported with the first call, so that a client is made quickly."""
-        from instructor.call import CallBuilder
-
-        return CallBuilder(self._binding)
+        return caller_of(self._binding)
 
     @property
     def client(self) -> Any:

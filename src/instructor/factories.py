@@ -15,6 +15,7 @@ from instructor import providers, redaction
 from instructor._compat import did_you_mean
 from instructor.binding import Binding
 from instructor.client import AsyncInstructor, Instructor
+from instructor.client_base import caller_of
 from instructor.exceptions import ArgumentsError, ConfigurationError
 from instructor.hooks import Hooks
 from instructor.mode import Mode
@@ -423,9 +424,11 @@ def _patched(binding: Binding) -> Callable[..., Any]:
 
     @cache
     def calls() -> CallBuilder:  # imported with the first call, as for a client
+        if binding.client is not None:
+            return caller_of(binding)
         from instructor.call import CallBuilder
 
-        return CallBuilder(binding)
+        return CallBuilder(binding)  # a tracer wraps what `patch(create=...)` returns
 
     def arguments(context: Any, max_retries: Any, strict: Any, hooks: Any, rest: dict[str, Any]) -> dict[str, Any]:
         return {"context": context, "max_retries": max_retries, "strict": strict, "hooks": hooks, **rest}

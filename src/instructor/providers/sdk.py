@@ -17,6 +17,7 @@ import zlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
+from types import FunctionType
 from typing import Any, get_args
 
 import jiter
@@ -56,18 +57,26 @@ class Source:
 class SDKMethods(Source):
     """The three ways of calling a resource's method, bound before anybody puts a function of his own in its place."""
 
-    def __init__(self, client: Any, path: str) -> None:
+    def __init__(self, client: Any, path: str, *, again: bool = False) -> None:
+        """`again`: the method of the class is meant, for `patch` has put ours into the object meanwhile."""
         super().__init__(client)
         *resources, method = path.split(".")
         resource = client
         for name in resources:
             resource = getattr(resource, name)
-        self.create = getattr(resource, method)
+        self._resource, self._method = resource, method
+        self._function = vars(type(resource)).get(method)
+        self._is_classes = again or method not in vars(resource)
+        self.create = self._function.__get__(resource) if again else getattr(resource, method)
         self.is_own = _is_sdks_own(resource, method)
         if self.is_own:
             self.raw = getattr(resource.with_raw_response, method)
             self.streaming = getattr(resource.with_streaming_response, method)
         self.by_bytes = self.is_own and _has_event_streams(client)
+
+    def are_current(self) -> bool:
+        """Return whether nobody has put another function in the class since these were looked up."""
+        return not self._is_classes or vars(type(self._resource)).get(self._method) is self._function
 
     def response(self, wire: Json) -> Any:
         """Build the SDK's object of a response that came as a stream or from a cache; else wire JSON."""
@@ -100,17 +109,25 @@ class Bounded:
 class _SDKTransport(Bounded):
     """What `Stainless` and `AsyncStainless` have in common.
 
-    The SDK's methods are looked up with the first call: an SDK imports its resources when they are first touched.
+    The SDK's methods are looked up with the first call: an SDK imports its resources when they are first touched. They
+    are looked up again when a tracer has wrapped them since.
     """
 
     _streamed: Callable[..., Any] | None = None
+    _found: SDKMethods | None = None
 
     def __init__(self, client: Any, path: str = "chat.completions.create") -> None:
         self.client, self._path, self._adapter = client, path, SDKAdapter()
 
-    @cached_property
+    @property
     def _methods(self) -> SDKMethods:
-        return SDKMethods(self.client, self._path)
+        methods = self._found
+        if methods is None or not methods.are_current():
+            most = MOST if methods is None else methods.most
+            methods = self._found = SDKMethods(self.client, self._path, again=methods is not None)
+            methods.most = most
+            self.__dict__.pop("_arguments", None)
+        return methods
 
     @property
     def _source(self) -> Source:  # type: ignore[override]  # read only here
@@ -129,6 +146,7 @@ class _SDKTransport(Bounded):
 
     @property
     def arguments(self) -> Arguments | None:
+        _ = self._methods  # forgets the arguments of a method that was replaced
         return self._arguments
 
     @cached_property
@@ -282,9 +300,16 @@ def _sdk_of(thing: Any) -> Any:
 
 
 def _is_sdks_own(resource: Any, method: str) -> bool:
-    """Return whether the SDK defines a method: it is not set on the object, and its code is in the SDK's package."""
+    """Return whether the SDK defines a method: it is not set on the object, and its code is in the SDK's package.
+
+    A tracer's wrapper is no function by its type, though it says that it is one.
+    """
     function = inspect.getattr_static(type(resource), method, None)
-    if method in vars(resource) or not inspect.isfunction(function) or not hasattr(resource, "with_streaming_response"):
+    if (
+        method in vars(resource)
+        or type(function) is not FunctionType
+        or not hasattr(resource, "with_streaming_response")
+    ):
         return False
     home = getattr(_sdk_of(resource), "__file__", None)
     return home is not None and Path(home).parent in Path(function.__code__.co_filename).parents

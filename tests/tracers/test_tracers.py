@@ -1,0 +1,128 @@
+"""Tracers that wrap the SDK, or us: `make test-tracers`. Each is put in place after the client was made and used."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+pytest.importorskip("openinference.instrumentation.instructor", reason="it patches what it finds: make test-tracers")
+
+from openinference.instrumentation.instructor import InstructorInstrumentor
+from opentelemetry.instrumentation.openai import OpenAIInstrumentor
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+import instructor
+from harness import Harness, asking
+from instructor.testing import answer
+
+
+class User(BaseModel):
+    name: str
+    age: int
+
+
+ANN = {"name": "Ann", "age": 1}
+MESSAGES = [{"role": "user", "content": "Ann is 1"}]
+
+
+@pytest.fixture
+def exporter() -> InMemorySpanExporter:
+    return InMemorySpanExporter()
+
+
+@pytest.fixture
+def provider(exporter: InMemorySpanExporter) -> TracerProvider:
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    return provider
+
+
+@pytest.fixture
+def tracer_of_the_sdk(provider: TracerProvider) -> Iterator[Any]:
+    tracer = OpenAIInstrumentor()
+    yield lambda: tracer.instrument(tracer_provider=provider)
+    tracer.uninstrument()
+
+
+@pytest.fixture
+def tracer_of_ours(provider: TracerProvider) -> Iterator[Any]:
+    tracer = InstructorInstrumentor()
+    yield lambda: tracer.instrument(tracer_provider=provider)
+    tracer.uninstrument()
+
+
+async def test_a_late_tracer_of_the_sdk_sees_calls_and_streams(
+    harness: Harness, scripted_server: Any, tracer_of_the_sdk: Any, exporter: InMemorySpanExporter
+) -> None:
+    client = harness.client(scripted_server([answer(ANN), answer(ANN), answer([ANN, ANN])]))
+    assert await harness.create(client, User) == User(**ANN)
+    assert exporter.get_finished_spans() == ()
+    tracer_of_the_sdk()
+    assert await harness.create(client, User) == User(**ANN)
+    stream = await harness.result(client.create_iterable(**asking(), response_model=User))
+    assert len(await harness.items(stream)) == 2
+    call, of_stream = exporter.get_finished_spans()
+    assert call.attributes is not None
+    assert of_stream.attributes is not None
+    for span in (call, of_stream):
+        assert "Ann" in str(span.attributes["gen_ai.output.messages"])
+    assert call.attributes["gen_ai.usage.input_tokens"]
+    assert of_stream.attributes["gen_ai.is_streaming"] is True
+    assert of_stream.attributes["gen_ai.usage.output_tokens"] == stream.report.usage.output_tokens
+
+
+async def test_openinference_sees_the_calls_of_clients(
+    harness: Harness, scripted_server: Any, tracer_of_ours: Any, exporter: InMemorySpanExporter
+) -> None:
+    tracer_of_ours()
+    client = harness.client(scripted_server([answer(ANN), answer([ANN]), answer(ANN)]))
+    assert await harness.create(client, User, model="m") == User(**ANN)
+    assert list(await harness.create(client, list[User])) == [User(**ANN)]
+    await harness.result(client.create_with_completion(**asking(), response_model=User))
+    one, many, _ = spans = exporter.get_finished_spans()
+    assert {span.name for span in spans} == {"instructor.async_create" if harness.is_async else "instructor.create"}
+    assert one.attributes is not None
+    assert many.attributes is not None
+    assert one.attributes["instructor.response_model"] == "User"
+    assert one.attributes["llm.model_name"] == "m"
+    assert one.attributes["llm.provider"] == "openai"
+    assert json.loads(str(one.attributes["output.value"])) == ANN
+    assert json.loads(str(many.attributes["output.value"])) == [ANN]
+
+
+async def test_openinference_sees_streams(
+    harness: Harness, scripted_server: Any, tracer_of_ours: Any, exporter: InMemorySpanExporter
+) -> None:
+    tracer_of_ours()
+    client = harness.client(scripted_server([answer([ANN, ANN])]))
+    stream = await harness.create(client, list[User], stream=True)
+    users = [user async for user in stream] if harness.is_async else list(stream)
+    assert users == [User(**ANN)] * 2
+    assert stream.report.complete  # what the tracer gives is still a stream
+    (span,) = exporter.get_finished_spans()
+    assert span.attributes is not None
+    assert json.loads(str(span.attributes["output.value"])) == [ANN, ANN]
+
+
+async def test_openinference_sees_patched_functions(
+    harness: Harness, scripted_server: Any, tracer_of_ours: Any, exporter: InMemorySpanExporter
+) -> None:
+    tracer_of_ours()
+    sdk = harness.sdk(scripted_server([answer(ANN), answer(ANN)]))
+    create = instructor.patch(create=sdk.chat.completions.create)
+    user = await harness.result(create(model="m", response_model=User, messages=MESSAGES))
+    assert user == User(**ANN)
+    instructor.patch(sdk)
+    await harness.result(sdk.chat.completions.create(model="m", response_model=User, messages=MESSAGES))
+    names = [span.name for span in exporter.get_finished_spans()]
+    assert names == (
+        ["instructor.async_patch", "instructor.async_create"]
+        if harness.is_async
+        else ["instructor.patch", "instructor.create"]
+    )
