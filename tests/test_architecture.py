@@ -66,6 +66,7 @@ MAY_WAIT = (
     "client.py",
     "factories.py",
     "results.py",
+    "tracing.py",
     "validators.py",
     "bulk/",
     "local/",

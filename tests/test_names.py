@@ -93,6 +93,7 @@ HERE = {
     "instructor.v2": f"Mode Provider {OF_PROVIDERS}",
     "instructor.v2.core": EXCEPTIONS,
     "instructor.v2.core.exceptions": EXCEPTIONS,
+    "instructor.v2.core.patch": "_create_async_wrapper _create_sync_wrapper",
     "instructor.validation": f"{VALIDATORS} {ASYNC_VALIDATORS}",
     "instructor.validation.async_validators": ASYNC_VALIDATORS,
     "instructor.validation.llm_validators": VALIDATORS,

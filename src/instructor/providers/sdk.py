@@ -65,7 +65,7 @@ class SDKMethods(Source):
         for name in resources:
             resource = getattr(resource, name)
         self._resource, self._method = resource, method
-        self._function = vars(type(resource)).get(method)
+        self._function: Any = vars(type(resource)).get(method)
         self._is_classes = again or method not in vars(resource)
         self.create = self._function.__get__(resource) if again else getattr(resource, method)
         self.is_own = _is_sdks_own(resource, method)
