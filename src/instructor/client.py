@@ -154,7 +154,7 @@ class AsyncInstructor(ClientBase):
         cache_ttl: float | None = None, cache_namespace: str | None = None, model: str | None = None,
         temperature: float | None = None, max_tokens: int | None = None, timeout: Any = None, **options: Any,
     ) -> Any: ...
-    async def create(self, response_model: Any, messages: Messages = None, **arguments: Any) -> Any:  # type: ignore[misc]  # pyright: ignore
+    async def create(self, response_model: Any, messages: Messages = None, **options: Any) -> Any:  # type: ignore[misc]  # pyright: ignore
         """Ask the model, and return an answer of the type `response_model`.
 
         Args:
@@ -193,7 +193,7 @@ class AsyncInstructor(ClientBase):
             >>> user.age
             10
         """
-        return await self._caller.acreate(response_model, messages, arguments)
+        return await self._caller.acreate(response_model, messages, options)
 
     @overload
     def create_partial(
@@ -222,7 +222,7 @@ class AsyncInstructor(ClientBase):
         cache_ttl: float | None = None, cache_namespace: str | None = None, model: str | None = None,
         temperature: float | None = None, max_tokens: int | None = None, timeout: Any = None, **options: Any,
     ) -> AsyncStream[Any]: ...
-    def create_partial(self, response_model: Any, messages: Messages = None, **arguments: Any) -> Any:
+    def create_partial(self, response_model: Any, messages: Messages = None, **options: Any) -> Any:
         """Return a stream of snapshots of one value while it arrives. The last one is complete and validated.
 
         Args:
@@ -258,7 +258,7 @@ class AsyncInstructor(ClientBase):
             >>> async for user in client.create_partial(User, messages):
             ...     print(user.name)  # None until the name has arrived
         """
-        return self._caller.apartial(response_model, messages, arguments)
+        return self._caller.apartial(response_model, messages, options)
 
     @overload
     def create_iterable(
@@ -296,7 +296,7 @@ class AsyncInstructor(ClientBase):
         cache_ttl: float | None = None, cache_namespace: str | None = None, model: str | None = None,
         temperature: float | None = None, max_tokens: int | None = None, timeout: Any = None, **options: Any,
     ) -> AsyncStream[Any]: ...
-    def create_iterable(self, messages: Messages = None, response_model: Any = None, **arguments: Any) -> Any:
+    def create_iterable(self, messages: Messages = None, response_model: Any = None, **options: Any) -> Any:
         """Return a stream of the items of a list. Each item is validated and yielded as soon as it is complete.
 
         Args:
@@ -332,7 +332,7 @@ class AsyncInstructor(ClientBase):
             >>> async for user in client.create_iterable(messages, User):
             ...     print(user)
         """
-        return self._caller.aiterable(response_model, messages, arguments)
+        return self._caller.aiterable(response_model, messages, options)
 
     @overload
     async def create_with_completion(
@@ -384,7 +384,7 @@ class AsyncInstructor(ClientBase):
         temperature: float | None = None, max_tokens: int | None = None, timeout: Any = None, **options: Any,
     ) -> tuple[Any, Any]: ...
     async def create_with_completion(
-        self, messages: Messages = None, response_model: Any = None, **arguments: Any
+        self, messages: Messages = None, response_model: Any = None, **options: Any
     ) -> Any:
         """Return the validated answer and the SDK's own response.
 
@@ -421,7 +421,7 @@ class AsyncInstructor(ClientBase):
             >>> user, response = await client.create_with_completion(messages, User)
             >>> response.usage
         """
-        return await self._caller.awith_completion(response_model, messages, arguments)
+        return await self._caller.awith_completion(response_model, messages, options)
 
     def map(
         self, rows: Any, *, response_model: TypeForm[T], messages: Messages = None,
@@ -490,8 +490,8 @@ class AsyncInstructor(ClientBase):
 class AsyncResponses(AsyncInstructor):
     """`client.responses`: without `response_model` it returns the SDK's own response."""
 
-    async def create(self, response_model: Any = None, messages: Messages = None, **arguments: Any) -> Any:
-        return await self._caller.acreate(response_model, messages, arguments)
+    async def create(self, response_model: Any = None, messages: Messages = None, **options: Any) -> Any:
+        return await self._caller.acreate(response_model, messages, options)
 
 
 if not TYPE_CHECKING:  # a checker would take every name for one of this module

@@ -135,7 +135,7 @@ class Instructor(ClientBase):
         cache_ttl: float | None = None, cache_namespace: str | None = None, model: str | None = None,
         temperature: float | None = None, max_tokens: int | None = None, timeout: Any = None, **options: Any,
     ) -> Any: ...
-    def create(self, response_model: Any, messages: Messages = None, **arguments: Any) -> Any:  # type: ignore[misc]  # pyright: ignore
+    def create(self, response_model: Any, messages: Messages = None, **options: Any) -> Any:  # type: ignore[misc]  # pyright: ignore
         """Ask the model, and return an answer of the type `response_model`.
 
         Args:
@@ -174,7 +174,7 @@ class Instructor(ClientBase):
             >>> user.age
             10
         """
-        return self._caller.create(response_model, messages, arguments)
+        return self._caller.create(response_model, messages, options)
 
     @overload
     def create_partial(
@@ -203,7 +203,7 @@ class Instructor(ClientBase):
         cache_ttl: float | None = None, cache_namespace: str | None = None, model: str | None = None,
         temperature: float | None = None, max_tokens: int | None = None, timeout: Any = None, **options: Any,
     ) -> Stream[Any]: ...
-    def create_partial(self, response_model: Any, messages: Messages = None, **arguments: Any) -> Any:
+    def create_partial(self, response_model: Any, messages: Messages = None, **options: Any) -> Any:
         """Return a stream of snapshots of one value while it arrives. The last one is complete and validated.
 
         Args:
@@ -239,7 +239,7 @@ class Instructor(ClientBase):
             >>> for user in client.create_partial(User, messages):
             ...     print(user.name)  # None until the name has arrived
         """
-        return self._caller.partial(response_model, messages, arguments)
+        return self._caller.partial(response_model, messages, options)
 
     @overload
     def create_iterable(
@@ -277,7 +277,7 @@ class Instructor(ClientBase):
         cache_ttl: float | None = None, cache_namespace: str | None = None, model: str | None = None,
         temperature: float | None = None, max_tokens: int | None = None, timeout: Any = None, **options: Any,
     ) -> Stream[Any]: ...
-    def create_iterable(self, messages: Messages = None, response_model: Any = None, **arguments: Any) -> Any:
+    def create_iterable(self, messages: Messages = None, response_model: Any = None, **options: Any) -> Any:
         """Return a stream of the items of a list. Each item is validated and yielded as soon as it is complete.
 
         Args:
@@ -313,7 +313,7 @@ class Instructor(ClientBase):
             >>> for user in client.create_iterable(messages, User):
             ...     print(user)
         """
-        return self._caller.iterable(response_model, messages, arguments)
+        return self._caller.iterable(response_model, messages, options)
 
     @overload
     def create_with_completion(
@@ -365,7 +365,7 @@ class Instructor(ClientBase):
         temperature: float | None = None, max_tokens: int | None = None, timeout: Any = None, **options: Any,
     ) -> tuple[Any, Any]: ...
     def create_with_completion(
-        self, messages: Messages = None, response_model: Any = None, **arguments: Any
+        self, messages: Messages = None, response_model: Any = None, **options: Any
     ) -> Any:
         """Return the validated answer and the SDK's own response.
 
@@ -402,7 +402,7 @@ class Instructor(ClientBase):
             >>> user, response = client.create_with_completion(messages, User)
             >>> response.usage
         """
-        return self._caller.with_completion(response_model, messages, arguments)
+        return self._caller.with_completion(response_model, messages, options)
 
     def map(
         self, rows: Any, *, response_model: TypeForm[T], messages: Messages = None,
@@ -471,5 +471,5 @@ class Instructor(ClientBase):
 class Responses(Instructor):
     """`client.responses`: without `response_model` it returns the SDK's own response."""
 
-    def create(self, response_model: Any = None, messages: Messages = None, **arguments: Any) -> Any:
-        return self._caller.create(response_model, messages, arguments)
+    def create(self, response_model: Any = None, messages: Messages = None, **options: Any) -> Any:
+        return self._caller.create(response_model, messages, options)
