@@ -54,7 +54,7 @@ ARROWS = {
     "bulk": {"values", "cache", "core", "features", "outputs", "providers"},
     "client": {"values", "bulk", "cache", "core", "dsl", "features", "outputs", "providers", "schema"},
     "testing": {"values", "parsing"},
-    "cli": {"values", "client", "local", "outputs", "providers"},
+    "cli": {"values", "bulk", "client", "local", "outputs", "providers", "schema"},
     "older": {"values", "core", "client", "outputs", "parsing", "providers"},
     "door": {"values", "bulk", "core", "dsl", "client", "features", "providers"},
 }

@@ -8,11 +8,15 @@ from typing import Annotated
 import typer
 
 from instructor._version import __version__
-from instructor.cli import local, schema
+from instructor.cli import extract, known, local, schema, stores
 
-app = typer.Typer(name="instructor", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-app.add_typer(local.group, name="local")
+app = typer.Typer(name="instructor", no_args_is_help=True, pretty_exceptions_enable=False)
+app.command()(extract.extract)
+app.command()(stores.runs)
+app.command()(stores.show)
+app.command("providers")(known.list_providers)
 app.command()(schema.schema)
+app.add_typer(local.group, name="local")
 
 
 def _version(wanted: bool) -> None:

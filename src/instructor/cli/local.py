@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import importlib
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from instructor._install import install_command
+from instructor.cli.messages import USAGE, errors_reported, tell
 from instructor.exceptions import ConfigurationError
 
 group = typer.Typer(no_args_is_help=True, help="The embedded model: a small language model on this machine.")
@@ -23,7 +23,7 @@ _NAMED = "smollm2-135m"
 @group.command()
 def install() -> None:
     """Put the embedded model's weights in place (94 MB, Apache-2.0)."""
-    with _told():
+    with errors_reported(status=1):
         weights = importlib.import_module("instructor.local.weights")
         _say(f"The weights are in {weights.install()}")
         weights.check()
@@ -35,7 +35,7 @@ def serve(
     model: Model = _NAMED,
 ) -> None:
     """Serve the model to programs written for OpenAI, on 127.0.0.1 only, until Ctrl-C."""
-    with _told():
+    with errors_reported(status=1):
         loaded = _model(model)
         server = _module("server").Server(loaded, port)
         _say(f"Listening on {server.base_url}\nOPENAI_BASE_URL={server.base_url} OPENAI_API_KEY=local")
@@ -52,9 +52,9 @@ def run(
 ) -> None:
     """Run a script on the embedded model instead of OpenAI; end with the script's status."""
     if not script.is_file():
-        sys.stderr.write(f"There is no script {str(script)!r}.\n")
-        raise typer.Exit(2)
-    with _told():
+        tell(f"There is no script {str(script)!r}.", "the first argument is the path of a Python file")
+        raise typer.Exit(USAGE)
+    with errors_reported(status=1):
         status = _module("launch").run_script(script, arguments or [], _model(model), grace=grace)
     raise typer.Exit(status)
 
@@ -73,16 +73,6 @@ def _module(name: str) -> Any:
         raise ConfigurationError(
             f"The embedded model needs the module {error.name!r}: {install_command('local')}"
         ) from error
-
-
-@contextlib.contextmanager
-def _told() -> Iterator[None]:
-    """Report an error in one line instead of a traceback."""
-    try:
-        yield
-    except (ConfigurationError, OSError) as error:
-        sys.stderr.write(f"{error}\n")
-        raise typer.Exit(1) from None
 
 
 def _say(text: str) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from instructor import providers
+from instructor.cli.types import imported
 from instructor.exceptions import ConfigurationError
 from instructor.outputs import output_for
 
@@ -23,7 +23,7 @@ def schema(
     The status is 1 if the type has no such form.
     """
     try:
-        plain = output_for(_found(model)).schema
+        plain = output_for(imported(model)).schema
         fitted = providers.load(provider).fitted(plain)
     except ConfigurationError as error:
         sys.stderr.write(f"{error}\n")
@@ -41,16 +41,3 @@ def schema(
 
 def _tell(head: str, lines: list[str]) -> None:
     sys.stderr.write("\n  ".join([head, *lines]) + "\n")
-
-
-def _found(path: str) -> Any:
-    """Import what `package.module:Name` names, from the current directory too."""
-    name, colon, attribute = path.partition(":")
-    if not (name and colon and attribute):
-        raise ConfigurationError(f"{path!r} names no type: write package.module:Name.")
-    if "" not in sys.path:
-        sys.path.insert(0, "")
-    try:
-        return getattr(importlib.import_module(name), attribute)
-    except (ModuleNotFoundError, AttributeError) as error:
-        raise ConfigurationError(f"{path!r} cannot be found: {error}.") from error
