@@ -69,6 +69,7 @@ MAY_WAIT = (
     "tracing.py",
     "validators.py",
     "bulk/",
+    "cli/extract.py",
     "local/",
     "testing/",
     "providers/",

@@ -6,6 +6,7 @@ write to, are a bulk run (`client.map`): it can be stopped, and goes on where it
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib
 import itertools
@@ -78,14 +79,17 @@ def extract(
     Status: 0 all is well, 2 the command is wrong, 3 something failed, 4 the budget is spent, 130 or 143 interrupted.
     """
     with errors_reported(f"for example: {_EXAMPLE}"):
-        kind, rows, client = type_of(schema), _rows(inputs), _client(model, mode)
+        kind, text = type_of(schema), _text(inputs)
+        is_one = text is not None and not (out or store or dry_run)
+        client = _client(model, mode, is_async=not is_one)
+        rows = _rows(inputs) if text is None else [text]
     chosen = form or (Format.table if sys.stdout.isatty() else Format.jsonl)
-    if isinstance(rows, str) and not (out or store or dry_run):
-        raise typer.Exit(_one(client, kind, _messages(prompt, rows), WRITERS[chosen](), many=many))
+    if text is not None and is_one:
+        raise typer.Exit(_one(client, kind, _messages(prompt, text), WRITERS[chosen](), many=many))
     limits = {"concurrency": concurrency or (_LOCAL_CALLS if model == _LOCAL else None), "rpm": rpm, "tpm": tpm}
     response_model: Any = Iterable[kind] if many else kind  # type: ignore[valid-type]
     given = {
-        "rows": [rows] if isinstance(rows, str) else rows, "response_model": response_model,
+        "rows": rows, "response_model": response_model,
         "messages": prompt, "store": store, "engine": engine, "limit": limit, "sample": sample, "seed": seed,
         "limits": _limits(**limits, max_cost=max_cost), "retry_failed": retry_failed,
     }  # fmt: skip
@@ -105,7 +109,7 @@ def _limits(**limits: Any) -> Any:
         return kind(**{name: value for name, value in limits.items() if value is not None})
 
 
-def _client(model: str, mode: str | None) -> Any:
+def _client(model: str, mode: str | None, *, is_async: bool) -> Any:
     from instructor.factories import from_provider
 
     chosen = None
@@ -115,24 +119,33 @@ def _client(model: str, mode: str | None) -> Any:
         except KeyError:
             known = ", ".join(each.name.lower() for each in list(Mode)[:7])
             raise ConfigurationError(f"--mode must be one of {known}, got {mode!r}.") from None
-    return from_provider(model, mode=chosen)
+    return from_provider(model, is_async, mode=chosen)
 
 
-def _rows(inputs: list[str]) -> Any:
-    """Return one text, or the rows of all inputs."""
-    from instructor.bulk.inputs import TABLES, read_document, source_of
+def _text(inputs: list[str]) -> str | None:
+    """Return the one text that is asked about; None if there are several inputs, or a table of rows."""
+    from instructor.bulk.inputs import TABLES, read_document
 
-    if inputs == ["-"]:
+    if "-" in inputs:
+        if len(inputs) > 1:
+            raise ConfigurationError("- stands alone: it reads one text from standard input.")
         if sys.stdin.isatty():
             raise ConfigurationError("There is no text: - reads what is sent into the command.")
         return sys.stdin.read()
-    if "-" in inputs:
-        raise ConfigurationError("- stands alone: it reads one text from standard input.")
     path = Path(inputs[0])
+    if len(inputs) > 1 or not path.is_file() or path.suffix.lower() in TABLES:
+        return None
+    return read_document(path).text
+
+
+def _rows(inputs: list[str]) -> Any:
+    """Return the rows of all inputs."""
+    from instructor.bulk.inputs import source_of
+
     if len(inputs) == 1:
-        return inputs[0] if path.suffix.lower() in TABLES or not path.is_file() else read_document(path).text
-    sources = [source_of(each) for each in inputs]
-    return list(itertools.chain.from_iterable(source.again("extract") for source in sources))
+        source_of(inputs[0])  # an error of it is one of the command
+        return inputs[0]
+    return list(itertools.chain.from_iterable(source_of(each).again("extract") for each in inputs))
 
 
 def _messages(prompt: str | None, text: str) -> dict[str, Any]:
@@ -191,53 +204,57 @@ def _many(client: Any, given: dict[str, Any], output: Output) -> int:
         given["store"] = given["store"] or (Path(folder) / "run.sqlite" if output.file else None)
         progress = Progress()
         run = client.map(**given, on_progress=progress)
-        status, reason = _read(run, output.writer)
+        status, reason = asyncio.run(_read(run, output.writer))
         progress.close(run.report)
         if output.file is not None and run.report.rows:
-            tell(f"{run.store.export(output.file, explode=_is_list(given)).rows} lines are in {str(output.file)!r}.")
+            is_list = get_origin(given["response_model"]) is Iterable
+            tell(f"{run.store.export(output.file, explode=is_list).rows} lines are in {str(output.file)!r}.")
         if status:
             hint = "the same command goes on after these rows" if goes_on else "with --store FILE a run can go on"
             tell(reason or f"Stopped after {run.report.rows} rows.", hint)
     return status or (FAILED if run.report.failed else 0)
 
 
-def _is_list(given: dict[str, Any]) -> bool:
-    return get_origin(given["response_model"]) is Iterable
-
-
-def _read(run: Any, writer: Writer | None) -> tuple[int, str]:
+async def _read(run: Any, writer: Writer | None) -> tuple[int, str]:
     """Write what comes; return the status, and why the run has stopped."""
     bulk = importlib.import_module("instructor.bulk")
+    reading = asyncio.current_task()
+    assert reading is not None
     signals: list[int] = []
 
-    def stop(number: int, _: object) -> None:
+    def stop(number: int) -> None:
         signals.append(number)
         if len(signals) > 1:
-            raise KeyboardInterrupt
+            reading.cancel()
+            return
         run.stop()
         tell(f"Stopping: {run.report.in_flight} calls in flight end first. Once more cancels them.")
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C interrupts at once
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop, number)
     try:
-        with quiet_pipe(), run:
-            for row in run:
-                if row.error is not None:
-                    tell(f"{row.key}: {row.error.kind}: {_first_line(row.error)}")
-                elif writer is not None:
-                    for item in row.value if isinstance(row.value, list) else [row.value]:
-                        writer.add(item, row.key)
+        with quiet_pipe():
+            async with run:
+                async for row in run:
+                    _write(row, writer)
             if writer is not None:
                 writer.close()
     except bulk.BudgetReachedError as error:
         return BUDGET, str(error)
     except bulk.JobStoppedError as error:
         return FAILED, str(error)
-    except KeyboardInterrupt:
+    except asyncio.CancelledError:
         pass
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
     return (128 + signals[0], "") if signals else (0, "")
+
+
+def _write(row: Any, writer: Writer | None) -> None:
+    if row.error is not None:
+        tell(f"{row.key}: {row.error.kind}: {_first_line(row.error)}")
+    elif writer is not None:
+        for item in row.value if isinstance(row.value, list) else [row.value]:
+            writer.add(item, row.key)
 
 
 def _print_estimate(estimate: Any) -> None:
