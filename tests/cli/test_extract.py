@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import shlex
 import signal
 import sys
 import threading
@@ -75,10 +76,24 @@ def test_an_item_is_written_before_the_reply_has_ended(scripted: tuple[Scripted,
 
 
 @pytest.mark.model
-def test_the_readme_line_on_the_embedded_model(shell: Shell) -> None:
-    done = shell.run("extract", "-", "--schema", "name, age int", "--many", "--model", "local", stdin=TEXT)
+@pytest.mark.parametrize("page", ["README.md", "docs/command.md"])
+def test_a_page_says_what_the_embedded_model_gives(shell: Shell, page: str) -> None:
+    text = (Path(__file__).parents[2] / page).read_text("utf-8")
+    ((said, arguments, shown),) = re.findall(
+        r'^```console\n\$ echo "(.*?)" \| instructor (.*?)\n(.*?)^```', text, re.M | re.S
+    )
+    done = shell.run(*shlex.split(arguments), stdin=said)
+    assert done.stdout == shown
     assert [json.loads(line) for line in done.stdout.splitlines()] == PEOPLE
     assert done.returncode == 0
+
+
+def test_the_page_names_every_option(shell: Shell) -> None:
+    page = (Path(__file__).parents[2] / "docs/command.md").read_text("utf-8")
+    shell.environment["COLUMNS"] = "200"
+    options = set(re.findall(r"(--[a-z-]+)", shell.run("extract", "--help").stdout)) - {"--help"}
+    assert len(options) > 15
+    assert {option for option in options if option not in page} == set()
 
 
 def test_one_value_from_a_file_with_a_prompt(scripted: tuple[Scripted, Shell]) -> None:
