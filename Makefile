@@ -1,7 +1,7 @@
 # Everything a checkout can do. First: `make run`, `make test`; while you work: `make test-quick`.
 PYTHON ?= python3
 BIN := .venv/bin
-BENCH := sdk reference pydantic-ai langchain mirascope
+BENCH := sdk reference pydantic-ai langchain mirascope batch-llm curator
 export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help run test test-quick test-browser test-install fuzz test-litellm test-engines test-tracers check docs docs-serve bench bench-quick clean

@@ -24,13 +24,16 @@ from rows import MEASURES, Measure
 
 HERE = Path(__file__).parent
 MEASURED = HERE.parent / "docs" / "measured"
-ENVIRONMENTS = {name: name.replace("_", "-") for name in ("reference", "pydantic_ai", "langchain", "mirascope")}
+_PEERS = ("reference", "pydantic_ai", "langchain", "mirascope", "batch_llm", "curator")
+ENVIRONMENTS = {name: name.replace("_", "-") for name in _PEERS}
 PACKAGES = {
     "ours": ["instructor", "openai", "pydantic", "jiter", "httpx2", "aiohttp"],
     "reference": ["instructor", "openai", "pydantic", "jiter"],
     "pydantic_ai": ["pydantic-ai-slim", "openai"],
     "langchain": ["langchain-openai", "langchain-core", "openai"],
     "mirascope": ["mirascope", "openai"],
+    "batch_llm": ["async-batch-llm", "openai"],
+    "curator": ["bespokelabs-curator", "openai"],
 }
 Found = dict[tuple[str, str], list[dict[str, Any]]]
 

@@ -3,8 +3,8 @@
     POST /DOCUMENT/CHUNK/TOGETHER/v1/chat/completions
 
 DOCUMENT is a name that `documents.document` knows, or `flood-100`; CHUNK the characters in an event, TOGETHER the
-events in a network write. CHUNK may be `hold-N`: the reply is whole, and waits until N requests are there. It prints
-its port.
+events in a network write. CHUNK may be `hold-N`: the reply is whole, and waits until N requests are there; or
+`wait-N`: it comes after N milliseconds. It prints its port.
 """
 
 from __future__ import annotations
@@ -67,6 +67,8 @@ class Provider(asyncio.Protocol):
         if not asked.get("stream"):
             if chunk.startswith("hold-"):
                 await self.hold(path, int(chunk[5:]))
+            elif chunk.startswith("wait-"):
+                await asyncio.sleep(int(chunk[5:]) / 1000)
             self.transport.write(_whole(name, tool))
             return
         self.transport.write(

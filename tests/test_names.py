@@ -11,8 +11,10 @@ import openai
 import pytest
 
 import instructor
+from harness import Harness
 from instructor import _compat
 from instructor.exceptions import ConfigurationError
+from instructor.testing import answer
 
 CHANGELOG = (Path(__file__).parent.parent / "CHANGELOG.md").read_text("utf-8")
 
@@ -205,3 +207,16 @@ def test_all_exceptions_are_in_both_places() -> None:
 def _below(kind: type) -> set[type]:
     subs: list[type] = kind.__subclasses__()
     return {each for sub in subs for each in (sub, *_below(sub)) if not sub.__name__.startswith("_")}
+
+
+async def test_calls_are_the_same_once_the_path_of_tracers_is_imported(harness: Harness, scripted_server: Any) -> None:
+    import_module("instructor.v2.core.patch")
+    client = harness.client(scripted_server([answer([1, 2]), answer([1]), answer(3), answer(4), answer(5)]))
+    assert type(client._caller).__name__ == "TracedCallBuilder"
+    told = {"messages": [{"role": "user", "content": "Extract."}], "model": "m"}
+    assert await harness.items(client.create_iterable(response_model=list[int], **told)) == [1, 2]
+    assert await harness.items(client.create_iterable(response_model=int, **told)) == [1]
+    assert await harness.result(client.create(int, **told)) == 3
+    assert (await harness.items(client.create_partial(int, **told)))[-1] == 4
+    value, _ = await harness.result(client.create_with_completion(response_model=int, **told))
+    assert value == 5

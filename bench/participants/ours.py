@@ -9,6 +9,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -23,6 +24,7 @@ from pydantic import BaseModel, TypeAdapter
 from wire import cut
 
 import instructor
+from instructor.bulk import Limits
 from instructor.cache import AutoCache
 from instructor.parsing.items import ItemReader
 
@@ -82,6 +84,44 @@ def streams(url: str, model: Any, count: int, http: str = "", **_: Any) -> Calla
         return sum(await asyncio.gather(*(one() for _ in range(count))))
 
     return lambda: loop.run_until_complete(every())
+
+
+def rows(url: str, model: Any, count: int, flight: int, http: str = "", **_: Any) -> Callable[[], dict[str, float]]:
+    """Run over many rows with a store; beside it, in turns, the bare SDK's calls and a semaphore."""
+    sdk, loop = client_of(url, http), asyncio.new_event_loop()
+    client = instructor.from_openai(sdk, model=MODEL)
+    texts = [f"Row {number}" for number in range(count)]
+
+    async def ours(folder: str) -> None:
+        store, limits = f"{folder}/run.sqlite", Limits(concurrency=flight)
+        run = client.map(texts, response_model=model, store=store, limits=limits)
+        assert sum([row.ok async for row in run]) == count
+
+    async def plain(_folder: str) -> None:
+        free = asyncio.Semaphore(flight)
+
+        async def one(text: str) -> None:
+            async with free:
+                asked: Any = {"model": MODEL, "messages": [{"role": "user", "content": text}], **bare.tool(model)}
+                reply = await sdk.chat.completions.create(**asked)
+            model.model_validate_json(reply.choices[0].message.tool_calls[0].function.arguments)
+
+        await asyncio.gather(*map(one, texts))
+
+    def spent(every: Any) -> tuple[float, float]:
+        with tempfile.TemporaryDirectory() as folder:
+            wall, cpu = time.monotonic(), time.process_time()
+            loop.run_until_complete(every(folder))
+            return time.monotonic() - wall, time.process_time() - cpu
+
+    def run() -> dict[str, float]:
+        pairs = [(spent(plain), spent(ours)) for _ in range(3)]
+        wall = statistics.median(theirs[0] / mine[0] for theirs, mine in pairs)
+        cpu = statistics.median(mine[1] / theirs[1] for theirs, mine in pairs)
+        rate = count / statistics.median(mine[0] for _, mine in pairs)
+        return {"count": count, "rows_a_second": rate, "rate_share": wall, "cpu_ratio": cpu}
+
+    return run
 
 
 def calls(url: str, model: Any, count: int, http: str = "", **_: Any) -> Callable[[], int]:

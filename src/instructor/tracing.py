@@ -7,6 +7,7 @@ that imports this path pays for it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -33,30 +34,39 @@ class TracedCallBuilder(CallBuilder):
     """
 
     def create(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> Any:
-        return self._traced(super().create)(response_model=response_model, messages=messages, **arguments)
+        return self._traced(super().create, response_model)(messages=messages, **arguments)
 
     def iterable(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> Any:
-        kind: Any = Iterable[response_model]  # it tells the tracer that each value is an item
-        return self._traced(super().iterable)(response_model=kind, messages=messages, **arguments)
+        return self._traced(super().iterable, response_model, is_items=True)(messages=messages, **arguments)
 
     def partial(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> Any:
-        return self._traced(super().partial)(response_model=response_model, messages=messages, **arguments)
+        return self._traced(super().partial, response_model)(messages=messages, **arguments)
 
     def with_completion(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> Any:
-        return self._traced(super().with_completion)(response_model=response_model, messages=messages, **arguments)
+        return self._traced(super().with_completion, response_model)(messages=messages, **arguments)
 
     async def acreate(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> Any:
-        create = self._traced(super().acreate, "_create_async_wrapper")
-        return await create(response_model=response_model, messages=messages, **arguments)
+        create = self._traced(super().acreate, response_model, "_create_async_wrapper")
+        return await create(messages=messages, **arguments)
 
     async def awith_completion(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> Any:
-        create = self._traced(super().awith_completion, "_create_async_wrapper")
-        return await create(response_model=response_model, messages=messages, **arguments)
+        create = self._traced(super().awith_completion, response_model, "_create_async_wrapper")
+        return await create(messages=messages, **arguments)
 
-    def _traced(self, call: Callable[..., Any], factory: str = "_create_sync_wrapper") -> Callable[..., Any]:
-        def create(response_model: Any = None, messages: Any = None, **arguments: Any) -> Any:
-            return call(response_model, messages, arguments)
+    def _traced(
+        self,
+        call: Callable[..., Any],
+        response_model: Any,
+        factory: str = "_create_sync_wrapper",
+        *,
+        is_items: bool = False,
+    ) -> Callable[..., Any]:
+        """Return what the tracer makes of a call. It sees a list type where each value is an item."""
+
+        def create(messages: Any = None, **seen: Any) -> Any:
+            del seen["response_model"]
+            return call(response_model, messages, seen)
 
         make = getattr(import_module(TRACED_PATH), factory)
         wrapped: Callable[..., Any] = make(create, provider=self.provider, default_model=self.defaults.get("model"))
-        return wrapped
+        return partial(wrapped, response_model=Iterable[response_model] if is_items else response_model)
