@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,38 @@ def test_parquet_and_arrow(tmp_path: Path) -> None:
     parquet.write_table(table, tmp_path / "a.parquet")
     assert rows_of(tmp_path / "a.parquet") == rows_of(table) == ROWS
     assert source_of(tmp_path / "a.parquet").total == source_of(table).total == 2
+
+
+def sheet(path: Path, *rows: tuple[str | int | None, ...]) -> None:
+    """Write the least that a spreadsheet must be."""
+
+    def cell(value: str | int | None) -> str:
+        if isinstance(value, str):
+            return f'<c t="inlineStr"><is><t>{value}</t></is></c>'
+        return "<c/>" if value is None else f"<c><v>{value}</v></c>"
+
+    main = "http://schemas.openxmlformats.org"
+    kind = f"{main}/officeDocument/2006/relationships"
+    links = f'<Relationships xmlns="{main}/package/2006/relationships">'
+    lines = "".join(f"<row>{''.join(map(cell, row))}</row>" for row in rows)
+    files = {
+        "_rels/.rels": f'{links}<Relationship Id="r1" Type="{kind}/officeDocument" Target="xl/workbook.xml"/>'
+        "</Relationships>",
+        "xl/workbook.xml": f'<workbook xmlns="{main}/spreadsheetml/2006/main" xmlns:r="{kind}"><sheets>'
+        '<sheet name="People" sheetId="1" r:id="r1"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": f'{links}<Relationship Id="r1" Type="{kind}/worksheet" '
+        'Target="worksheets/sheet1.xml"/></Relationships>',
+        "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{main}/spreadsheetml/2006/main"><sheetData>{lines}'
+        "</sheetData></worksheet>",
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, f'<?xml version="1.0" encoding="UTF-8"?>{text}')
+
+
+def test_a_spreadsheet(tmp_path: Path) -> None:
+    sheet(tmp_path / "a.xlsx", ("name", "age"), ("Ann", 3), ("Böb", None))
+    assert rows_of(tmp_path / "a.xlsx") == [{"name": "Ann", "age": 3.0}, {"name": "Böb", "age": ""}]
 
 
 def test_a_folder_a_glob_and_a_file_of_texts(tmp_path: Path) -> None:
