@@ -424,7 +424,7 @@ class AsyncInstructor(ClientBase):
         return await self._caller.awith_completion(response_model, messages, options)
 
     def map(
-        self, rows: Any, *, response_model: TypeForm[T], messages: Messages = None,
+        self, rows: Any, *, response_model: TypeForm[T], messages: str | Messages | Callable[[Any], object] = None,
         key: str | Callable[[Any], object] | None = None, store: str | PathLike[str] | Store | None = None,
         limits: Limits | None = None, on_error: Literal["collect", "skip", "raise"] = "collect", ordered: bool = False,
         engine: EngineName | RayActors = "asyncio", dedupe: bool = True, retry_failed: bool = False,
