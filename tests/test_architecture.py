@@ -30,7 +30,7 @@ ROOMS = {
         "report",
         "usage",
     },
-    "features": {"templating", "validators"},
+    "features": {"fetching", "media", "templating", "validators"},
     "client": {
         *("arguments", "binding", "call", "client", "client_base", "sync_client", "factories", "function_calls"),
         *("results", "tracing"),
@@ -86,6 +86,7 @@ MAY_NAME_A_PROVIDER = (
     "cache/keys.py",
     "cli/",
     "local/",
+    "media.py",
     "providers/",
     "schema/subsets.py",
     "testing/",

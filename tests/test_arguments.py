@@ -55,7 +55,6 @@ async def test_what_a_request_must_have(harness: Harness, scripted_server: Any) 
 @pytest.mark.parametrize(
     ("name", "value", "why"),
     [
-        ("autodetect_images", True, "multimodal objects are not there yet"),
         ("mode", instructor.Mode.JSON, "a client has one"),
     ],
 )

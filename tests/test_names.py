@@ -52,7 +52,10 @@ _OLD_CLIENTS = "anthropic bedrock cerebras cohere fireworks genai groq mistral p
 HERE = {
     "instructor": f"Instructor AsyncInstructor {OF_PROVIDERS} from_provider Provider {CLASSES} CitationMixin "
     f"IterableModel Maybe Partial {SCHEMAS} Mode patch apatch hooks v2 __version__ core dsl exceptions mode providers "
-    "llm_validator openai_moderation cache validation utils client",
+    "llm_validator openai_moderation cache validation utils client Image Audio",
+    "instructor.multimodal": "Image Audio PDF",
+    "instructor.processing.multimodal": "Image Audio PDF ImageWithCacheControl PDFWithCacheControl PDFWithGenaiFile "
+    "RemoteFetchError MultimodalError",
     "instructor.auto_client": "from_provider supported_providers",
     "instructor.cache": "BaseCache AutoCache DiskCache RedisCache make_cache_key make_request_cache_key "
     "client_cache_identity load_cached_response store_cached_response",
@@ -125,12 +128,10 @@ ELSEWHERE = {
 }
 
 NOT_YET = {
-    "instructor": "Image Audio FinetuneFormat Instructions BatchProcessor BatchRequest BatchJob batch distil",
+    "instructor": "FinetuneFormat Instructions BatchProcessor BatchRequest BatchJob batch distil",
     "instructor.batch": "BatchProcessor BatchRequest BatchJob extract_results",
     "instructor.batch.processor": "BatchProcessor",
     "instructor.distil": "Instructions FinetuneFormat",
-    "instructor.multimodal": "Image Audio PDF",
-    "instructor.processing.multimodal": "Image Audio PDF PDFWithCacheControl PDFWithGenaiFile",
 }
 
 

@@ -13,6 +13,9 @@ from instructor import _compat
 from instructor._version import __version__ as __version__
 
 _NAMES = {
+    "PDF": "instructor.media",
+    "Audio": "instructor.media",
+    "Image": "instructor.media",
     "ArgumentsError": "instructor.exceptions",
     "AsyncInstructor": "instructor.client",
     "AsyncStream": "instructor.results",
@@ -43,6 +46,7 @@ _NAMES = {
     "ProviderError": "instructor.exceptions",
     "RefusalError": "instructor.exceptions",
     "Report": "instructor.report",
+    "RemoteFetchError": "instructor.exceptions",
     "ResponseParsingError": "instructor.exceptions",
     "ResponseSchema": "instructor.function_calls",
     "RowError": "instructor.bulk.rows",
@@ -103,6 +107,7 @@ if TYPE_CHECKING:  # the same names again, for editors; a test compares the two
     from instructor.exceptions import MultimodalError as MultimodalError
     from instructor.exceptions import ProviderError as ProviderError
     from instructor.exceptions import RefusalError as RefusalError
+    from instructor.exceptions import RemoteFetchError as RemoteFetchError
     from instructor.exceptions import ResponseParsingError as ResponseParsingError
     from instructor.exceptions import TokenBudgetError as TokenBudgetError
     from instructor.exceptions import TokenBudgetExceeded as TokenBudgetExceeded
@@ -126,6 +131,9 @@ if TYPE_CHECKING:  # the same names again, for editors; a test compares the two
     from instructor.hooks import HookName as HookName
     from instructor.hooks import Hooks as Hooks
     from instructor.hooks import UnknownHookError as UnknownHookError
+    from instructor.media import PDF as PDF
+    from instructor.media import Audio as Audio
+    from instructor.media import Image as Image
     from instructor.mode import Mode as Mode
     from instructor.providers.provider_enum import Provider as Provider
     from instructor.report import Report as Report

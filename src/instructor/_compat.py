@@ -27,6 +27,7 @@ TRACED_PATH = "instructor.v2.core.patch"
 """Where OpenInference's instrumentor wraps functions. A program that has imported it is traced."""
 
 ALIASES: dict[str, tuple[str, ...]] = {
+    "instructor.multimodal": ("instructor.media", "instructor.exceptions"),
     "instructor.auto_client": ("instructor.factories",),
     "instructor.cli.cli": ("instructor.cli.app",),
     "instructor.core": (
@@ -55,6 +56,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "instructor.process_response": ("instructor.older",),
     "instructor.processing": ("instructor.function_calls", "instructor.validators"),
     "instructor.processing.function_calls": ("instructor.function_calls",),
+    "instructor.processing.multimodal": ("instructor.media", "instructor.exceptions"),
     "instructor.processing.response": ("instructor.older",),
     "instructor.processing.schema": ("instructor.function_calls",),
     "instructor.processing.validators": ("instructor.validators",),
@@ -108,7 +110,6 @@ RENAMED = {
 MORE_NAMES = {"instructor.client": ("instructor.factories",)}
 """A module of this version: where the other names of the older version's module are. All have `from_...`."""
 
-_MEDIA = "multimodal objects are not there yet. Give parts of messages as your provider documents them."
 _BATCHES = "batches are not there yet."
 _DISTILLATION = "distillation is not there yet."
 _ROWS = (
@@ -122,7 +123,6 @@ _TEMPLATES = "a call renders its messages with its `context`."
 _INTERNAL = "it was an internal of older versions, and nothing needs it here."
 
 _GONE = {
-    "Image Audio PDF": _MEDIA,
     "BatchProcessor BatchRequest BatchJob": _BATCHES,
     "FinetuneFormat Instructions": _DISTILLATION,
     "retry_sync retry_async": _FLOW,
@@ -147,8 +147,6 @@ GONE_PATHS = {
     "instructor.batch": _BATCHES,
     "instructor.distil": _DISTILLATION,
     "instructor.dsl.json_tracker": _INTERNAL,
-    "instructor.multimodal": _MEDIA,
-    "instructor.processing.multimodal": _MEDIA,
 }
 """Path of an older version, or of one to come: what to use instead."""
 

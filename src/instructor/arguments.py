@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import BaseModel
 from tenacity import AsyncRetrying, BaseRetrying
 
-from instructor._compat import GONE, did_you_mean, warn_of_old
+from instructor._compat import did_you_mean, warn_of_old
 from instructor.core.retry_policy import OnInvalid, Policy, counted
 from instructor.core.watchdog import Watchdog
 from instructor.exceptions import ArgumentsError, ConfigurationError, TokenBudgetTypeError, TokenBudgetValueError
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from instructor.core.types import Arguments
 
 _NOT_HERE = {
-    "autodetect_images": GONE["Image"],
     "max_event_bytes": "it is given when the client is made, from_provider(..., max_event_bytes=...).",
     "mode": "a client has one, from_provider(..., mode=...), and its calls share it.",
 }
@@ -27,6 +26,7 @@ _NOT_HERE = {
 _NAMES_NOT_HERE = frozenset(_NOT_HERE)
 OURS = _NAMES_NOT_HERE.union(
     (
+        "autodetect_images",
         "max_retries",
         "context",
         "strict",
@@ -61,6 +61,7 @@ _EXPECTED: dict[str, tuple[Callable[[Any], bool], str]] = {
     **dict.fromkeys(("temperature", "top_p", "max_tokens", "max_completion_tokens", "max_output_tokens"), _NUMBER),
     "timeout": (_may_be_number, "a number of seconds"),
     "stream": _FLAG,
+    "autodetect_images": _FLAG,
     "strict": (_is_flag, "True, False or None"),
     "hooks": (lambda value: isinstance(value, Hooks), "an instructor.Hooks"),
 }

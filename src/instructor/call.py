@@ -8,7 +8,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
+
 
 from instructor.arguments import (
     OURS,
@@ -24,7 +26,7 @@ from instructor.arguments import (
 )
 from instructor.binding import Binding
 from instructor.core.drivers import AsyncValues, StreamCloser, Values, adrive, drive
-from instructor.core.effects import Steps
+from instructor.core.effects import Do, Steps
 from instructor.core.runner import Run
 from instructor.core.state import RunState
 from instructor.core.types import (
@@ -180,8 +182,9 @@ class CallBuilder:
         given = self._given(arguments)
         context = context_of(given)
         check_values(given)
+        said, loads = self._with_media(self._messages(messages, given), given, context)
         call = Call(
-            messages=_rendered(self._messages(messages, given), context),
+            messages=said,
             output=output,
             mode=self.mode,
             options={key: read_once(value) for key, value in given.items() if key not in OURS and key != "stream"},
@@ -201,6 +204,7 @@ class CallBuilder:
             if check is None
             else ValidatingRun(call, self.dialect, policy, state, check)
         )
+        run.loads = loads
         check_names(given, run.body, self.transport.arguments, self.provider)
         cached = None if given.get("cache") in (None, False) else self._cached(run, call, given)
         return PreparedCall(output, run, state, cached)
@@ -261,6 +265,25 @@ class CallBuilder:
         messages = read_once(messages)
         return checked_messages(None if messages is None else self.dialect.as_messages(messages), given)
 
+    def _with_media(
+        self, messages: Sequence[Message], given: Mapping[str, Any], context: Mapping[str, Any] | None
+    ) -> tuple[Sequence[Message], Do | None]:
+        """Return rendered messages with parts for pictures, sounds and papers, and what loads those to be fetched."""
+        detects = bool(given.get("autodetect_images"))
+        media = sys.modules.get("instructor.media")  # before it is imported, no message can have one
+        if media is None and not detects:
+            return _rendered(messages, context), None
+        in_messages = import_module("instructor.media").in_messages
+        parts, is_waiting = in_messages(messages, self.dialect.by_address, detects=detects, fetches=False)
+        if not is_waiting:
+            return _rendered(parts, context), None
+
+        def load() -> Sequence[Message]:
+            loaded, _ = in_messages(messages, self.dialect.by_address, detects=detects, fetches=True)
+            return _rendered(loaded, context)
+
+        return _rendered(parts, context), Do(_in_thread(load) if self.is_async else load)
+
     def _given(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         return {**self.defaults, **arguments}
 
@@ -272,10 +295,20 @@ class CallBuilder:
         if arguments.get("cache") not in (None, False):
             raise ConfigurationError("cache needs a response_model: the SDK's own response is not cached.")
         context = context_of(given)
-        messages = _rendered(self._messages(messages, given), context)
+        messages, loads = self._with_media(self._messages(messages, given), given, context)
+        if loads is not None:
+            raise ConfigurationError(
+                f"{self.provider} must have bytes, and a message has an address: pass PDF.from_url(...).fetched(), or "
+                "a response_model."
+            )
         body = self.dialect.encode_plain(messages, {key: value for key, value in given.items() if key not in OURS})
         check_names(given, body, self.transport.arguments, self.provider)
         return body
+
+
+def _in_thread(function: Callable[[], Any]) -> Callable[[], Any]:
+    """Return an async function that calls this one without holding up the event loop."""
+    return lambda: import_module("anyio.to_thread").run_sync(function)
 
 
 def _rendered(messages: Sequence[Message], context: Mapping[str, Any] | None) -> Sequence[Message]:

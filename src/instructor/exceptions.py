@@ -143,6 +143,10 @@ class MultimodalError(ConfigurationError, ValueError):
         super().__init__(message, **known)
 
 
+class RemoteFetchError(MultimodalError):
+    """A picture, a sound or a paper was not fetched: its address is not public, or does not answer as it should."""
+
+
 class ValidationError(InstructorError, ValueError):
     """A value is not valid. A validator of the user's may raise it: pydantic takes it as a ValueError.
 

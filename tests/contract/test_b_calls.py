@@ -197,7 +197,7 @@ def test_43_the_command_needs_no_key() -> None:
 
 
 def test_every_scenario_has_its_test() -> None:
-    """37 (multimodal objects), 41 (batches) and 42 (distillation) are not there yet."""
+    """41 (batches) and 42 (distillation) are not there yet."""
     from pathlib import Path
 
     found = {
@@ -206,4 +206,4 @@ def test_every_scenario_has_its_test() -> None:
         for line in path.read_text("utf-8").splitlines()
         if "def test_" in line and line.split("test_")[1][:2].isdigit()
     }
-    assert found == set(range(1, 45)) - {37, 41, 42}
+    assert found == set(range(1, 45)) - {41, 42}

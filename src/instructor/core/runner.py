@@ -112,6 +112,8 @@ class Run:
     def __init__(self, call: Call, dialect: Dialect, policy: Policy, state: RunState) -> None:
         self._call, self._dialect, self._policy, self.state = call, dialect, policy, state
         self._output, self._report = call.output, state.report
+        self.loads: Do | None = None
+        """What must be loaded before the first request: the messages."""
         self._first = self._request = self._sent = dialect.encode(call)
         self._cause: Cause = "first"
         self._pending: dict[int, Invalid] = {}  # the invalid items that are not corrected, by index
@@ -151,6 +153,9 @@ class Run:
     def run(self) -> Steps:
         """Ask until the answer is whole, or the policy says that it is enough."""
         try:
+            if self.loads is not None:
+                self._call = replace(self._call, messages=(yield self.loads))
+                self._first = self._request = self._sent = self._dialect.encode(self._call)
             yield from self._attempts()
         finally:
             self._settle_account()

@@ -224,6 +224,11 @@ class Dialect(Protocol):
         ...
 
     @property
+    def by_address(self) -> frozenset[str]:
+        """The kinds of content parts that may have an address instead of bytes."""
+        ...
+
+    @property
     def sees_all(self) -> bool:
         """Whether later events repeat earlier text, so that the reader must see each event."""
         ...

@@ -52,6 +52,7 @@ class Anthropic(BlockDialect):
         ("text", "image", "document", "search_result", "thinking", "redacted_thinking", "container_upload")
     )
     translated_parts = ("image_url", "file")
+    by_address = frozenset(("image_url", "file"))
 
     def encode_plain(self, messages: Sequence[Message], options: Mapping[str, Any]) -> Json:
         """Write a request that asks for no shape; the system's text stands apart."""
@@ -69,7 +70,7 @@ class Anthropic(BlockDialect):
                 )
                 return {**marks, "type": "image", "source": source}
             case {"type": "file", "file": _, **marks}:
-                return {**marks, "type": "document", **_document(file_of(part))}
+                return {**marks, "type": "document", **_document(file_of(part, by_address=True))}
         return None
 
     def is_own_part(self, part: Json) -> bool:
@@ -207,6 +208,8 @@ def _document(file: File) -> Json:
     title = {"title": file.name} if file.name else {}
     if file.id:
         return {"source": {"type": "file", "file_id": file.id}, **title}
+    if file.url and not file.data:
+        return {"source": {"type": "url", "url": file.url}, **title}
     if file.media_type.startswith("text/"):
         text = bytes_of(file.data).decode("utf-8", "replace")
         return {"source": {"type": "text", "media_type": "text/plain", "data": text}, **title}

@@ -54,6 +54,8 @@ class FileData(TypedDict):
     filename: NotRequired[str]
     file_id: NotRequired[str]
     """Of a file that was uploaded to the provider before."""
+    file_url: NotRequired[str]
+    """An address, for wires that take files by it."""
 
 
 class FilePart(TypedDict):
@@ -67,16 +69,17 @@ KINDS = ("text", "image_url", "input_audio", "file")
 
 
 class File(NamedTuple):
-    """A file part, read: its media type and base64, or the id of an uploaded one."""
+    """A file part, read: its media type and base64, or the id of an uploaded one, or its address."""
 
     media_type: str
     data: str
     name: str
     id: str
+    url: str
 
 
-def file_of(part: Json) -> File:
-    """Return the file of a file part.
+def file_of(part: Json, *, by_address: bool = False) -> File:
+    """Return the file of a file part. `by_address`: it may have an address alone.
 
     Raises:
         ConfigurationError: It has neither data as a data URI nor an id.
@@ -87,13 +90,15 @@ def file_of(part: Json) -> File:
     file_id = str(given.get("file_id") or "")
     url = str(given.get("file_data") or "")
     found = data_of(url)
-    if found is None and not file_id:
+    address = str(given.get("file_url") or "")
+    if found is None and not file_id and not (by_address and address):
         raise ConfigurationError(
             "A part of type 'file' must have file_data as a data URI (data:application/pdf;base64,...) or a file_id, "
             f"got {_shown(given)}."
         )
     media_type, data = found or ("", "")
-    return File(media_type or mimetypes.guess_type(name)[0] or "application/octet-stream", data, name, file_id)
+    guessed = mimetypes.guess_type(name or address.partition("?")[0])[0]
+    return File(media_type or guessed or "application/octet-stream", data, name, file_id, address)
 
 
 def data_of(url: str) -> tuple[str, str] | None:

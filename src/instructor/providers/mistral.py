@@ -38,6 +38,7 @@ class Mistral(OpenAIChat):
 
     own_parts = frozenset(("text", "image_url", "document_url", "reference", "thinking"))
     translated_parts = ("input_audio", "file")
+    by_address = frozenset(("image_url", "file"))
 
     def translate_part(self, part: Json) -> Json | None:
         """Return a sound or a file in this wire's form; its own forms of them have other fields, and stay."""
@@ -47,10 +48,10 @@ class Mistral(OpenAIChat):
             case {"type": "input_audio", "input_audio": str()} | {"type": "file", "file_id": _}:
                 return part
             case {"type": "file"}:
-                file = file_of(part)
+                file = file_of(part, by_address=True)
                 if file.id:
                     return {"type": "file", "file_id": file.id}
-                url = f"data:{file.media_type};base64,{file.data}"
+                url = f"data:{file.media_type};base64,{file.data}" if file.data else file.url
                 return {
                     "type": "document_url",
                     "document_url": url,

@@ -99,6 +99,7 @@ class Google(BlockDialect):
         }
     )
     translated_parts = ("text", "image_url", "input_audio", "file", "uri")
+    by_address = frozenset(("image_url", "file"))
 
     def translate_part(self, part: Json) -> Json | None:
         """Return a part, or an uploaded file of the SDK's, in this wire's form."""
@@ -112,7 +113,9 @@ class Google(BlockDialect):
             case {"type": "input_audio", "input_audio": {"format": form, "data": sound}}:
                 return {"inlineData": {"mimeType": f"audio/{form}", "data": sound}}
             case {"type": "file"}:
-                file = file_of(part)
+                file = file_of(part, by_address=True)
+                if file.url and not file.data:
+                    return {"fileData": {"fileUri": file.url, "mimeType": file.media_type}}
                 if file.id:
                     raise refused(part, self.provider, self.translated_parts, "A file_id is another provider's.")
                 return {"inlineData": {"mimeType": file.media_type, "data": file.data}}

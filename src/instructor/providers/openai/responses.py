@@ -76,6 +76,7 @@ class OpenAIResponses(BaseDialect):
         }
     )
     translated_parts = ("text", "image_url", "file")
+    by_address = frozenset(("image_url", "file"))
 
     def translate_part(self, part: Json) -> Json | None:
         """Return a part of the user's in this wire's form."""
@@ -86,7 +87,7 @@ class OpenAIResponses(BaseDialect):
                 detail = {"detail": image["detail"]} if "detail" in image else {}
                 return {"type": "input_image", "image_url": url, **detail}
             case {"type": "file"}:
-                file_of(part)  # one without data or id is refused
+                file_of(part, by_address=True)  # one without data or id is refused
                 return {"type": "input_file", **part["file"]}
         return None
 
