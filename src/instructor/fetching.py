@@ -63,6 +63,7 @@ def _hop(url: str, most: int, until: float) -> Fetched | str:
         port = parts.port or (443 if parts.scheme == "https" else 80)
         connection = _connected(parts.hostname, port, is_safe=parts.scheme == "https", until=until)
         try:
+            wire = connection.sock
             target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
             connection.request("GET", target, headers={"Accept": "*/*", "User-Agent": "instructor"})
             response = connection.getresponse()
@@ -71,7 +72,7 @@ def _hop(url: str, most: int, until: float) -> Fetched | str:
             if response.status != 200:
                 raise RemoteFetchError(f"{_shown(url)} answers with status {response.status}.")
             kind = (response.getheader("Content-Type") or "").partition(";")[0].strip().lower()
-            return Fetched(_read(response, connection, most, until, url), kind)
+            return Fetched(_read(response, wire, most, until, url), kind)
         finally:
             connection.close()
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -102,15 +103,11 @@ def _is_public(address: str) -> bool:
     return ip.is_global and not ip.is_multicast and (inner is None or inner.is_global)
 
 
-def _read(
-    response: http.client.HTTPResponse, connection: http.client.HTTPConnection, most: int, until: float, url: str
-) -> bytes:
+def _read(response: http.client.HTTPResponse, wire: socket.socket, most: int, until: float, url: str) -> bytes:
     parts: list[bytes] = []
     size = 0
     while True:
-        assert connection.sock is not None or response.isclosed()
-        if connection.sock is not None:
-            connection.sock.settimeout(_left(until))
+        wire.settimeout(_left(until))
         if not (part := response.read1(_CHUNK)):
             return b"".join(parts)
         size += len(part)

@@ -98,7 +98,8 @@ def file_of(part: Json, *, by_address: bool = False) -> File:
         )
     media_type, data = found or ("", "")
     guessed = mimetypes.guess_type(name or address.partition("?")[0])[0]
-    return File(media_type or guessed or "application/octet-stream", data, name, file_id, address)
+    default = "application/pdf" if address else "application/octet-stream"
+    return File(media_type or guessed or default, data, name, file_id, address)
 
 
 def data_of(url: str) -> tuple[str, str] | None:
