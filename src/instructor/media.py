@@ -38,7 +38,7 @@ class Media(BaseModel):
     source: str | Path | bytes
     """Where it is from: an address, a path, or what it was made of."""
     media_type: str
-    data: str | None = Field(None, repr=False)
+    data: str | None = Field(default=None, repr=False)
     """The bytes as base64; None if only the address is known."""
 
     kinds: ClassVar[Mapping[str, str]] = {}

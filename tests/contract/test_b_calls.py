@@ -145,6 +145,21 @@ async def test_36_a_token_budget(harness: Harness, scripted_server: Any) -> None
             await harness.create(client, User, token_budget=budget)
 
 
+async def test_37_pictures_papers_and_texts_that_are_pictures(harness: Harness, scripted_server: Any) -> None:
+    server = scripted_server([tools(USER)] * 2)
+    client = harness.client(server)
+    uri = "data:image/png;base64,iVBORw0KGgo="
+    content = ["Who is it?", instructor.Image.from_base64(uri), instructor.PDF.from_bytes(b"%PDF-1.4")]
+    assert await harness.create(client, User, messages=[{"role": "user", "content": content}]) == User(**USER)
+    text, picture, paper = server.requests[0].body["messages"][-1]["content"]
+    assert text == {"type": "text", "text": "Who is it?"}
+    assert picture == {"type": "image_url", "image_url": {"url": uri}}
+    assert paper["type"] == "file"
+    assert paper["file"]["file_data"] == "data:application/pdf;base64,JVBERi0xLjQ="
+    await harness.create(client, User, messages=[{"role": "user", "content": ["Who?", uri]}], autodetect_images=True)
+    assert server.requests[1].body["messages"][-1]["content"][1] == picture
+
+
 def test_38_a_model_validates(scripted_server: Any) -> None:
     verdict = {"is_valid": False, "reason": "It is rude.", "fixed_value": "Hello."}
     server = scripted_server([answer(verdict)] * 2)

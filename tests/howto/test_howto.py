@@ -76,6 +76,7 @@ SCRIPTS: dict[str, Script] = {
         ),
         answer({"content": {"kind": "circle", "radius": 1.5}}),
     ],
+    "pictures": [answer({"colour": "red"}), answer({"colour": "red"})],
     "classification": [
         answer({"content": "spam"}),
         answer({"reason": "It crashes, and it cost twice.", "labels": ["bug", "billing"]}),

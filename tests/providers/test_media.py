@@ -76,14 +76,14 @@ class Web:
         self.asked: list[str] = []
         web = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Page(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 web.asked.append(self.path)
                 web.pages[self.path.partition("?")[0]](self)
 
-            def log_message(self, *_: object) -> None: ...
+            def log_message(self, format: str, *arguments: Any) -> None: ...  # noqa: A002
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
         self.root = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 

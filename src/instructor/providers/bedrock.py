@@ -125,7 +125,7 @@ class Bedrock(BlockDialect):
         }
     )
     translated_parts = ("text", "image_url", "input_audio", "file")
-    by_address = frozenset()
+    by_address: frozenset[str] = frozenset()
 
     def translate_part(self, part: Json) -> Json | None:
         """Return a part in this wire's form, whose images, sounds and files are bytes."""

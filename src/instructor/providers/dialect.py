@@ -98,7 +98,7 @@ class BaseDialect(abc.ABC):
     """The kinds of content parts in the wire's own form, which go through unchanged."""
     translated_parts: ClassVar[tuple[str, ...]] = ("text", "image_url")
     """The kinds of `ContentPart` that `translate_part` knows."""
-    by_address: ClassVar[frozenset[str]] = frozenset(("image_url",))
+    by_address: frozenset[str] = frozenset(("image_url",))
     """The kinds of `ContentPart` that may have an address instead of bytes."""
     wrong: ClassVar[Json] = {}
     """What marks a tool's result as an error."""

@@ -99,7 +99,7 @@ class Google(BlockDialect):
         }
     )
     translated_parts = ("text", "image_url", "input_audio", "file", "uri")
-    by_address = frozenset(("image_url", "file"))
+    by_address: frozenset[str] = frozenset(("image_url", "file"))
 
     def translate_part(self, part: Json) -> Json | None:
         """Return a part, or an uploaded file of the SDK's, in this wire's form."""
