@@ -248,6 +248,33 @@ def test_rows_that_fail_are_told_and_the_others_written(served: tuple[Scripted, 
     assert "openai/m" in listed[0]
 
 
+def test_several_files_and_one_that_cannot_be_read(served: tuple[Scripted, Shell]) -> None:
+    server, shell = served
+    texts(shell.folder, 3)
+    (shell.folder / "texts" / "00.txt").write_bytes(b"\xff\xfe\x00")
+    (shell.folder / "more.txt").write_text("Ann is 1")
+    done = shell.run("extract", "texts", "more.txt", "-s", "name, age int", "-m", "openai/m")
+    assert done.returncode == 3
+    found = {line["key"]: line["age"] for line in map(json.loads, done.stdout.splitlines())}
+    assert found == {"01.txt": 1, "02.txt": 2, "more.txt": 1}
+    assert "00.txt: ConfigurationError: " in done.stderr
+    assert "is not a text in UTF-8" in done.stderr
+    assert {request.body["messages"][-1]["content"] for request in server.requests} == {
+        "P1 is 1",
+        "P2 is 2",
+        "Ann is 1",
+    }
+
+
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_no_text(served: tuple[Scripted, Shell], text: str) -> None:
+    server, shell = served
+    done = shell.run(*ONE, stdin=text)
+    assert done.returncode == 2
+    assert "The text is empty." in done.stderr
+    assert server.requests == []
+
+
 def test_what_it_would_take(served: tuple[Scripted, Shell]) -> None:
     server, shell = served
     texts(shell.folder, 12)

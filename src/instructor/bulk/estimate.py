@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from instructor.bulk.configuration import Configuration
-from instructor.bulk.inputs import Source
+from instructor.bulk.inputs import Source, Unreadable
 from instructor.bulk.job import Settings
 from instructor.bulk.journal import connect
 from instructor.bulk.requests import Keys, Prompt, Requests

@@ -10,8 +10,9 @@ import csv
 import glob
 import importlib
 import json
-from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Sized
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,12 +48,35 @@ class Source:
         return self.rows
 
 
+class Unreadable(dict[str, Any]):
+    """The row of a document that could not be read. Its error is the row's own, not that of the run."""
+
+    def __init__(self, path: str, error: Exception) -> None:
+        super().__init__(path=path)
+        self.error = error
+
+
+def joined(sources: Sequence[Source]) -> Source:
+    """Return the rows of several sources, one after the other, as those of one."""
+    key_fields, text_fields = ({source.key_field for source in sources}, {source.text_field for source in sources})
+    totals = [source.total for source in sources]
+    return Source(
+        _Repeated(lambda: chain.from_iterable(source.again("several inputs") for source in sources)),
+        None if None in totals else sum(total or 0 for total in totals),
+        key_fields.pop() if len(key_fields) == 1 else None,
+        text_fields.pop() if len(text_fields) == 1 else None,
+        can_repeat=True,
+    )
+
+
 def source_of(rows: Any) -> Source:
     """Return the rows of what a user passed to `client.map`.
 
     Raises:
         ConfigurationError: It is not iterable, or there is no such file.
     """
+    if isinstance(rows, Source):
+        return rows
     if isinstance(rows, (str, Path)):
         return _source_of_path(rows)
     module = type(rows).__module__.partition(".")[0]
@@ -120,7 +144,13 @@ def _documents(paths: list[Path], root: Path, none: str) -> Source:
     def rows() -> Iterator[Any]:
         for path in paths:
             name = str(path.relative_to(root) if root in path.parents else path)
-            document = read_document(path)
+            try:
+                document = read_document(path)
+            except Exception as error:  # readers have errors of their own
+                if len(paths) == 1:
+                    raise
+                yield Unreadable(name, error)
+                continue
             yield {"path": name, "text": document.text, **({"pages": list(document.pages)} if document.pages else {})}
 
     return Source(_Repeated(rows), len(paths), "path", "text", can_repeat=True)

@@ -34,7 +34,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, Protocol
 
 from instructor.bulk.engine import UNREAD, Engine, Reader, Work, failed
-from instructor.bulk.inputs import Source
+from instructor.bulk.inputs import Source, Unreadable
 from instructor.bulk.journal import Answer, Journal, Line
 from instructor.bulk.limits import Limits
 from instructor.bulk.requests import Keys, Prompt, Rendered, Requests, shown
@@ -221,12 +221,13 @@ class Job:
 
     async def _pull(self) -> None:
         settings, number = self._settings, 0
-        position = -1
+        position, is_checked = -1, False
         async for row in _each(self._source.rows):
             position += 1
             if not await self._has_room():
                 return
-            if position == 0:
+            if not is_checked and not isinstance(row, Unreadable):
+                is_checked = True
                 self._prompt.check(row)
                 self._prompt.of(row)  # an error of the first row is an error of the prompt
             key = self._keys.of(row)

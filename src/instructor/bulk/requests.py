@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
 
-from instructor.bulk.inputs import Source
+from instructor.bulk.inputs import Source, Unreadable
 from instructor.bulk.journal import Identity
 from instructor.cache.keys import about_answers, canonical, client_cache_identity, validators_of
 from instructor.exceptions import ConfigurationError
@@ -70,6 +70,8 @@ class Prompt:
 
     def of(self, row: Any) -> Rendered:
         """Return the messages of a row."""
+        if isinstance(row, Unreadable):
+            raise row.error
         if self._function is not None:
             return Rendered(_as_messages(self._function(row)), self._context)
         text, fields = self._text(row), fields_of(row)

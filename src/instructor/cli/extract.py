@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
-import itertools
 import signal
 import sys
 import tempfile
@@ -131,21 +130,24 @@ def _text(inputs: list[str]) -> str | None:
             raise ConfigurationError("- stands alone: it reads one text from standard input.")
         if sys.stdin.isatty():
             raise ConfigurationError("There is no text: - reads what is sent into the command.")
-        return sys.stdin.read()
+        return _some(sys.stdin.read())
     path = Path(inputs[0])
     if len(inputs) > 1 or not path.is_file() or path.suffix.lower() in TABLES:
         return None
-    return read_document(path).text
+    return _some(read_document(path).text)
+
+
+def _some(text: str) -> str:
+    if not text.strip():
+        raise ConfigurationError("The text is empty.")
+    return text
 
 
 def _rows(inputs: list[str]) -> Any:
     """Return the rows of all inputs."""
-    from instructor.bulk.inputs import source_of
+    from instructor.bulk.inputs import joined, source_of
 
-    if len(inputs) == 1:
-        source_of(inputs[0])  # an error of it is one of the command
-        return inputs[0]
-    return list(itertools.chain.from_iterable(source_of(each).again("extract") for each in inputs))
+    return joined([source_of(each) for each in inputs])
 
 
 def _messages(prompt: str | None, text: str) -> dict[str, Any]:
