@@ -137,12 +137,15 @@ def test_types_from_a_file_a_module_and_a_json_schema(scripted: tuple[Scripted, 
 
 def test_a_reader_that_goes_away_stops_the_request_quietly(scripted: tuple[Scripted, Shell]) -> None:
     server, shell = scripted
-    server.add(answer([{"name": f"P{number}", "age": number} for number in range(5000)]).but(chunk=64))
+    gate = Gate()
+    many = answer([{"name": f"P{number}", "age": number} for number in range(5000)])
+    server.add(many.but(chunk=64, wait_after=[20, 1000], gate=gate))
     process = shell.start(*MANY, stdin=TEXT)
     assert process.stdout is not None
     assert process.stderr is not None
     process.stdout.readline()
     process.stdout.close()
+    gate.open()
     assert process.wait(timeout=60) == 0
     assert process.stderr.read() == ""
     assert server.served[0].wait().client_left

@@ -27,7 +27,7 @@ def estimate(
     connection = connect(str(store.path), read_only=True) if store is not None and store.exists else None
     keys = Keys(settings.key, source.key_field)
     seen: set[bytes] = set()
-    rows = done = duplicates = characters = 0
+    rows = done = duplicates = unreadable = characters = 0
     first: Sequence[Mapping[str, Any]] | None = None
     try:
         for position, row in enumerate(pulled):
@@ -37,6 +37,9 @@ def estimate(
             if settings.limit is not None and rows >= settings.limit:
                 break
             rows += 1
+            if isinstance(row, Unreadable):
+                unreadable += 1
+                continue
             messages = prompt.of(row).final()
             identity = requests.identity(messages, "" if settings.dedupe else key)
             if identity.request in seen:
@@ -48,7 +51,7 @@ def estimate(
                 continue
             first = messages if first is None else first
             characters += sum(len(str(message.get("content"))) for message in messages)
-        asked = rows - done - duplicates
+        asked = rows - done - duplicates - unreadable
         ratio, output = _learned(connection, requests.schema) if connection is not None else (None, None)
     finally:
         keys.close()
