@@ -5,8 +5,8 @@
     @instructions.distil
     def add(a: int, b: int) -> Sum: ...
 
-Each call of `add` logs one line of JSON, in a form for fine-tuning. When a model has learnt from them, `mode="dispatch"`
-asks it instead of running the function.
+Each call of `add` logs one line of JSON, in a form for fine-tuning. When a model has learnt from them,
+`mode="dispatch"` asks it instead of running the function.
 """
 
 from __future__ import annotations
