@@ -33,7 +33,7 @@ ROOMS = {
     "features": {"fetching", "media", "templating", "validators"},
     "client": {
         *("arguments", "binding", "call", "client", "client_base", "sync_client", "factories", "function_calls"),
-        *("distil", "results", "tracing"),
+        *("batch", "distil", "results", "tracing"),
     },
     "older": {"older"},
     "door": {"__init__"},
@@ -65,6 +65,7 @@ MAY_WAIT = (
     "call.py",
     "client.py",
     "factories.py",
+    "batch.py",
     "distil.py",
     "results.py",
     "tracing.py",
@@ -78,6 +79,7 @@ MAY_WAIT = (
 MAY_NAME_A_PROVIDER = (
     "__init__.py",
     "_compat.py",
+    "batch.py",
     "distil.py",
     "factories.py",
     "mode.py",

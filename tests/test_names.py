@@ -52,8 +52,12 @@ _OLD_CLIENTS = "anthropic bedrock cerebras cohere fireworks genai groq mistral p
 HERE = {
     "instructor": f"Instructor AsyncInstructor {OF_PROVIDERS} from_provider Provider {CLASSES} CitationMixin "
     f"IterableModel Maybe Partial {SCHEMAS} Mode patch apatch hooks v2 __version__ core dsl exceptions mode providers "
-    "llm_validator openai_moderation cache validation utils client Image Audio FinetuneFormat Instructions distil",
+    "llm_validator openai_moderation cache validation utils client Image Audio "
+    "FinetuneFormat Instructions distil BatchProcessor BatchRequest BatchJob batch",
     "instructor.distil": "Instructions FinetuneFormat",
+    "instructor.batch": "BatchProcessor BatchRequest BatchJob extract_results filter_successful filter_errors "
+    "get_results_by_custom_id BatchSuccess BatchError BatchStatus BatchJobInfo",
+    "instructor.batch.processor": "BatchProcessor",
     "instructor.multimodal": "Image Audio PDF",
     "instructor.processing.multimodal": "Image Audio PDF ImageWithCacheControl PDFWithCacheControl PDFWithGenaiFile "
     "RemoteFetchError MultimodalError",
@@ -128,11 +132,7 @@ ELSEWHERE = {
     "register_mode_handler ReaskHandler RequestHandler ResponseParser",
 }
 
-NOT_YET = {
-    "instructor": "BatchProcessor BatchRequest BatchJob batch",
-    "instructor.batch": "BatchProcessor BatchRequest BatchJob extract_results",
-    "instructor.batch.processor": "BatchProcessor",
-}
+NOT_YET: dict[str, str] = {}
 
 
 def each(names: dict[str, str]) -> list[tuple[str, str]]:

@@ -13,6 +13,10 @@ from instructor import _compat
 from instructor._version import __version__ as __version__
 
 _NAMES = {
+    "BatchJob": "instructor.batch",
+    "BatchRequest": "instructor.batch",
+    "AsyncBatchProcessor": "instructor.batch",
+    "BatchProcessor": "instructor.batch",
     "Instructions": "instructor.distil",
     "FinetuneFormat": "instructor.distil",
     "PDF": "instructor.media",
@@ -84,6 +88,10 @@ __all__ = list(_NAMES)  # pyright: ignore[reportUnsupportedDunderAll]  # checker
 if TYPE_CHECKING:  # the same names again, for editors; a test compares the two
     from instructor import exceptions as exceptions
     from instructor import hooks as hooks
+    from instructor.batch import AsyncBatchProcessor as AsyncBatchProcessor
+    from instructor.batch import BatchJob as BatchJob
+    from instructor.batch import BatchProcessor as BatchProcessor
+    from instructor.batch import BatchRequest as BatchRequest
     from instructor.bulk.rows import BudgetReachedError as BudgetReachedError
     from instructor.bulk.rows import JobStoppedError as JobStoppedError
     from instructor.bulk.rows import RowError as RowError

@@ -27,6 +27,7 @@ TRACED_PATH = "instructor.v2.core.patch"
 """Where OpenInference's instrumentor wraps functions. A program that has imported it is traced."""
 
 ALIASES: dict[str, tuple[str, ...]] = {
+    "instructor.batch.processor": ("instructor.batch",),
     "instructor.multimodal": ("instructor.media", "instructor.exceptions"),
     "instructor.auto_client": ("instructor.factories",),
     "instructor.cli.cli": ("instructor.cli.app",),
@@ -110,7 +111,6 @@ RENAMED = {
 MORE_NAMES = {"instructor.client": ("instructor.factories",)}
 """A module of this version: where the other names of the older version's module are. All have `from_...`."""
 
-_BATCHES = "batches are not there yet."
 _ROWS = (
     "a provider is one file with a row of facts, instructor/providers/<name>.py, and a dialect (docs/architecture.md)."
 )
@@ -122,7 +122,6 @@ _TEMPLATES = "a call renders its messages with its `context`."
 _INTERNAL = "it was an internal of older versions, and nothing needs it here."
 
 _GONE = {
-    "BatchProcessor BatchRequest BatchJob": _BATCHES,
     "retry_sync retry_async": _FLOW,
     "patch_v2": "use instructor.patch.",
     "ModelAdapter AdapterBase": _ANY_TYPE,
@@ -142,7 +141,6 @@ GONE = {name: why for names, why in _GONE.items() for name in names.split()}
 """Name of an older version, or of one to come: what to use instead."""
 
 GONE_PATHS = {
-    "instructor.batch": _BATCHES,
     "instructor.dsl.json_tracker": _INTERNAL,
 }
 """Path of an older version, or of one to come: what to use instead."""

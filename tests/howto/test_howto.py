@@ -76,6 +76,7 @@ SCRIPTS: dict[str, Script] = {
         ),
         answer({"content": {"kind": "circle", "radius": 1.5}}),
     ],
+    "batches": [],
     "pictures": [answer({"colour": "red"}), answer({"colour": "red"})],
     "classification": [
         answer({"content": "spam"}),

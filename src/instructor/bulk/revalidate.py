@@ -15,12 +15,12 @@ from pydantic_core import to_json
 from instructor.bulk.configuration import job_of
 from instructor.bulk.journal import Answer, Identity, Journal, Line, connect
 from instructor.bulk.requests import schema_of
-from instructor.bulk.transport import NothingRecorded, Replies
+from instructor.bulk.transport import NothingRecorded, RecordedSync
 from instructor.core.drivers import StreamCloser, drive
 from instructor.core.retry_policy import Policy, counted
 from instructor.core.runner import Run
 from instructor.core.state import RunState
-from instructor.core.types import Call, Json, Output, Received, Reply, Request
+from instructor.core.types import Call, Json, Output, Reply
 from instructor.exceptions import ConfigurationError, InstructorError
 from instructor.hooks import Hooks
 from instructor.mode import Mode
@@ -86,7 +86,7 @@ class _Reader:
             messages=[{"role": "user", "content": ""}], output=self._output, mode=self._mode, options=self._options,
             context=None, strict=self._strict, stream=False,
         )  # fmt: skip
-        transport = _Recorded(replies)
+        transport = RecordedSync(replies)
         run = Run(
             call, self._dialect, Policy(counted(len(replies))), RunState(self._dialect, transport.response, Hooks())
         )
@@ -119,31 +119,6 @@ class _Renaming:
         reply: Reply = self._dialect.decode(wire)
         calls = [call._replace(name=self._names.get(call.name, call.name)) for call in reply.calls]
         return replace(reply, calls=calls)
-
-
-class _Recorded:
-    """A sync transport that sends nothing."""
-
-    create: Any = None
-    arguments: Any = None
-
-    def __init__(self, replies: list[Json]) -> None:
-        self._replies = Replies(replies)
-
-    def response(self, wire: Json) -> Any:
-        return wire
-
-    def open(self, request: Request) -> Any:
-        raise TypeError(f"A recorded answer is not streamed, but the request is: {sorted(request.body)}")
-
-    def interrupt_open(self, thread: int) -> bool:
-        del thread
-        return False
-
-    def send(self, request: Request) -> Received:
-        del request
-        wire = self._replies.next()
-        return Received(wire, wire, {})
 
 
 def _refuse_async_validators(output: Output) -> None:

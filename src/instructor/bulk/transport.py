@@ -242,3 +242,28 @@ class Recorded(_WholeReplies):
         del request  # it is the one that was made then
         wire = self._replies.next()
         return Received(wire, self.response(wire), {})
+
+
+class RecordedSync:
+    """A sync transport that sends nothing."""
+
+    create: Any = None
+    arguments: Any = None
+
+    def __init__(self, replies: list[Json]) -> None:
+        self._replies = Replies(replies)
+
+    def response(self, wire: Json) -> Any:
+        return wire
+
+    def open(self, request: Request) -> Any:
+        raise TypeError(f"A recorded answer is not streamed, but the request is: {sorted(request.body)}")
+
+    def interrupt_open(self, thread: int) -> bool:
+        del thread
+        return False
+
+    def send(self, request: Request) -> Received:
+        del request
+        wire = self._replies.next()
+        return Received(wire, wire, {})
