@@ -25,6 +25,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
+from typing_extensions import TypeForm
+
 from instructor.bulk.transport import RecordedSync
 from instructor.call import CallBuilder
 from instructor.core.types import Json
@@ -124,7 +126,7 @@ class BatchRequest(Generic[T]):
 
     custom_id: str
     messages: Sequence[Mapping[str, Any]]
-    response_model: Any
+    response_model: TypeForm[T]
     model: str
     max_tokens: int | None = 1000
     temperature: float | None = None
@@ -312,14 +314,14 @@ def _offline(provider: str, model: str, service: _Service) -> CallBuilder:
 class _Batches(Generic[T]):
     """What both processors have in common."""
 
-    def __init__(self, model: str, response_model: type[T] | Any, client: Any = None) -> None:
+    def __init__(self, model: str, response_model: TypeForm[T], client: Any = None) -> None:
         """`model` is "provider/model"; `client` is one of the provider's SDK (default: a new one, with the key of the
         environment)."""
         self.provider, _, self.model_name = model.partition("/")
         self._service = _service(self.provider)
         if not self.model_name:
             raise ConfigurationError(f'The model must be "provider/model", got {model!r}.')
-        self.response_model = response_model
+        self.response_model: Any = response_model
         self._client = client
         self._calls = _offline(self.provider, self.model_name, self._service)
 
@@ -536,12 +538,14 @@ class BatchJob:
     """The oldest interface: results of OpenAI's batches, read from a file."""
 
     @classmethod
-    def parse_from_file(cls, file_path: str | os.PathLike[str], response_model: type[T]) -> tuple[list[T], list[Json]]:
+    def parse_from_file(
+        cls, file_path: str | os.PathLike[str], response_model: TypeForm[T]
+    ) -> tuple[list[T], list[Json]]:
         """Return the values, and the errors as dicts."""
         return cls.parse_from_string(Path(file_path).read_text("utf-8"), response_model)
 
     @classmethod
-    def parse_from_string(cls, content: str, response_model: type[T]) -> tuple[list[T], list[Json]]:
+    def parse_from_string(cls, content: str, response_model: TypeForm[T]) -> tuple[list[T], list[Json]]:
         """Return the values, and the errors as dicts."""
         results = BatchProcessor[T]("openai/any", response_model).parse_results(content)
         errors = [{"custom_id": each.custom_id, "error": each.error_message, "data": each.raw_data}
