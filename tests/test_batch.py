@@ -11,7 +11,7 @@ from email.message import Message
 from email.parser import BytesParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anthropic
 import openai
@@ -270,7 +270,7 @@ def test_the_oldest_interface(provider: Provider) -> None:
         (lambda: BatchProcessor("opnai/m", Person), "must be one of openai, anthropic, got 'opnai'"),
         (lambda: BatchProcessor("openai", Person), 'must be "provider/model"'),
         (
-            lambda: BatchProcessor("openai/m", [Person]).create_batch_from_messages(conversations()),
+            lambda: BatchProcessor("openai/m", cast("Any", [Person])).create_batch_from_messages(conversations()),
             "Did you mean list",
         ),
         (lambda: BatchProcessor("openai/m", Person).submit_batch(io.BytesIO(b"\n")), "has no requests"),
