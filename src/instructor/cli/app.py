@@ -9,7 +9,7 @@ import typer
 
 from instructor._version import __version__
 from instructor.cli import extract, known, local, schema, stores
-from instructor.cli.messages import INTERRUPTED, tell
+from instructor.cli.messages import INTERRUPTED, USAGE, tell
 
 app = typer.Typer(name="instructor", no_args_is_help=True, pretty_exceptions_enable=False)
 app.command()(extract.extract)
@@ -35,7 +35,7 @@ def run() -> int:
         if text:  # else it has shown the help
             path = getattr(getattr(error, "ctx", None), "command_path", "instructor")
             tell(text, f"{path} --help")
-        return int(getattr(error, "exit_code", 2))
+        return int(getattr(error, "exit_code", USAGE))
 
 
 def _version(wanted: bool) -> None:

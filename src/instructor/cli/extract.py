@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
 import os
 import shlex
 import signal
@@ -111,7 +110,8 @@ def extract(
             "sample": sample, "seed": seed, "retry_failed": retry_failed,
         }  # fmt: skip
         if dry_run:
-            _print_estimate(client.map(**given).estimate())
+            with quiet_pipe():
+                _print_estimate(client.map(**given).estimate())
             return
         if confirm_over is not None:
             _confirm(client.map(**given).estimate(), confirm_over)
@@ -223,38 +223,41 @@ def _interrupted_by(number: signal.Signals) -> Iterator[None]:
 
 def _many(client: Any, given: dict[str, Any], output: Output) -> int:
     """Run over many inputs, and return the status."""
-    goes_on = given["store"] is not None
+    from instructor.bulk.export import check_path
+
+    goes_on, exported = given["store"] is not None, 0
     with tempfile.TemporaryDirectory() as folder:
         progress = Progress(output.writer)
         with errors_reported(_HINT):
             if output.file is not None:
-                importlib.import_module("instructor.bulk.export").check_path(output.file)
+                check_path(output.file)
                 given["store"] = given["store"] or Path(folder) / "run.sqlite"
             run = client.map(**given, on_progress=progress)
         with errors_reported(_HINT, failure=FAILED), progress.over(run.report):
             status, reason = asyncio.run(_read(run, output))
         if output.file is not None and run.report.rows:
-            status = _export(run, output.file, given) or status
-    failed = run.report.failed
+            kept = None if goes_on else Path(tempfile.gettempdir(), f"{output.file.stem}-{os.getpid()}.sqlite")
+            exported = _export(run, output.file, kept, explode=get_origin(given["response_model"]) is Iterable)
     if status:
         hint = "the same command goes on after these rows" if goes_on else "with --store FILE a run can go on"
         tell(reason or f"Stopped after {counted(run.report.rows, 'row')}.", hint)
-    elif failed:
-        show = f"instructor show {shlex.quote(str(given['store']))} --failed shows them; --retry-failed asks again"
-        tell(
-            f"{counted(failed, 'row')} failed.", show if goes_on else "with --store FILE they can be asked again alone"
-        )
-    return status or (FAILED if failed else 0)
+    elif run.report.failed:
+        hint = "with --store FILE they can be asked again alone"
+        if goes_on:
+            hint = f"instructor show {shlex.quote(str(given['store']))} --failed; --retry-failed asks for them again"
+        tell(f"{counted(run.report.failed, 'row')} failed.", hint)
+    return status or exported or (FAILED if run.report.failed else 0)
 
 
-def _export(run: Any, file: Path, given: dict[str, Any]) -> int:
-    """Write the answers of a run to a file, and return the status. If that fails, they are kept."""
+def _export(run: Any, file: Path, kept: Path | None, *, explode: bool) -> int:
+    """Write the answers of a run to a file, and return the status. If that fails, a store that would go is kept."""
     try:
-        lines = run.store.export(file, explode=get_origin(given["response_model"]) is Iterable).rows
+        lines = run.store.export(file, explode=explode).rows
     except Exception as error:  # also those of Arrow
-        kept = Path(tempfile.gettempdir(), f"{file.stem}-{os.getpid()}.sqlite")
-        run.store.backup(kept)
-        tell(f"{str(file)!r} cannot be written: {error}", f"the answers are in {kept}: add --store {kept}")
+        if kept is not None:
+            run.store.backup(kept)
+        store = shlex.quote(str(kept or run.store.path))
+        tell(f"{str(file)!r} cannot be written: {first_line(error)}", f"the answers are kept: --store {store}")
         return FAILED
     tell(f"{counted(lines, 'line')} {'is' if lines == 1 else 'are'} in {str(file)!r}.")
     return 0
@@ -262,7 +265,8 @@ def _export(run: Any, file: Path, given: dict[str, Any]) -> int:
 
 async def _read(run: Any, output: Output) -> tuple[int, str]:
     """Write what comes; return the status, and why the run has stopped."""
-    bulk = importlib.import_module("instructor.bulk")
+    from instructor.bulk import BudgetReachedError, JobStoppedError
+
     reading = asyncio.current_task()
     assert reading is not None
     signals: list[int] = []
@@ -287,9 +291,9 @@ async def _read(run: Any, output: Output) -> tuple[int, str]:
             finally:
                 if output.writer is not None:
                     output.writer.close()
-    except bulk.BudgetReachedError as error:
+    except BudgetReachedError as error:
         return BUDGET, str(error)
-    except bulk.JobStoppedError as error:
+    except JobStoppedError as error:
         return FAILED, str(error)
     except asyncio.CancelledError:
         pass

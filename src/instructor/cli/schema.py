@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from instructor.cli.messages import errors_reported
+from instructor.cli.output import quiet_pipe
 from instructor.cli.types import imported
 
 
@@ -28,7 +29,8 @@ def schema(
     with errors_reported("for example: instructor schema shapes.py:Person --provider openai"):
         plain = output_for(imported(model)).schema
         fitted = providers.load(provider).fitted(plain)
-    sys.stdout.write(json.dumps(fitted.schema or plain, indent=2, ensure_ascii=False) + "\n")
+    with quiet_pipe():
+        sys.stdout.write(json.dumps(fitted.schema or plain, indent=2, ensure_ascii=False) + "\n")
     if fitted.schema is None:
         _tell(f"{provider} cannot be held to this schema; it is shown as it is. In the way:", fitted.obstacles)
         raise typer.Exit(1)
