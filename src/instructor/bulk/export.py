@@ -65,6 +65,21 @@ def format_of(path: Path) -> str:
     return kind
 
 
+def check_path(path: Path) -> None:
+    """Raise an error if a table could not be written to a file, which is better known before a run than after it.
+
+    Raises:
+        ConfigurationError: Its kind is none that can be written, or the writer is not installed.
+        StoreError: There is no folder for it, or one that may not be changed.
+    """
+    if format_of(path) == ".parquet":
+        package("pyarrow.parquet")
+    if not path.parent.is_dir():
+        raise StoreError(f"The export {str(path)!r} cannot be written: there is no folder {str(path.parent)!r}.")
+    if not os.access(path.parent, os.W_OK):
+        raise StoreError(f"The export {str(path)!r} cannot be written: {str(path.parent)!r} may not be changed.")
+
+
 def columns_of(schema: Json, *, inputs: Sequence[str], explode: str | bool, many: bool) -> tuple[list[Column], Json]:
     """Return the columns of a table, and the definitions that their schemas refer to.
 
@@ -142,8 +157,7 @@ def write(path: Path, table: Table) -> int:
 
 
 def _atomically(path: Path, write_to: Callable[[Path], int]) -> int:
-    if not path.parent.is_dir():
-        raise StoreError(f"The export {str(path)!r} cannot be written: there is no folder {str(path.parent)!r}.")
+    check_path(path)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         count = write_to(part)

@@ -6,6 +6,7 @@ are packages of the extra `documents`.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import glob
 import importlib
@@ -162,12 +163,37 @@ def _lines(path: Path) -> int | None:
         with path.open("rb") as file:
             return sum(1 for line in file if line.strip())
     if path.suffix.lower() == ".parquet":
-        return int(package("pyarrow.parquet").ParquetFile(path).metadata.num_rows)
+        with _reading(path):
+            return int(package("pyarrow.parquet").ParquetFile(path).metadata.num_rows)
     return None
 
 
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Raise a ConfigurationError that names the file for the errors of its reader; each package has its own."""
+    try:
+        yield
+    except (ConfigurationError, OSError):
+        raise
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(
+            f"{str(path)!r} is not a text in UTF-8: {error.reason} at byte {error.start}."
+        ) from error
+    except Exception as error:
+        raise ConfigurationError(f"{str(path)!r} cannot be read as {path.suffix}: {error}") from error
+
+
 def read_table(path: Path) -> Iterator[dict[str, Any]]:
-    """Read the rows of a file with one record a line, as dicts."""
+    """Read the rows of a file with one record a line, as dicts.
+
+    Raises:
+        ConfigurationError: The file is not what its name says.
+    """
+    with _reading(path):
+        yield from _records(path)
+
+
+def _records(path: Path) -> Iterator[dict[str, Any]]:
     kind = path.suffix.lower()
     if kind == ".parquet":
         for batch in package("pyarrow.parquet").ParquetFile(path).iter_batches(_BATCH):
@@ -208,7 +234,7 @@ def read_document(path: str | Path) -> Document:
     """Return the text of a file: text, Markdown, HTML, PDF or Word.
 
     Raises:
-        ConfigurationError: The kind of file is unknown, the reader is not installed, or the file is not UTF-8 text.
+        ConfigurationError: The kind of file is unknown, the reader is not installed, or the file cannot be read.
 
     Example:
         >>> read_document("report.pdf").page_at(12_000)
@@ -220,16 +246,12 @@ def read_document(path: str | Path) -> Document:
         if path.suffix.lower() in TABLES:
             raise ConfigurationError(f"{str(path)!r} is a table, not a document: pass it to client.map alone.")
         reader = _read_text
-    return reader(path)
+    with _reading(path):
+        return reader(path)
 
 
 def _read_text(path: Path) -> Document:
-    try:
-        return Document(path.read_text("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(
-            f"{str(path)!r} is not a text in UTF-8: {error.reason} at byte {error.start}."
-        ) from error
+    return Document(path.read_text("utf-8-sig"))
 
 
 def _read_pdf(path: Path) -> Document:

@@ -9,11 +9,11 @@ import sys
 def main() -> None:
     """Run the command. Without typer, print what to install."""
     try:
-        app = importlib.import_module("instructor.cli.app").app
+        run = importlib.import_module("instructor.cli.app").run
     except ModuleNotFoundError as error:
         if error.name not in ("typer", "rich", "click"):
             raise
         install = importlib.import_module("instructor._install").install_command("cli")
         sys.stderr.write(f"The command needs the module {error.name!r}.\nhint: {install}\n")
         raise SystemExit(2) from None
-    app()
+    raise SystemExit(run())

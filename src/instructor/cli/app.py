@@ -9,6 +9,7 @@ import typer
 
 from instructor._version import __version__
 from instructor.cli import extract, known, local, schema, stores
+from instructor.cli.messages import INTERRUPTED, USAGE, tell
 
 app = typer.Typer(name="instructor", no_args_is_help=True, pretty_exceptions_enable=False)
 app.command()(extract.extract)
@@ -17,6 +18,24 @@ app.command()(stores.show)
 app.command("providers")(known.list_providers)
 app.command()(schema.schema)
 app.add_typer(local.group, name="local")
+
+
+def run() -> int:
+    """Run the command, and return its status."""
+    if not sys.stdout.isatty():  # a file or pipe gets the same bytes on every system
+        sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
+    try:
+        return app(standalone_mode=False) or 0
+    except typer.Abort:
+        return INTERRUPTED
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # what the command line's reader raises has it
+            raise
+        text = error.format_message()
+        if text:  # else it has shown the help
+            path = getattr(getattr(error, "ctx", None), "command_path", "instructor")
+            tell(text, f"{path} --help")
+        return int(getattr(error, "exit_code", USAGE))
 
 
 def _version(wanted: bool) -> None:
@@ -31,4 +50,7 @@ def instructor(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Typed objects from language models."""
+    """Typed objects from language models.
+
+    Example: echo "Jason is 10, John is 30" | instructor extract - --schema "name, age int" --many
+    """

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
+import os
+import shlex
 import signal
 import sys
 import tempfile
@@ -18,16 +19,25 @@ from typing import Annotated, Any, NamedTuple, get_origin
 
 import typer
 
-from instructor.cli.messages import BUDGET, FAILED, USAGE, errors_reported, tell
-from instructor.cli.output import WRITERS, Format, Progress, Writer, quiet_pipe
+from instructor.cli.messages import (
+    BUDGET,
+    FAILED,
+    INTERRUPTED,
+    USAGE,
+    errors_reported,
+    first_line,
+    tell,
+    tell_error,
+)
+from instructor.cli.output import WRITERS, Format, Progress, Writer, counted, quiet_pipe
 from instructor.cli.types import type_of
-from instructor.exceptions import ConfigurationError, InstructorError
+from instructor.exceptions import ConfigurationError
 from instructor.mode import Mode
 
 _LOCAL = "local"
 _LOCAL_CALLS = 4
 """Calls in flight on the embedded model."""
-_EXAMPLE = 'echo "Jason is 10, John is 30" | instructor extract - --schema "name, age int" --many'
+_HINT = "instructor extract --help shows the options, and an example"
 
 Inputs = Annotated[
     list[str],
@@ -47,6 +57,8 @@ class Output(NamedTuple):
 
     writer: Writer | None
     file: Path | None
+    has_keys: bool
+    """Whether values are written with the keys of their rows."""
 
 
 def extract(
@@ -77,35 +89,39 @@ def extract(
 
     Status: 0 all is well, 2 the command is wrong, 3 something failed, 4 the budget is spent, 130 or 143 interrupted.
     """
-    with errors_reported(f"for example: {_EXAMPLE}"):
-        kind, text = type_of(schema), _text(inputs)
-        is_one = text is not None and not (out or store or dry_run)
+    with errors_reported('fields in one line are written as in --schema "name, age int, email?: the address"'):
+        kind: Any = type_of(schema)
+    for_many = (out, store, rpm, tpm, max_cost, confirm_over, dry_run or None, retry_failed or None)
+    is_text = _is_one_text(inputs)
+    is_one = is_text and engine == "asyncio" and all(option is None for option in for_many)
+    with errors_reported("instructor providers lists the providers, and whether their keys are set"):
         client = _client(model, mode, is_async=not is_one)
-        rows = _rows(inputs) if text is None else [text]
-    chosen = form or (Format.table if sys.stdout.isatty() else Format.jsonl)
-    if text is not None and is_one:
-        raise typer.Exit(_one(client, kind, _messages(prompt, text), WRITERS[chosen](), many=many))
-    limits = {"concurrency": concurrency or (_LOCAL_CALLS if model == _LOCAL else None), "rpm": rpm, "tpm": tpm}
-    response_model: Any = Iterable[kind] if many else kind  # type: ignore[valid-type]
-    given = {
-        "rows": rows, "response_model": response_model,
-        "messages": prompt, "store": store, "engine": engine, "limit": limit, "sample": sample, "seed": seed,
-        "limits": _limits(**limits, max_cost=max_cost), "retry_failed": retry_failed,
-    }  # fmt: skip
-    with errors_reported():
+    writer = WRITERS[form or (Format.table if sys.stdout.isatty() else Format.jsonl)]()
+    with errors_reported(_HINT):
+        if retry_failed and store is None:
+            raise ConfigurationError("--retry-failed needs --store: only a store knows what has failed.")
+        rows = [_text(inputs[0])] if is_text else _rows(inputs)
+        if is_one:
+            raise typer.Exit(_one(client, kind, _messages(prompt, rows[0]), writer, many=many))
+        most = concurrency or (_LOCAL_CALLS if model.partition("/")[0] == _LOCAL else None)
+        given = {
+            "rows": rows, "response_model": Iterable[kind] if many else kind, "messages": prompt, "store": store,
+            "limits": _limits(concurrency=most, rpm=rpm, tpm=tpm, max_cost=max_cost), "engine": engine, "limit": limit,
+            "sample": sample, "seed": seed, "retry_failed": retry_failed,
+        }  # fmt: skip
         if dry_run:
-            _print_estimate(client.map(**given).estimate())
+            with quiet_pipe():
+                _print_estimate(client.map(**given).estimate())
             return
         if confirm_over is not None:
             _confirm(client.map(**given).estimate(), confirm_over)
-        status = _many(client, given, Output(None if out else WRITERS[chosen](), out))
-    raise typer.Exit(status)
+    raise typer.Exit(_many(client, given, Output(None if out else writer, out, not is_text)))
 
 
 def _limits(**limits: Any) -> Any:
-    kind = importlib.import_module("instructor.bulk").Limits
-    with errors_reported():
-        return kind(**{name: value for name, value in limits.items() if value is not None})
+    from instructor.bulk import Limits
+
+    return Limits(**{name: value for name, value in limits.items() if value is not None})
 
 
 def _client(model: str, mode: str | None, *, is_async: bool) -> Any:
@@ -121,23 +137,29 @@ def _client(model: str, mode: str | None, *, is_async: bool) -> Any:
     return from_provider(model, is_async, mode=chosen)
 
 
-def _text(inputs: list[str]) -> str | None:
-    """Return the one text that is asked about; None if there are several inputs, or a table of rows."""
-    from instructor.bulk.inputs import TABLES, read_document
+def _is_one_text(inputs: list[str]) -> bool:
+    """Return whether the inputs are one text: standard input or one document, not several inputs or a table."""
+    from instructor.bulk.inputs import TABLES
 
-    if "-" in inputs:
-        if len(inputs) > 1:
-            raise ConfigurationError("- stands alone: it reads one text from standard input.")
-        if sys.stdin.isatty():
-            raise ConfigurationError("There is no text: - reads what is sent into the command.")
-        return _some(sys.stdin.read())
-    path = Path(inputs[0])
-    if len(inputs) > 1 or not path.is_file() or path.suffix.lower() in TABLES:
-        return None
-    return _some(read_document(path).text)
+    is_document = os.path.isfile(inputs[0]) and Path(inputs[0]).suffix.lower() not in TABLES
+    return len(inputs) == 1 and (inputs == ["-"] or is_document)
 
 
-def _some(text: str) -> str:
+def _text(source: str) -> str:
+    """Return the text of standard input or of a document."""
+    from instructor.bulk.inputs import read_document
+
+    if source != "-":
+        text = read_document(source).text
+    elif sys.stdin.isatty():
+        raise ConfigurationError("There is no text: - reads what is sent into the command.")
+    else:
+        try:
+            text = sys.stdin.buffer.read().decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise ConfigurationError(
+                f"Standard input is not a text in UTF-8: {error.reason} at byte {error.start}."
+            ) from None
     if not text.strip():
         raise ConfigurationError("The text is empty.")
     return text
@@ -147,20 +169,24 @@ def _rows(inputs: list[str]) -> Any:
     """Return the rows of all inputs."""
     from instructor.bulk.inputs import joined, source_of
 
+    if "-" in inputs:
+        raise ConfigurationError("- stands alone: it reads one text from standard input.")
     return joined([source_of(each) for each in inputs])
 
 
 def _messages(prompt: str | None, text: str) -> dict[str, Any]:
-    """Return the arguments of a call for one text."""
-    if prompt is not None and "{{" in prompt:
-        return {"messages": [{"role": "user", "content": prompt}], "context": {"text": text}}
-    return {"messages": [{"role": "user", "content": text if prompt is None else f"{prompt}\n\n{text}"}]}
+    """Return the arguments of a call for one text: those that a row with this text has."""
+    from instructor.bulk.requests import Prompt
+
+    made = Prompt(prompt, "text", None)
+    made.check(text)
+    return made.of(text)._asdict()
 
 
 def _one(client: Any, kind: Any, messages: dict[str, Any], writer: Writer, *, many: bool) -> int:
     """Stream the items of one text, and return the status."""
     status = 0
-    with _interrupted_by(signal.SIGTERM), quiet_pipe():
+    with errors_reported(_HINT, failure=FAILED), _interrupted_by(signal.SIGTERM), quiet_pipe():
         try:
             if many:
                 with client.create_iterable(response_model=kind, **messages) as stream:
@@ -173,14 +199,12 @@ def _one(client: Any, kind: Any, messages: dict[str, Any], writer: Writer, *, ma
         except BrokenPipeError:
             raise
         except Exception as error:  # those of SDKs have no class in common
-            tell(_first_line(error))
+            tell_error(error)
             status = USAGE if isinstance(error, ConfigurationError) else FAILED
         writer.close()
+    if status > 128:
+        tell("Interrupted: items that were not written are lost.", "the same command asks for all of them again")
     return status
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0] if isinstance(error, InstructorError) else f"{type(error).__name__}: {error}"
 
 
 @contextlib.contextmanager
@@ -199,27 +223,50 @@ def _interrupted_by(number: signal.Signals) -> Iterator[None]:
 
 def _many(client: Any, given: dict[str, Any], output: Output) -> int:
     """Run over many inputs, and return the status."""
-    if output.file is not None:
-        importlib.import_module("instructor.bulk.export").format_of(output.file)
+    from instructor.bulk.export import check_path
+
+    goes_on, exported = given["store"] is not None, 0
     with tempfile.TemporaryDirectory() as folder:
-        goes_on = given["store"] is not None
-        given["store"] = given["store"] or (Path(folder) / "run.sqlite" if output.file else None)
-        progress = Progress()
-        run = client.map(**given, on_progress=progress)
-        status, reason = asyncio.run(_read(run, output.writer))
-        progress.close(run.report)
+        progress = Progress(output.writer)
+        with errors_reported(_HINT):
+            if output.file is not None:
+                check_path(output.file)
+                given["store"] = given["store"] or Path(folder) / "run.sqlite"
+            run = client.map(**given, on_progress=progress)
+        with errors_reported(_HINT, failure=FAILED), progress.over(run.report):
+            status, reason = asyncio.run(_read(run, output))
         if output.file is not None and run.report.rows:
-            is_list = get_origin(given["response_model"]) is Iterable
-            tell(f"{run.store.export(output.file, explode=is_list).rows} lines are in {str(output.file)!r}.")
-        if status:
-            hint = "the same command goes on after these rows" if goes_on else "with --store FILE a run can go on"
-            tell(reason or f"Stopped after {run.report.rows} rows.", hint)
-    return status or (FAILED if run.report.failed else 0)
+            kept = None if goes_on else Path(tempfile.gettempdir(), f"{output.file.stem}-{os.getpid()}.sqlite")
+            exported = _export(run, output.file, kept, explode=get_origin(given["response_model"]) is Iterable)
+    if status:
+        hint = "the same command goes on after these rows" if goes_on else "with --store FILE a run can go on"
+        tell(reason or f"Stopped after {counted(run.report.rows, 'row')}.", hint)
+    elif run.report.failed:
+        hint = "with --store FILE they can be asked again alone"
+        if goes_on:
+            hint = f"instructor show {shlex.quote(str(given['store']))} --failed; --retry-failed asks for them again"
+        tell(f"{counted(run.report.failed, 'row')} failed.", hint)
+    return status or exported or (FAILED if run.report.failed else 0)
 
 
-async def _read(run: Any, writer: Writer | None) -> tuple[int, str]:
+def _export(run: Any, file: Path, kept: Path | None, *, explode: bool) -> int:
+    """Write the answers of a run to a file, and return the status. If that fails, a store that would go is kept."""
+    try:
+        lines = run.store.export(file, explode=explode).rows
+    except Exception as error:  # also those of Arrow
+        if kept is not None:
+            run.store.backup(kept)
+        store = shlex.quote(str(kept or run.store.path))
+        tell(f"{str(file)!r} cannot be written: {first_line(error)}", f"the answers are kept: --store {store}")
+        return FAILED
+    tell(f"{counted(lines, 'line')} {'is' if lines == 1 else 'are'} in {str(file)!r}.")
+    return 0
+
+
+async def _read(run: Any, output: Output) -> tuple[int, str]:
     """Write what comes; return the status, and why the run has stopped."""
-    bulk = importlib.import_module("instructor.bulk")
+    from instructor.bulk import BudgetReachedError, JobStoppedError
+
     reading = asyncio.current_task()
     assert reading is not None
     signals: list[int] = []
@@ -230,33 +277,35 @@ async def _read(run: Any, writer: Writer | None) -> tuple[int, str]:
             reading.cancel()
             return
         run.stop()
-        tell(f"Stopping: {run.report.in_flight} calls in flight end first. Once more cancels them.")
+        tell(f"Stopping: {counted(run.report.in_flight, 'call')} in flight end first.", "once more cancels them")
 
     with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C interrupts at once
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop, number)
     try:
         with quiet_pipe():
-            async with run:
-                async for row in run:
-                    _write(row, writer)
-            if writer is not None:
-                writer.close()
-    except bulk.BudgetReachedError as error:
+            try:
+                async with run:
+                    async for row in run:
+                        _write(row, output)
+            finally:
+                if output.writer is not None:
+                    output.writer.close()
+    except BudgetReachedError as error:
         return BUDGET, str(error)
-    except bulk.JobStoppedError as error:
+    except JobStoppedError as error:
         return FAILED, str(error)
     except asyncio.CancelledError:
         pass
     return (128 + signals[0], "") if signals else (0, "")
 
 
-def _write(row: Any, writer: Writer | None) -> None:
+def _write(row: Any, output: Output) -> None:
     if row.error is not None:
-        tell(f"{row.key}: {row.error.kind}: {_first_line(row.error)}")
-    elif writer is not None:
+        tell(f"{row.key}: {row.error.kind}: {first_line(row.error)}")
+    elif output.writer is not None:
         for item in row.value if isinstance(row.value, list) else [row.value]:
-            writer.add(item, row.key)
+            output.writer.add(item, row.key if output.has_keys else None)
 
 
 def _print_estimate(estimate: Any) -> None:
@@ -288,4 +337,6 @@ def _confirm(estimate: Any, most: float) -> None:
     if not sys.stdin.isatty():
         raise ConfigurationError(f"{text} There is no terminal to confirm it in: leave --confirm-over out.")
     tell(text)
-    typer.confirm("Go on?", abort=True, err=True)
+    if not typer.confirm("Go on?", err=True):
+        tell("No request was made.")
+        raise typer.Exit(INTERRUPTED)

@@ -18,12 +18,17 @@ group = typer.Typer(no_args_is_help=True, help="The embedded model: a small lang
 
 Model = Annotated[str, typer.Option(help="The embedded model's name, or the path of a GGUF file.")]
 _NAMED = "smollm2-135m"
+_INSTALL = "nothing is changed if this fails: the same command tries again"
+_MODELS = "instructor local install puts the model in place; --model takes the path of a GGUF file of yours"
 
 
 @group.command()
 def install() -> None:
-    """Put the embedded model's weights in place (94 MB, Apache-2.0)."""
-    with errors_reported(status=1):
+    """Put the embedded model's weights in place (94 MB, Apache-2.0).
+
+    Example: instructor local install
+    """
+    with errors_reported(_INSTALL, mistake=1, failure=1):
         weights = importlib.import_module("instructor.local.weights")
         _say(f"The weights are in {weights.install()}")
         weights.check()
@@ -34,9 +39,13 @@ def serve(
     port: Annotated[int, typer.Option(help="The port; 0 is any that is free.", min=0, max=65535)] = 8000,
     model: Model = _NAMED,
 ) -> None:
-    """Serve the model to programs written for OpenAI, on 127.0.0.1 only, until Ctrl-C."""
-    with errors_reported(status=1):
+    """Serve the model to programs written for OpenAI, on 127.0.0.1 only, until Ctrl-C.
+
+    Example: instructor local serve --port 8000
+    """
+    with errors_reported(_MODELS, mistake=1, failure=1):
         loaded = _model(model)
+    with errors_reported("--port 0 takes one that is free", mistake=1, failure=1):
         server = _module("server").Server(loaded, port)
         _say(f"Listening on {server.base_url}\nOPENAI_BASE_URL={server.base_url} OPENAI_API_KEY=local")
         with contextlib.suppress(KeyboardInterrupt):
@@ -50,11 +59,14 @@ def run(
     model: Model = _NAMED,
     grace: Annotated[float, typer.Option(help="Seconds that the script has to end when it is asked to.", min=0)] = 5.0,
 ) -> None:
-    """Run a script on the embedded model instead of OpenAI; end with the script's status."""
+    """Run a script on the embedded model instead of OpenAI; end with the script's status.
+
+    Example: instructor local run script.py
+    """
     if not script.is_file():
         tell(f"There is no script {str(script)!r}.", "the first argument is the path of a Python file")
         raise typer.Exit(USAGE)
-    with errors_reported(status=1):
+    with errors_reported(_MODELS, mistake=1, failure=1):
         status = _module("launch").run_script(script, arguments or [], _model(model), grace=grace)
     raise typer.Exit(status)
 

@@ -1,7 +1,7 @@
 """Where the command writes: lines or a table to standard output, how it goes to standard error.
 
 Data goes to standard output alone. In a terminal, rows are a table that grows, and the progress of many inputs is a
-bar; elsewhere both are plain lines.
+bar (below the table, if both are in the terminal); elsewhere both are plain lines.
 """
 
 from __future__ import annotations
@@ -14,18 +14,17 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Protocol
 
-from pydantic_core import to_jsonable_python
+from instructor.cli.messages import printable, tell
 
-from instructor.bulk.rows import BulkReport
-from instructor.cli.messages import tell
+if TYPE_CHECKING:
+    from instructor.bulk.rows import BulkReport
 
 _EVERY = 10.0
 """Seconds between two lines of progress."""
-_SHOWN = 40
-"""Characters of a value that a line of progress shows."""
 
 
 class Format(str, enum.Enum):
@@ -49,6 +48,8 @@ class Writer(Protocol):
 
 def fields_of(value: Any, key: str | None) -> dict[str, Any]:
     """Return a value as a line has it."""
+    from pydantic_core import to_jsonable_python
+
     plain = to_jsonable_python(value, by_alias=True, inf_nan_mode="strings", fallback=str)
     of_value = plain if isinstance(plain, Mapping) and not (key is not None and "key" in plain) else {"value": plain}
     return {**({} if key is None else {"key": key}), **of_value}
@@ -103,38 +104,62 @@ class GrowingTable:
 
     def __init__(self) -> None:
         from rich.console import Console
-        from rich.live import Live
 
         self._rows: list[dict[str, Any]] = []
         self._console = Console()
-        self._live = Live(console=self._console, get_renderable=self._table, auto_refresh=False, transient=True)
-        self._live.start()
+        self._live: Any = None
+
+    def start(self, footer: Callable[[], Any] | None = None) -> None:
+        """Show what comes from now on, and a footer below it."""
+        if self._live is None and sys.stdout.isatty():
+            self._live = live(self._console, lambda: self._growing(footer))
 
     def add(self, value: Any, key: str | None = None) -> None:
         self._rows.append(fields_of(value, key))
-        if self._console.is_terminal:
-            self._live.refresh()
+        self.start()
 
     def close(self) -> None:
-        self._live.stop()
-        self._console.print(self._table(last=False))
+        if self._live is not None:
+            self._live.stop()
+        self._console.print(self._table(self._rows))
 
-    def _table(self, *, last: bool = True) -> Any:
+    def _growing(self, footer: Callable[[], Any] | None) -> Any:
+        from rich.console import Group
+
+        table = self._table(self._rows[-max(self._console.height - 8, 1) :])
+        return table if footer is None else Group(table, footer())
+
+    def _table(self, rows: list[dict[str, Any]]) -> Any:
         from rich.table import Table
         from rich.text import Text
 
-        rows = self._rows[-max(self._console.height - 6, 1) :] if last else self._rows
-        columns = list(dict.fromkeys(name for row in rows for name in row))
-        table = Table(caption=f"{len(self._rows)} item{'' if len(self._rows) == 1 else 's'}")
+        table = Table(caption=counted(len(self._rows), "item"))
+        columns = dict.fromkeys(name for row in rows for name in row)
         for name in columns:
-            table.add_column(Text(name))
+            table.add_column(Text(printable(name)))
         for row in rows:
             table.add_row(*(Text("" if row.get(name) is None else _cell(row[name])) for name in columns))
         return table
 
 
+def live(console: Any, shown: Callable[[], Any]) -> Any:
+    """Start a display that is drawn again some times a second, and return it.
+
+    Messages to standard error appear above it if that is the same terminal. Standard output is never touched: it may be
+    a file.
+    """
+    from rich.live import Live
+
+    display = Live(
+        console=console, get_renderable=shown, refresh_per_second=8, transient=True, redirect_stdout=False,
+        redirect_stderr=sys.stderr.isatty(),
+    )  # fmt: skip
+    display.start(refresh=True)
+    return display
+
+
 def _cell(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return printable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
 WRITERS: dict[Format, type[Writer]] = {
@@ -156,48 +181,61 @@ def quiet_pipe() -> Iterator[None]:
 
 
 class Progress:
-    """How a run goes, on standard error: a bar in a terminal, else a line from time to time."""
+    """How a run goes: in a terminal a bar, on standard error or below the table; else a line from time to time."""
 
-    def __init__(self) -> None:
+    def __init__(self, writer: Writer | None) -> None:
+        self._table = writer if isinstance(writer, GrowingTable) and sys.stdout.isatty() else None
+        self._is_bar = sys.stderr.isatty() and (writer is None or not sys.stdout.isatty())
         self._last = time.monotonic()
-        self._bar: Any = None
-        if sys.stderr.isatty() and not sys.stdout.isatty():  # both would write over each other
-            self._bar = _bar()
-            self._bar.start()
-            self._task = self._bar.add_task("", total=None)
 
     def __call__(self, report: BulkReport) -> None:
-        if self._bar is not None:
-            self._bar.update(self._task, total=report.total, completed=report.rows, description=in_short(report))
-        elif time.monotonic() - self._last >= _EVERY:
+        if not self._is_bar and self._table is None and time.monotonic() - self._last >= _EVERY:
             self._last = time.monotonic()
             tell(in_short(report))
 
-    def close(self, report: BulkReport) -> None:
-        """Write the last line."""
-        if self._bar is not None:
-            self._bar.stop()
+    @contextlib.contextmanager
+    def over(self, report: BulkReport) -> Iterator[None]:
+        """Show the counts of a run while it goes on, and those of its end."""
+        from rich.console import Console
+
+        bar = None
+        if self._table is not None:
+            self._table.start(lambda: _bar(report))
+        elif self._is_bar:
+            bar = live(Console(stderr=True), lambda: _bar(report))
+        try:
+            yield
+        finally:
+            if bar is not None:
+                bar.stop()
         tell(in_short(report))
 
 
-def _bar() -> Any:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+def _bar(report: BulkReport) -> Any:
+    from rich.console import Group
+    from rich.progress_bar import ProgressBar
+    from rich.text import Text
 
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    bar = ProgressBar(total=report.total, completed=report.rows, pulse=report.total is None)
+    return Group(bar, Text(in_short(report)))
 
 
 def in_short(report: BulkReport) -> str:
     """Return the counts of a run in one line."""
-    rows = f"{report.rows:,}" if report.total is None else f"{report.rows:,} of {report.total:,}"
-    parts = [f"{rows} rows", f"{report.items:,} items", f"{report.failed:,} failed"]
+    of_all = "" if report.total is None else f"{report.rows:,} of "
+    parts = [of_all + counted(report.rows if report.total is None else report.total, "row")]
+    parts += [counted(report.items, "item"), f"{report.failed:,} failed"]
     if report.reused:
         parts.append(f"{report.reused:,} known before")
-    parts.append(f"{report.usage.total_tokens:,} tokens")
+    parts.append(counted(report.usage.total_tokens, "token"))
     if report.cost is not None:
         parts.append(f"cost {report.cost:,.4f}")
     parts.append(f"{report.rate:,.1f} rows/s")
     if report.seconds_left:
-        parts.append(f"{report.seconds_left:,.0f} s left")
+        parts.append(f"{timedelta(seconds=round(report.seconds_left))} left")
     return ", ".join(parts)
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number and what it counts."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

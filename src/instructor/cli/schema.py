@@ -8,10 +8,9 @@ from typing import Annotated
 
 import typer
 
-from instructor import providers
+from instructor.cli.messages import errors_reported
+from instructor.cli.output import quiet_pipe
 from instructor.cli.types import imported
-from instructor.exceptions import ConfigurationError
-from instructor.outputs import output_for
 
 
 def schema(
@@ -21,14 +20,17 @@ def schema(
     """Print a type's JSON Schema as a provider's strict modes take it; what is lost by that goes to stderr.
 
     The status is 1 if the type has no such form.
+
+    Example: instructor schema shapes.py:Person --provider anthropic
     """
-    try:
+    from instructor import providers
+    from instructor.outputs import output_for
+
+    with errors_reported("for example: instructor schema shapes.py:Person --provider openai"):
         plain = output_for(imported(model)).schema
         fitted = providers.load(provider).fitted(plain)
-    except ConfigurationError as error:
-        sys.stderr.write(f"{error}\n")
-        raise typer.Exit(2) from error
-    sys.stdout.write(json.dumps(fitted.schema or plain, indent=2, ensure_ascii=False) + "\n")
+    with quiet_pipe():
+        sys.stdout.write(json.dumps(fitted.schema or plain, indent=2, ensure_ascii=False) + "\n")
     if fitted.schema is None:
         _tell(f"{provider} cannot be held to this schema; it is shown as it is. In the way:", fitted.obstacles)
         raise typer.Exit(1)

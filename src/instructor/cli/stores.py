@@ -10,11 +10,12 @@ from typing import Annotated
 
 import typer
 
-from instructor.bulk.store import Store
 from instructor.cli.messages import errors_reported
 from instructor.cli.output import quiet_pipe
 
 File = Annotated[Path, typer.Argument(help="The store: the file that --store of instructor extract wrote.")]
+
+_HINT = "a store is made by instructor extract ... --store people.sqlite"
 
 
 def runs(store: File) -> None:
@@ -22,7 +23,9 @@ def runs(store: File) -> None:
 
     Example: instructor runs people.sqlite
     """
-    with errors_reported(), quiet_pipe():
+    from instructor.bulk.store import Store
+
+    with errors_reported(_HINT), quiet_pipe():
         for run in Store(store).runs():
             began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.started))
             state = run.stopped or ("ended" if run.ended else "not ended")
@@ -43,7 +46,9 @@ def show(
 
     Example: instructor show people.sqlite --failed
     """
-    with errors_reported(), quiet_pipe():
+    from instructor.bulk.store import Store
+
+    with errors_reported(_HINT), quiet_pipe():
         for row in Store(store).rows(failed=True if failed else None):
             line = {"key": row.key, "input": row.input}
             line |= {"value": row.value} if row.error is None else {"error": row.error, "text": row.text}

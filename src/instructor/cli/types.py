@@ -12,7 +12,6 @@ from typing import Any
 
 from instructor._install import install_command
 from instructor.exceptions import ConfigurationError
-from instructor.schema.concise import concise_model
 
 _PATH = re.compile(r"([\w./\\-]+\.py|[A-Za-z_][\w.]*):([A-Za-z_]\w*)")
 
@@ -23,6 +22,8 @@ def type_of(text: str) -> Any:
     Raises:
         ConfigurationError: There is no such file, module or class, or the fields cannot be read.
     """
+    from instructor.schema.concise import concise_model
+
     if text.endswith(".json"):
         return _of_json_schema(Path(text))
     if match := _PATH.fullmatch(text):
