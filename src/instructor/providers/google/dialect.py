@@ -99,7 +99,7 @@ class Google(BlockDialect):
         }
     )
     translated_parts = ("text", "image_url", "input_audio", "file", "uri")
-    by_address: frozenset[str] = frozenset(("image_url", "file"))
+    by_address = frozenset(("image_url", "file"))
 
     def translate_part(self, part: Json) -> Json | None:
         """Return a part, or an uploaded file of the SDK's, in this wire's form."""
@@ -109,7 +109,7 @@ class Google(BlockDialect):
             case {"type": "image_url", "image_url": {"url": url}}:
                 if data := data_of(url):
                     return {"inlineData": {"mimeType": data[0], "data": data[1]}}
-                return {"fileData": {"fileUri": url, "mimeType": mimetypes.guess_type(url)[0] or "image/jpeg"}}
+                return {"fileData": {"fileUri": url, "mimeType": _type_at(url) or "image/jpeg"}}
             case {"type": "input_audio", "input_audio": {"format": form, "data": sound}}:
                 return {"inlineData": {"mimeType": f"audio/{form}", "data": sound}}
             case {"type": "file"}:
@@ -122,6 +122,10 @@ class Google(BlockDialect):
             case {"uri": uri}:
                 return {"fileData": {"fileUri": uri, "mimeType": part.get("mimeType")}}
         return None
+
+    def takes_address(self, kind: str, url: str) -> bool:
+        """Return whether a part may have this address: it is sent with its media type, which the address must tell."""
+        return super().takes_address(kind, url) and _type_at(url) is not None
 
     def is_own_part(self, part: Json) -> bool:
         """Return whether a part has keys of this wire only."""
@@ -244,7 +248,13 @@ def _blocked(feedback: Json) -> str | None:
     return f"the prompt was blocked ({as_text(reason)}){': ' if message else ''}{message}"
 
 
+def _type_at(url: str) -> str | None:
+    return mimetypes.guess_type(url.partition("?")[0])[0]
+
+
 def _message(message: Any) -> Any:
+    if hasattr(message, "to_part"):
+        return {"role": "user", "content": [message]}
     if hasattr(message, "model_dump"):
         message = parts_of(message)[0]
         message = message if "parts" in message else {"parts": [message]}
