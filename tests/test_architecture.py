@@ -33,7 +33,7 @@ ROOMS = {
     "features": {"fetching", "media", "templating", "validators"},
     "client": {
         *("arguments", "binding", "call", "client", "client_base", "sync_client", "factories", "function_calls"),
-        *("results", "tracing"),
+        *("distil", "results", "tracing"),
     },
     "older": {"older"},
     "door": {"__init__"},
@@ -65,6 +65,7 @@ MAY_WAIT = (
     "call.py",
     "client.py",
     "factories.py",
+    "distil.py",
     "results.py",
     "tracing.py",
     "validators.py",
@@ -77,6 +78,7 @@ MAY_WAIT = (
 MAY_NAME_A_PROVIDER = (
     "__init__.py",
     "_compat.py",
+    "distil.py",
     "factories.py",
     "mode.py",
     "function_calls.py",

@@ -52,7 +52,8 @@ _OLD_CLIENTS = "anthropic bedrock cerebras cohere fireworks genai groq mistral p
 HERE = {
     "instructor": f"Instructor AsyncInstructor {OF_PROVIDERS} from_provider Provider {CLASSES} CitationMixin "
     f"IterableModel Maybe Partial {SCHEMAS} Mode patch apatch hooks v2 __version__ core dsl exceptions mode providers "
-    "llm_validator openai_moderation cache validation utils client Image Audio",
+    "llm_validator openai_moderation cache validation utils client Image Audio FinetuneFormat Instructions distil",
+    "instructor.distil": "Instructions FinetuneFormat",
     "instructor.multimodal": "Image Audio PDF",
     "instructor.processing.multimodal": "Image Audio PDF ImageWithCacheControl PDFWithCacheControl PDFWithGenaiFile "
     "RemoteFetchError MultimodalError",
@@ -128,10 +129,9 @@ ELSEWHERE = {
 }
 
 NOT_YET = {
-    "instructor": "FinetuneFormat Instructions BatchProcessor BatchRequest BatchJob batch distil",
+    "instructor": "BatchProcessor BatchRequest BatchJob batch",
     "instructor.batch": "BatchProcessor BatchRequest BatchJob extract_results",
     "instructor.batch.processor": "BatchProcessor",
-    "instructor.distil": "Instructions FinetuneFormat",
 }
 
 

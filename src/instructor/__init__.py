@@ -13,6 +13,8 @@ from instructor import _compat
 from instructor._version import __version__ as __version__
 
 _NAMES = {
+    "Instructions": "instructor.distil",
+    "FinetuneFormat": "instructor.distil",
     "PDF": "instructor.media",
     "Audio": "instructor.media",
     "Image": "instructor.media",
@@ -90,6 +92,8 @@ if TYPE_CHECKING:  # the same names again, for editors; a test compares the two
     from instructor.core import prompts as prompts
     from instructor.core.watchdog import RunawayError as RunawayError
     from instructor.core.watchdog import Watchdog as Watchdog
+    from instructor.distil import FinetuneFormat as FinetuneFormat
+    from instructor.distil import Instructions as Instructions
     from instructor.dsl import CitationMixin as CitationMixin
     from instructor.dsl import IterableModel as IterableModel
     from instructor.dsl import Maybe as Maybe

@@ -111,7 +111,6 @@ MORE_NAMES = {"instructor.client": ("instructor.factories",)}
 """A module of this version: where the other names of the older version's module are. All have `from_...`."""
 
 _BATCHES = "batches are not there yet."
-_DISTILLATION = "distillation is not there yet."
 _ROWS = (
     "a provider is one file with a row of facts, instructor/providers/<name>.py, and a dialect (docs/architecture.md)."
 )
@@ -124,7 +123,6 @@ _INTERNAL = "it was an internal of older versions, and nothing needs it here."
 
 _GONE = {
     "BatchProcessor BatchRequest BatchJob": _BATCHES,
-    "FinetuneFormat Instructions": _DISTILLATION,
     "retry_sync retry_async": _FLOW,
     "patch_v2": "use instructor.patch.",
     "ModelAdapter AdapterBase": _ANY_TYPE,
@@ -145,7 +143,6 @@ GONE = {name: why for names, why in _GONE.items() for name in names.split()}
 
 GONE_PATHS = {
     "instructor.batch": _BATCHES,
-    "instructor.distil": _DISTILLATION,
     "instructor.dsl.json_tracker": _INTERNAL,
 }
 """Path of an older version, or of one to come: what to use instead."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import subprocess
 import sys
 from typing import Annotated, Any
@@ -204,6 +206,27 @@ async def test_40_citations_maybe_and_schemas(harness: Harness, scripted_server:
     assert Person.from_response(person._raw_response) == Person(name="a")
 
 
+def test_42_a_line_of_training_data(caplog: pytest.LogCaptureFixture) -> None:
+    instructions = instructor.Instructions(name="sums")
+
+    @instructions.distil
+    def birthday(name: str, age: int = 0) -> User:
+        """Make somebody a year older."""
+        return User(name=name, age=age + 1)
+
+    with caplog.at_level(logging.INFO, "sums"):
+        assert birthday("Ann", age=2) == User(name="Ann", age=3)
+    line = json.loads(caplog.records[0].getMessage())
+    system, user, said = line["messages"]
+    assert system["role"] == "system"
+    assert "def birthday(name: str, age: int = 0) -> " in system["content"]
+    assert "Make somebody a year older." in system["content"]
+    assert user == {"role": "user", "content": "Return `birthday('Ann', age=2)`"}
+    assert said["function_call"]["name"] == "User"
+    assert json.loads(said["function_call"]["arguments"]) == {"name": "Ann", "age": 3}
+    assert line["functions"][0]["name"] == "User"
+
+
 def test_43_the_command_needs_no_key() -> None:
     said = subprocess.run(
         [sys.executable, "-m", "instructor", "--help"], check=True, capture_output=True, text=True, env={"PATH": ""}
@@ -212,7 +235,7 @@ def test_43_the_command_needs_no_key() -> None:
 
 
 def test_every_scenario_has_its_test() -> None:
-    """41 (batches) and 42 (distillation) are not there yet."""
+    """41 (batches) is not there yet."""
     from pathlib import Path
 
     found = {
@@ -221,4 +244,4 @@ def test_every_scenario_has_its_test() -> None:
         for line in path.read_text("utf-8").splitlines()
         if "def test_" in line and line.split("test_")[1][:2].isdigit()
     }
-    assert found == set(range(1, 45)) - {41, 42}
+    assert found == set(range(1, 45)) - {41}
