@@ -63,9 +63,24 @@ class Google(BlockDialect):
     )
 
     def as_messages(self, messages: Any) -> Any:
-        """Return the SDK's own forms of messages as dicts: a text, a list of texts, `Content`, `Part` and `File`."""
+        """Return the SDK's own forms of messages as dicts: a text, a list of texts, `Content`, `Part` and `File`.
+
+        As in the SDK, texts and parts that follow each other are one turn.
+        """
         several = [messages] if isinstance(messages, str) or not isinstance(messages, Sequence) else messages
-        return [_message(message) for message in several]
+        turns: list[Any] = []
+        parts: list[Any] = []  # those of the last turn, if it is made of loose ones
+        for given in several:
+            is_sdks = hasattr(given, "model_dump") and not hasattr(given, "to_part")
+            message = parts_of(given)[0] if is_sdks else given
+            if isinstance(given, str) or hasattr(given, "to_part") or (is_sdks and "parts" not in message):
+                if not parts:
+                    turns.append({"role": "user", "content": parts})
+                parts.append(message)
+                continue
+            parts = []
+            turns.append(_turn(message))
+        return turns
 
     def encode_plain(self, messages: Sequence[Message], options: Mapping[str, Any]) -> Json:
         """Write a request that asks for no shape: all options, and the system's text, are folded into one config."""
@@ -252,15 +267,9 @@ def _type_at(url: str) -> str | None:
     return mimetypes.guess_type(url.partition("?")[0])[0]
 
 
-def _message(message: Any) -> Any:
-    if hasattr(message, "to_part"):
-        return {"role": "user", "content": [message]}
-    if hasattr(message, "model_dump"):
-        message = parts_of(message)[0]
-        message = message if "parts" in message else {"parts": [message]}
+def _turn(message: Any) -> Any:
+    """Return a message; one of the SDK's has parts instead of content."""
     match message:
-        case str():
-            return {"role": "user", "content": message}
         case {"parts": parts, **rest}:
             return {"role": "user", **rest, "content": list(parts)}
     return message
