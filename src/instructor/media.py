@@ -537,6 +537,12 @@ def in_messages(
     return [_as_parts(message, addresses) for message in found], load
 
 
+def as_parts(messages: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return messages with parts for their images, audio and PDFs, to tell requests apart: what must be fetched has its
+    address in the place of its bytes."""
+    return in_messages(messages, lambda kind, url: False, detects=False)[0]
+
+
 def _as_values(message: Mapping[str, Any], detects: bool) -> Mapping[str, Any]:
     """Return a message with values for the texts that stand for them, and with a value alone as a list."""
     content = message.get("content")

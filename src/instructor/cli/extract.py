@@ -123,7 +123,7 @@ def _client(model: str, mode: str | None, *, is_async: bool) -> Any:
 
 def _text(inputs: list[str]) -> str | None:
     """Return the one text that is asked about; None if there are several inputs, or a table of rows."""
-    from instructor.bulk.inputs import TABLES, read_document
+    from instructor.bulk.inputs import MEDIA, TABLES, read_document
 
     if "-" in inputs:
         if len(inputs) > 1:
@@ -132,7 +132,7 @@ def _text(inputs: list[str]) -> str | None:
             raise ConfigurationError("There is no text: - reads what is sent into the command.")
         return _some(sys.stdin.read())
     path = Path(inputs[0])
-    if len(inputs) > 1 or not path.is_file() or path.suffix.lower() in TABLES:
+    if len(inputs) > 1 or not path.is_file() or path.suffix.lower() in (*TABLES, *MEDIA):
         return None
     return _some(read_document(path).text)
 
