@@ -70,7 +70,7 @@ class Web:
                 web.asked.append(self.path)
                 web.pages[self.path.partition("?")[0]](self)
 
-            do_POST = do_GET
+            do_POST = do_GET  # noqa: N815
 
             def log_message(self, format: str, *arguments: Any) -> None: ...  # noqa: A002
 

@@ -16,7 +16,7 @@ import re
 import socket
 import ssl
 import time
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from urllib.parse import quote, urljoin, urlsplit
 
 from instructor.exceptions import RemoteFetchError
@@ -122,7 +122,7 @@ def _connected(host: str, port: int | None, *, is_safe: bool, until: float) -> h
                 wire.settimeout(_left(until))
                 context = ssl.create_default_context()
                 context.sslsocket_class = _SafeSocket
-                wire = context.wrap_socket(wire, server_hostname=host)
+                wire = cast("_SafeSocket", context.wrap_socket(wire, server_hostname=host))
         except OSError as problem:
             wire.close()
             error = problem

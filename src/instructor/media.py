@@ -255,12 +255,13 @@ class Media(BaseModel):
 
     def _for(self, provider: str, mode: Mode | None = None) -> Json:
         from instructor import providers
+        from instructor.providers.dialect import BaseDialect
 
         row = providers.load(provider)
         dialect = row.wire_for(row.mode_for(mode)).dialect
+        assert isinstance(dialect, BaseDialect)  # as all of this library's
         whole = self.fetched() if self.is_missing(dialect.takes_address) else self
-        part: Json = dialect.encode_part(whole.to_part())
-        return part
+        return dialect.encode_part(whole.to_part())
 
     def to_openai(self, mode: Mode | None = None) -> Json:
         """Return it as OpenAI has it; as its other interface has it in `Mode.RESPONSES_TOOLS`."""
@@ -430,6 +431,8 @@ class PDFWithGenaiFile(PDF):
         return {"fileData": {"fileUri": str(self.source), "mimeType": self.media_type}}
 
     def is_missing(self, takes_address: Callable[[str, str], bool]) -> bool:
+        """Return False: its bytes are where they are needed, and can be fetched from there by nobody."""
+        del takes_address
         return False
 
 
@@ -513,8 +516,8 @@ def in_messages(
         detects: Whether texts may stand for them (`autodetect_images`).
 
     Returns:
-        The messages, and None if nothing must be fetched. Otherwise an address stands in the place of its bytes, and the
-        function returns the messages that are to be sent.
+        The messages, and None if nothing must be fetched. Otherwise an address stands in the place of its bytes, and
+        the function returns the messages that are to be sent.
     """
     found = [_as_values(message, detects) for message in messages]
     distant = {
@@ -538,9 +541,8 @@ def in_messages(
 
 
 def as_parts(messages: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return messages with parts for their images, audio and PDFs, to tell requests apart: what must be fetched has its
-    address in the place of its bytes."""
-    return in_messages(messages, lambda kind, url: False, detects=False)[0]
+    """Return messages with parts for their images, audio and PDFs, to tell requests apart: an address stays one."""
+    return in_messages(messages, lambda *_: False, detects=False)[0]
 
 
 def _as_values(message: Mapping[str, Any], detects: bool) -> Mapping[str, Any]:

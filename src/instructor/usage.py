@@ -100,7 +100,7 @@ _BASE64 = re.compile(r"(?:data:[^,]{0,100},)?[A-Za-z0-9+/_=-]{1000}")
 
 
 def with_short_files(value: Any) -> Any:
-    """Return a value for an estimate of its tokens, in which each file, as bytes or base64, is a text of 4,000 characters.
+    """Return a value to estimate its tokens: each file in it, as bytes or base64, is a text of 4,000 characters.
 
     Providers count the tokens of an image by its pixels, not by its characters.
     """

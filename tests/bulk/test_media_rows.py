@@ -84,7 +84,7 @@ async def test_the_same_image_is_the_same_request(
     store = tmp_path / "run.sqlite"
     await mapped(harness, server, photos, store=store)
     assert len(server.requests) == 3
-    moved = photos.rename(tmp_path / "moved")
+    moved = Path(shutil.move(photos, tmp_path / "moved"))
     (moved / "secret-1.png").write_bytes(PNG + b"changed")
     await mapped(harness, server, moved, store=store)
     assert len(server.requests) == 4

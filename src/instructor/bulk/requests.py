@@ -33,7 +33,7 @@ def content_of(row: Any) -> bytes:
 
 
 def shown(row: Any) -> str | None:
-    """Return a row as it is kept in a store; what JSON cannot hold is kept as its text, and a file without its bytes."""
+    """Return a row as it is kept in a store: what JSON cannot hold as its text, and a file without its bytes."""
     if isinstance(row, Media):
         row = row.model_dump(exclude={"data"})
     elif isinstance(row, Mapping):
@@ -100,7 +100,7 @@ class Prompt:
         return Rendered([{"role": "user", "content": text}], None)
 
     def _with_files(self, row: Any, files: Sequence[Media]) -> Rendered:
-        """Return the messages of a row that has images, audio or PDFs: they stand at the end of the user's last turn."""
+        """Return the messages of a row that has images, audio or PDFs. These end the last turn of the user."""
         fields = {} if isinstance(row, Media) else fields_of(row)
         texts = [value for name, value in fields.items() if isinstance(value, str) and self._text_field in (None, name)]
         text = texts[0] if len(texts) == 1 else ""

@@ -159,7 +159,7 @@ class Bedrock(BlockDialect):
         return None
 
     def encode_messages(self, messages: Sequence[Message], before: Sequence[Json] = ()) -> list[Json]:
-        """Write the turns. All documents of a request must have names of their own: one that comes again is numbered."""
+        """Write the turns. The names of a request's documents must differ: one that comes again is numbered."""
         turns, names = super().encode_messages(messages, before), dict[str, int]()
         return [{**turn, "content": [_numbered(part, names) for part in turn["content"]]} for turn in turns]
 
