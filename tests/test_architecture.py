@@ -45,7 +45,7 @@ ARROWS = {
     "parsing": {"values"},
     "core": {"values"},
     "schema": {"values", "core"},
-    "features": {"values", "core"},
+    "features": {"values", "core", "providers"},
     "cache": {"values", "core"},
     "dsl": {"values", "core", "parsing", "schema"},
     "outputs": {"values", "core", "dsl", "parsing", "schema"},

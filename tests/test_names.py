@@ -60,7 +60,8 @@ HERE = {
     "instructor.batch.processor": "BatchProcessor",
     "instructor.multimodal": "Image Audio PDF",
     "instructor.processing.multimodal": "Image Audio PDF ImageWithCacheControl PDFWithCacheControl PDFWithGenaiFile "
-    "RemoteFetchError MultimodalError",
+    "ImageParams autodetect_media VALID_MIME_TYPES VALID_AUDIO_MIME_TYPES VALID_PDF_MIME_TYPES RemoteFetchError "
+    "MultimodalError",
     "instructor.auto_client": "from_provider supported_providers",
     "instructor.cache": "BaseCache AutoCache DiskCache RedisCache make_cache_key make_request_cache_key "
     "client_cache_identity load_cached_response store_cached_response",
@@ -123,6 +124,7 @@ ELSEWHERE = {
     "instructor.dsl.partial": "PartialBase MakeFieldsOptional",
     "instructor.dsl.simple_type": "AdapterBase ModelAdapter",
     "instructor.processing": FLOW,
+    "instructor.processing.multimodal": "convert_contents convert_messages extract_genai_multimodal_content",
     "instructor.processing.response": FLOW,
     "instructor.templating": "handle_templating apply_template process_message",
     "instructor.utils": "update_total_usage extract_json_from_stream_async transform_to_gemini_prompt verify_no_unions "

@@ -130,6 +130,8 @@ _GONE = {
     "ParallelBase ParallelModel get_types_array handle_parallel_model is_union_type handle_anthropic_parallel_model "
     "AnthropicParallelModel VertexAIParallelModel": _CALLS,
     "convert_messages process_response_async handle_reask_kwargs": _FLOW,
+    "convert_contents extract_genai_multimodal_content": "a client does it: Image, Audio and PDF stand in a message's "
+    "content, and each provider gets its own form of them.",
     "handle_templating apply_template process_message": _TEMPLATES,
     "update_total_usage extract_json_from_stream_async transform_to_gemini_prompt verify_no_unions "
     "map_to_gemini_function_schema update_genai_kwargs update_gemini_kwargs extract_genai_system_message "

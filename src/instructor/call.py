@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from instructor.arguments import (
@@ -73,6 +72,13 @@ class PreparedCall(NamedTuple):
         return with_total_usage(self.state.raw, [attempt.completion for attempt in self.state.failed])
 
 
+class UntypedCall(NamedTuple):
+    body: Callable[[Sequence[Message]], dict[str, Any]]
+    messages: Sequence[Message]
+    loads: Do | None
+    """What loads the messages instead, if a file in them must be fetched."""
+
+
 class CallBuilder:
     """Makes the calls of a client."""
 
@@ -85,7 +91,9 @@ class CallBuilder:
 
     def create(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> Any:
         if response_model is None:
-            return self.transport.create(**self._untyped(messages, arguments))
+            written = self._untyped(messages, arguments)
+            said = written.messages if written.loads is None else written.loads.function()
+            return self.transport.create(**written.body(said))
         if self._given(arguments).get("stream"):
             return self._stream(self._plan(self._streamed(response_model), messages, arguments, stream=True))
         return self._value(self._plan(self._whole(response_model), messages, arguments))
@@ -105,7 +113,9 @@ class CallBuilder:
 
     async def acreate(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> Any:
         if response_model is None:
-            return await self.transport.create(**self._untyped(messages, arguments))
+            written = self._untyped(messages, arguments)
+            said = written.messages if written.loads is None else await written.loads.function()
+            return await self.transport.create(**written.body(said))
         if self._given(arguments).get("stream"):
             return self._astream(self._plan(self._streamed(response_model), messages, arguments, stream=True))
         return await self._avalue(self._plan(self._whole(response_model), messages, arguments))
@@ -267,47 +277,52 @@ class CallBuilder:
     def _with_media(
         self, messages: Sequence[Message], given: Mapping[str, Any], context: Mapping[str, Any] | None
     ) -> tuple[Sequence[Message], Do | None]:
-        """Return rendered messages with parts for pictures, sounds and papers, and what loads those to be fetched."""
+        """Return rendered messages with parts for images, audio and PDFs, and what loads the messages to be sent."""
         detects = bool(given.get("autodetect_images"))
         media = sys.modules.get("instructor.media")  # before it is imported, no message can have one
         if media is None and not detects:
             return _rendered(messages, context), None
-        in_messages = import_module("instructor.media").in_messages
-        parts, is_waiting = in_messages(messages, self.dialect.by_address, detects=detects, fetches=False)
-        if not is_waiting:
+        from instructor.media import in_messages
+
+        parts, fetch = in_messages(messages, self.dialect.takes_address, detects=detects)
+        if fetch is None:
             return _rendered(parts, context), None
-
-        def load() -> Sequence[Message]:
-            loaded, _ = in_messages(messages, self.dialect.by_address, detects=detects, fetches=True)
-            return _rendered(loaded, context)
-
+        load = _loaded(fetch, context)
         return _rendered(parts, context), Do(_in_thread(load) if self.is_async else load)
 
     def _given(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         return {**self.defaults, **arguments}
 
-    def _untyped(self, messages: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the arguments of a call whose response is wanted as it is."""
+    def _untyped(self, messages: Any, arguments: Mapping[str, Any]) -> UntypedCall:
+        """Return a call whose response is wanted as it is."""
         given = self._given(arguments)
         if token_budget_of(arguments) is not None:
             raise TokenBudgetValueError("token_budget needs a response_model: without one there is only one request.")
         if arguments.get("cache") not in (None, False):
             raise ConfigurationError("cache needs a response_model: the SDK's own response is not cached.")
         context = context_of(given)
-        messages, loads = self._with_media(self._messages(messages, given), given, context)
-        if loads is not None:
-            raise ConfigurationError(
-                f"{self.provider} must have bytes, and a message has an address: pass PDF.from_url(...).fetched(), or "
-                "a response_model."
-            )
-        body = self.dialect.encode_plain(messages, {key: value for key, value in given.items() if key not in OURS})
-        check_names(given, body, self.transport.arguments, self.provider)
-        return body
+        said, loads = self._with_media(self._messages(messages, given), given, context)
+        options = {key: value for key, value in given.items() if key not in OURS}
+
+        def body(said: Sequence[Message]) -> dict[str, Any]:
+            written = self.dialect.encode_plain(said, options)
+            check_names(given, written, self.transport.arguments, self.provider)
+            return written
+
+        return UntypedCall(body, said, loads)
+
+
+def _loaded(
+    load: Callable[[], Sequence[Message]], context: Mapping[str, Any] | None
+) -> Callable[[], Sequence[Message]]:
+    return lambda: _rendered(load(), context)
 
 
 def _in_thread(function: Callable[[], Any]) -> Callable[[], Any]:
-    """Return an async function that calls this one without holding up the event loop."""
-    return lambda: import_module("anyio.to_thread").run_sync(function)
+    """Return an async function that calls this one without holding up the event loop, nor a task that is cancelled."""
+    from anyio.to_thread import run_sync
+
+    return lambda: run_sync(function, abandon_on_cancel=True)
 
 
 def _rendered(messages: Sequence[Message], context: Mapping[str, Any] | None) -> Sequence[Message]:

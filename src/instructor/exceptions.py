@@ -4,7 +4,7 @@
     ├── ConfigurationError            wrong arguments, found before any request is sent
     │   ├── ModeError                 a mode that this provider does not have
     │   ├── ClientError               a client of the wrong kind
-    │   └── MultimodalError           a picture, a sound or a document that cannot be used (also a ValueError)
+    │   └── MultimodalError           an image, audio or a PDF that cannot be used (also a ValueError)
     ├── ResponseParsingError          a reply that is not what was requested (also a ValueError)
     │   ├── RefusalError              the model declined to answer
     │   └── EventTooLargeError        an event of a stream is longer than `max_event_bytes`
@@ -134,7 +134,7 @@ class ClientError(ConfigurationError):
 
 
 class MultimodalError(ConfigurationError, ValueError):
-    """A picture, a sound or a document that cannot be used."""
+    """An image, audio or a PDF that cannot be used."""
 
     def __init__(
         self, message: str = "", *, content_type: str | None = None, file_path: str | None = None, **known: Any
@@ -144,7 +144,7 @@ class MultimodalError(ConfigurationError, ValueError):
 
 
 class RemoteFetchError(MultimodalError):
-    """A picture, a sound or a paper was not fetched: its address is not public, or does not answer as it should."""
+    """An image, audio or a PDF was not fetched: its address is not public, or does not answer as it should."""
 
 
 class ValidationError(InstructorError, ValueError):

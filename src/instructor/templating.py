@@ -121,6 +121,8 @@ def _message(message: Message, context: Mapping[str, Any]) -> Message:
 
 
 def _part(part: Any, context: Mapping[str, Any]) -> Any:
+    if isinstance(part, str):
+        return _text(part, context)
     if isinstance(part, Mapping) and isinstance(part.get("text"), str):
         return {**part, "text": _text(part["text"], context)}
     return part

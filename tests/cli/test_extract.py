@@ -18,6 +18,7 @@ from shell import Shell, shell
 
 from instructor.bulk import Store
 from instructor.testing import Asked, Gate, Reply, Scripted, answer, error
+from media_files import PNG, b64
 
 __all__ = ["shell"]
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and terminals are POSIX's")
@@ -105,6 +106,17 @@ def test_one_value_from_a_file_with_a_prompt(scripted: tuple[Scripted, Shell]) -
     assert json.loads(shell.run(*arguments, "In {{ text }}, who is first?").stdout) == PEOPLE[0]
     asked = [request.body["messages"][-1]["content"] for request in server.requests]
     assert asked == [f"Who is first?\n\n{TEXT}", f"In {TEXT}, who is first?"]
+
+
+def test_an_image(scripted: tuple[Scripted, Shell]) -> None:
+    server, shell = scripted
+    server.add(answer(PEOPLE[0]))
+    (shell.folder / "photo.png").write_bytes(PNG)
+    done = shell.run("extract", "photo.png", "-s", "name, age int", "-m", "openai/m", "--prompt", "Who is it?")
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [{"key": "photo.png", **PEOPLE[0]}]
+    text, image = server.requests[0].body["messages"][-1]["content"]
+    assert text["text"] == "Who is it?"
+    assert image["image_url"]["url"] == f"data:image/png;base64,{b64(PNG)}"
 
 
 @pytest.mark.parametrize("form", ["jsonl", "json", "csv"])

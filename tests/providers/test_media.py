@@ -1,123 +1,30 @@
-"""Pictures, sounds and papers: what they are made of, what each wire gets of them, and what is fetched."""
+"""Images, audio and PDFs: what they are made of, and what each wire gets of them."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import io
 import json
-import socket
-import struct
 import threading
-import wave
-import zlib
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from google import genai
 
 import instructor
 from harness import Harness
-from instructor import PDF, Audio, ConfigurationError, Image, Mode, RemoteFetchError, fetching
+from instructor import PDF, Audio, ConfigurationError, Image, Mode, RemoteFetchError
 from instructor.cache import AutoCache
 from instructor.exceptions import MultimodalError
-from instructor.media import ImageWithCacheControl, Media, PDFWithCacheControl, PDFWithGenaiFile
+from instructor.media import ImageWithCacheControl, PDFWithCacheControl, PDFWithGenaiFile, autodetect_media
 from instructor.testing import Asked, answer
+from media_files import FILES, KINDS, PAPER, PNG, WAV, Web, b64, files, web
 from stage import CASES, Stage, stage
 
-__all__ = ["stage"]
-
-
-def png() -> bytes:
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    head = struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0\xff\0\0")) + chunk(b"IEND", b"")
-    )
-
-
-def wav() -> bytes:
-    file = io.BytesIO()
-    with wave.open(file, "wb") as sound:
-        sound.setnchannels(1)
-        sound.setsampwidth(2)
-        sound.setframerate(8000)
-        sound.writeframes(b"\0\0" * 80)
-    return file.getvalue()
-
-
-PNG, WAV = png(), wav()
-PAPER = b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[]/Count 0>>endobj\n%%EOF\n"
-FILES = {"secret-name.png": PNG, "secret-name.wav": WAV, "secret-name.pdf": PAPER}
-KINDS: dict[str, type[Media]] = {"secret-name.png": Image, "secret-name.wav": Audio, "secret-name.pdf": PDF}
-
-
-def b64(data: bytes) -> str:
-    return base64.b64encode(data).decode()
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> Path:
-    for name, data in FILES.items():
-        (tmp_path / name).write_bytes(data)
-    return tmp_path
-
-
-class Web:
-    """A web server on this machine."""
-
-    def __init__(self) -> None:
-        self.pages: dict[str, Callable[[BaseHTTPRequestHandler], None]] = {}
-        self.asked: list[str] = []
-        web = self
-
-        class Page(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                web.asked.append(self.path)
-                web.pages[self.path.partition("?")[0]](self)
-
-            def log_message(self, format: str, *arguments: Any) -> None: ...  # noqa: A002
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
-        self.root = f"http://127.0.0.1:{self._server.server_address[1]}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def serve(self, path: str, data: bytes, kind: str = "application/octet-stream") -> str:
-        def page(handler: BaseHTTPRequestHandler) -> None:
-            handler.send_response(200)
-            handler.send_header("Content-Type", kind)
-            handler.end_headers()
-            handler.wfile.write(data)
-
-        self.pages[path] = page
-        return self.root + path
-
-    def redirect(self, path: str, location: str) -> str:
-        def page(handler: BaseHTTPRequestHandler) -> None:
-            handler.send_response(302)
-            handler.send_header("Location", location)
-            handler.end_headers()
-
-        self.pages[path] = page
-        return self.root + path
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
-@pytest.fixture
-def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
-    """Return a server on this machine, from which may be fetched."""
-    monkeypatch.setattr(fetching, "_allows_this_machine", True)
-    made = Web()
-    yield made
-    made.close()
+__all__ = ["files", "stage", "web"]
 
 
 # What they are made of
@@ -153,12 +60,17 @@ def test_bytes_tell_the_type_and_not_the_name(files: Path) -> None:
         (lambda folder: Image.from_base64("hello"), "A data URI must be"),
         (lambda folder: Image.from_raw_base64("hello, world"), "The data must be base64"),
         (lambda folder: PDF.from_bytes(PNG), "PDF must be one of application/pdf"),
-        (lambda folder: Image.from_url("ftp://example.com/a.png"), "must begin with http"),
+        (lambda folder: Image.from_url("ftp://example.com/a.png"), "An address must be https"),
+        (lambda folder: Image.from_url("https://example.com is good"), "An address must be https"),
+        (lambda folder: Image.from_path(folder / "lies.png"), "lies.png is application/pdf"),
+        (lambda folder: Image.from_base64(f"data:image/png;base64,{b64(PAPER)}"), "is application/pdf"),
+        (lambda folder: Image.from_gs_url("https://example.com/a.png"), "must begin with gs://"),
         (lambda folder: Image.autodetect("just a text"), "must be base64"),
     ],
 )
 def test_what_is_none_is_an_error(files: Path, make: Callable[[Path], Any], says: str) -> None:
     (files / "empty.png").write_bytes(b"")
+    (files / "lies.png").write_bytes(PAPER)
     with pytest.raises(MultimodalError, match=says):
         make(files)
     assert issubclass(MultimodalError, ValueError)
@@ -321,89 +233,229 @@ async def test_texts_that_are_pictures(harness: Harness, scripted_server: Any, f
     assert server.requests[2].body["messages"][-1]["content"] == "No picture."
 
 
-def test_papers_that_are_with_google() -> None:
-    states = ["PROCESSING", "ACTIVE", "FAILED"]
+def test_pdfs_that_are_with_google(web: Web, files: Path, scripted_server: Any) -> None:
+    states = ["PROCESSING", "ACTIVE", "ACTIVE", "FAILED"]
+    sent: list[bytes] = []
 
-    def file(*, file: str = "", name: str = "") -> SimpleNamespace:
-        state = SimpleNamespace(name=states.pop(0))
-        return SimpleNamespace(name=name or file, state=state, uri="https://files/1", mime_type="application/pdf")
+    def reply(handler: BaseHTTPRequestHandler, body: dict[str, Any], **headers: str) -> None:
+        sent.append(f"{handler.path} {handler.headers}".encode())
+        sent.append(handler.rfile.read(int(handler.headers.get("Content-Length", 0))))
+        handler.send_response(200)
+        for name, value in headers.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.end_headers()
+        handler.wfile.write(json.dumps(body).encode())
 
-    client = SimpleNamespace(files=SimpleNamespace(upload=file, get=file))
-    made = PDFWithGenaiFile.from_new_genai_file("a.pdf", retry_delay=0, client=client)
-    assert made.to_genai() == {"fileData": {"fileUri": "https://files/1", "mimeType": "application/pdf"}}
+    def file() -> dict[str, Any]:
+        uri = "https://generativelanguage.googleapis.com/v1beta/files/1"
+        return {"name": "files/1", "uri": uri, "mimeType": "application/pdf", "state": states.pop(0)}
+
+    web.pages["/upload/v1beta/files"] = lambda handler: reply(handler, {}, X_Goog_Upload_URL=web.root + "/put")
+    web.pages["/put"] = lambda handler: reply(handler, {"file": file()}, X_Goog_Upload_Status="final")
+    web.pages["/v1beta/files/1"] = lambda handler: reply(handler, file())
+    client = genai.Client(api_key="test", http_options={"base_url": web.root, "api_version": "v1beta"})
+    made = PDFWithGenaiFile.from_new_genai_file(files / "secret-name.pdf", retry_delay=0, client=client)
+    assert PAPER in sent
+    assert not any(b"secret-name" in each for each in sent)
+    assert made.to_genai() == {"fileData": {"fileUri": made.source, "mimeType": "application/pdf"}}
+    assert PDFWithGenaiFile.from_existing_genai_file("files/1", client=client) == made
     with pytest.raises(MultimodalError, match="not ready: its state is FAILED"):
         PDFWithGenaiFile.from_existing_genai_file("files/1", client=client)
+    server = scripted_server([])
+    other = instructor.from_provider("openai/m", base_url=server.base_url, api_key="test")
+    with pytest.raises(ConfigurationError, match="openai does not take a content part of type 'fileData'"):
+        other.create(int, [{"role": "user", "content": made}])
+    assert server.requests == []
 
 
-# What is fetched
+def test_a_value_that_is_no_file_is_not_made(files: Path) -> None:
+    """A path would go to the provider instead of what is there."""
+    for source in (files / "secret-name.png", str(files / "secret-name.png"), "file:///etc/passwd", b""):
+        with pytest.raises(ValueError, match=r"Image must have data, .* Image.from_path\(...\) reads a file"):
+            Image(source=source, media_type="image/png")
 
 
-def test_redirects_and_bounds(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = web.serve("/a.png", PNG)
-    assert Image.from_url(web.redirect("/1.png", "/a.png")).fetched().data == b64(PNG)
-    assert Image.from_url(web.redirect("/2.png", data)).fetched().media_type == "image/png"
-    with pytest.raises(RemoteFetchError, match="redirects more than 5 times"):
-        Image.from_url(web.redirect("/3.png", "/3.png")).fetched()
-    with pytest.raises(RemoteFetchError, match="without a user"):
-        Image.from_url(web.redirect("/4.png", "file:///etc/passwd")).fetched()
-    monkeypatch.setattr(Image, "most", 10)
-    with pytest.raises(RemoteFetchError, match="more than 10 bytes"):
-        Image.from_url(data).fetched()
-    with pytest.raises(MultimodalError, match="Audio must be one of"):
-        Audio.from_url(web.serve("/x.wav", PAPER, "application/pdf"))
-    web.pages["/no.png"] = lambda handler: handler.send_error(404)
-    with pytest.raises(RemoteFetchError, match="status 404"):
-        Image.from_url(web.root + "/no.png?key=secret").fetched()
+def test_values_are_plain(files: Path) -> None:
+    image = Image.from_path(files / "secret-name.png")
+    assert Image.model_validate_json(image.model_dump_json()).data == image.data
+    assert {image, Image.from_path(files / "secret-name.png")} == {image}
+    with pytest.raises(ValueError, match="frozen"):
+        image.data = ""  # type: ignore[misc]
 
 
-def test_a_server_that_says_nothing(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetching, "SECONDS", 0.2)
-    free = threading.Event()
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize("provider", list(CASES))
+def test_marks_do_not_harm_where_they_mean_nothing(stage: Stage, files: Path, provider: str, is_async: bool) -> None:
+    asked: list[Asked] = []
 
-    def silent(_: BaseHTTPRequestHandler) -> None:
+    def reply(request: Asked) -> Any:
+        asked.append(request)
+        return answer(1)
+
+    stage.reply = reply
+    client = stage.client(CASES[provider], CASES[provider].row.modes[0], is_async)
+    image = ImageWithCacheControl.from_image_params(
+        {"source": files / "secret-name.png", "cache_control": {"type": "ephemeral"}}
+    )
+    result = client.create(int, [{"role": "user", "content": ["What is it?", image]}], max_retries=0)
+    assert (stage.loop.run_until_complete(result) if is_async else result) == 1
+    if provider in ("openai", "azure_openai", "google", "bedrock"):
+        assert "ephemeral" not in json.dumps(asked[0].body)
+    if provider == "anthropic":
+        assert '"cache_control": {"type": "ephemeral"}' in json.dumps(asked[0].body)
+
+
+async def test_openai_takes_audio_in_two_formats(harness: Harness, scripted_server: Any) -> None:
+    server = scripted_server([])
+    flac = [{"role": "user", "content": Audio.from_bytes(b"fLaC" + b"\0" * 9)}]
+    with pytest.raises(MultimodalError, match="openai takes audio as wav or mp3, got 'flac'"):
+        await harness.create(harness.client(server), int, messages=flac)
+    assert server.requests == []
+
+
+async def test_the_response_as_it_is(harness: Harness, scripted_server: Any, web: Web) -> None:
+    url = web.serve("/a.pdf", PAPER)
+    server = scripted_server([answer(1)])
+    messages = [{"role": "user", "content": ["Read {{ what }}.", PDF.from_url(url)]}]
+    client = harness.client(server)
+    raw = await harness.result(client.create(None, messages, model="m", context={"what": "it"}))
+    assert type(raw).__name__ == "ChatCompletion"
+    text, paper = server.requests[0].body["messages"][0]["content"]
+    assert text["text"] == "Read it."
+    assert paper["file"]["file_data"] == f"data:application/pdf;base64,{b64(PAPER)}"
+
+
+async def test_an_address_that_comes_twice_is_fetched_once(harness: Harness, scripted_server: Any, web: Web) -> None:
+    urls = [web.serve(f"/{number}.pdf", PAPER + b"%%%d" % number) for number in range(3)]
+    server = scripted_server([answer(1)])
+    content = ["Compare.", *map(PDF.from_url, urls), PDF.from_url(urls[0])]
+    await harness.create(harness.client(server), int, messages=[{"role": "user", "content": content}])
+    assert sorted(web.asked) == ["/0.pdf", "/1.pdf", "/2.pdf"]
+    files = [part["file"]["file_data"] for part in server.requests[0].body["messages"][0]["content"][1:]]
+    expected = [f"data:application/pdf;base64,{b64(PAPER + b'%%%d' % number)}" for number in (0, 1, 2, 0)]
+    assert files == expected
+
+
+def test_a_call_that_is_cancelled_does_not_wait_for_a_file(scripted_server: Any, web: Web) -> None:
+    came, free = threading.Event(), threading.Event()
+
+    def page(_: BaseHTTPRequestHandler) -> None:
+        came.set()
         free.wait(30)
 
-    web.pages["/a.png"] = silent
-    with pytest.raises(RemoteFetchError, match="cannot be fetched"):
-        Image.from_url(web.root + "/a.png").fetched()
-    free.set()
+    web.pages["/slow.pdf"] = page
+    server = scripted_server([])
+
+    async def main() -> None:
+        client = instructor.from_provider("openai/m", async_client=True, base_url=server.base_url, api_key="test")
+        call = asyncio.ensure_future(
+            client.create(int, [{"role": "user", "content": PDF.from_url(web.root + "/slow.pdf")}])
+        )
+        await asyncio.to_thread(came.wait, 30)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        assert not free.is_set()  # the server has not answered yet
+        free.set()
+        await client.client.close()
+
+    asyncio.run(main())
+    assert server.requests == []
+
+
+def test_files_in_amazons_storage() -> None:
+    image, paper = Image.from_url("s3://bucket/a.png"), PDF.from_url("s3://bucket/a.pdf")
+    assert image.to_bedrock() == {"image": {"format": "png", "source": {"s3Location": {"uri": "s3://bucket/a.png"}}}}
+    assert paper.to_bedrock("A")["document"] == {
+        "format": "pdf", "name": "A", "source": {"s3Location": {"uri": "s3://bucket/a.pdf"}},
+    }  # fmt: skip
+    with pytest.raises(RemoteFetchError, match="must be http"):
+        paper.to_openai()
+
+
+def test_documents_of_a_request_have_different_names(stage: Stage) -> None:
+    asked: list[Asked] = []
+
+    def reply(request: Asked) -> Any:
+        asked.append(request)
+        return answer("none") if len(asked) == 1 else answer(1)
+
+    stage.reply = reply
+    case = CASES["bedrock"]
+    client = stage.client(case, case.row.modes[0], False)
+    own = {"document": {"format": "pdf", "name": "Document", "source": {"bytes": PAPER}}}
+    content = ["Read.", PDF.from_bytes(PAPER), PDF.from_bytes(PAPER + b"%"), own]
+    assert client.create(int, [{"role": "user", "content": content}], max_retries=1) == 1
+    for request in asked:  # the re-ask, too
+        names = [part["document"]["name"] for part in request.body["messages"][0]["content"][1:]]
+        assert names == ["document", "document 2", "Document 3"]
+    assert own["document"]["name"] == "Document"
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_contents_of_google(stage: Stage, is_async: bool) -> None:
+    asked: list[Asked] = []
+
+    def reply(request: Asked) -> Any:
+        asked.append(request)
+        return answer(1)
+
+    stage.reply = reply
+    client = stage.client(CASES["google"], CASES["google"].row.modes[0], is_async)
+    result = client.create(int, ["What is it?", Image.from_bytes(PNG)])
+    assert (stage.loop.run_until_complete(result) if is_async else result) == 1
+    text, image = asked[0].body["contents"][0]["parts"]
+    assert text == {"text": "What is it?"}
+    assert base64.urlsafe_b64decode(image["inlineData"]["data"]) == PNG
+
+
+def test_google_gets_an_address_with_its_type_or_the_bytes(web: Web) -> None:
+    url = "https://example.com/a.png?size=1"
+    assert Image.from_url(url).to_genai() == {"fileData": {"fileUri": url, "mimeType": "image/png"}}
+    unnamed = Image.from_url(web.serve("/photo", PNG))
+    assert unnamed.to_genai() == {"inlineData": {"mimeType": "image/png", "data": b64(PNG)}}
+
+
+# Texts that stand for them
+
+
+async def test_a_detected_address_is_fetched_by_the_call(harness: Harness, scripted_server: Any, web: Web) -> None:
+    url = web.serve("/a.wav?x=1", WAV)
+    web.serve("/a.wav", WAV)
+    server = scripted_server([answer(1)])
+    messages = [{"role": "user", "content": ["Write it down.", url]}]
+    await harness.create(harness.client(server), int, messages=messages, autodetect_images=True)
+    assert web.asked == ["/a.wav?x=1"]
+    assert server.requests[0].body["messages"][0]["content"][1]["input_audio"] == {"data": b64(WAV), "format": "wav"}
 
 
 @pytest.mark.parametrize(
-    "host",
+    "text",
     [
-        *("127.0.0.1", "localhost", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0", "[::1]"),
-        *("[::ffff:127.0.0.1]", "[fe80::1]", "[fd00::1]", "2130706433", "0x7f000001", "224.0.0.1", "100.64.0.1"),
+        "A picture.",
+        "photo.png",
+        "https://example.com/an/article/that/is/so/long/that/it/could/be/base64",
+        "https://example.com is good, see b.png",
+        "data:text/plain;base64,aGVsbG8=",
+        "a" * 100,
+        "",
+        {"type": "text", "text": "https://example.com/a.png"},
+        {"type": "image", "source": {"type": "url", "url": "https://example.com/a.png"}},
     ],
 )
-def test_addresses_of_this_machine_and_its_network(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def connect(*_: Any, **__: Any) -> Any:
-        raise AssertionError("it was connected to")
-
-    monkeypatch.setattr(socket, "create_connection", connect)
-    with pytest.raises(RemoteFetchError, match="not a public address"):
-        Image.from_url(f"http://{host}/a.png").fetched()
+def test_texts_that_stay_texts(text: Any) -> None:
+    assert autodetect_media(text) is text
 
 
-@pytest.mark.parametrize("url", ["http://user:secret@example.com/a.png", "https://user@example.com/a.png"])
-def test_users_in_addresses(url: str) -> None:
-    with pytest.raises(RemoteFetchError, match="without a user"):
-        Image.from_url(url).fetched()
-
-
-def test_a_name_is_resolved_once_and_what_was_checked_is_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers, connected = ["93.184.216.34", "127.0.0.1"], list[Any]()
-
-    def resolve(host: str, port: int, **_: Any) -> Any:
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (answers.pop(0), port))]
-
-    def connect(address: Any, **_: Any) -> Any:
-        connected.append(address)
-        raise ConnectionRefusedError
-
-    monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    monkeypatch.setattr(socket, "create_connection", connect)
-    with pytest.raises(RemoteFetchError, match="cannot be fetched"):
-        Image.from_url("http://rebinding.example/a.png").fetched()
-    assert connected == [("93.184.216.34", 80)]
-    assert answers == ["127.0.0.1"]
+def test_texts_that_do_not(files: Path) -> None:
+    found = {
+        str(files / "secret-name.png"): Image, str(files / "secret-name.wav"): Audio, b64(PNG): Image,
+        b64(PAPER): PDF, "https://example.com/A.PDF?x=1": PDF, "gs://bucket/a.png": Image,
+        "https://example.com/a.mp3#t=1": Audio, f"data:audio/wav;base64,{b64(WAV)}": Audio,
+    }  # fmt: skip
+    assert {text: type(autodetect_media(text)) for text in found} == found
+    assert isinstance(autodetect_media(files / "secret-name.pdf"), PDF)
+    assert autodetect_media("gs://bucket/a.png").source == "https://storage.googleapis.com/bucket/a.png"
+    (files / "empty.png").write_bytes(b"")
+    with pytest.raises(MultimodalError, match="is empty"):  # its path is not sent instead
+        autodetect_media(str(files / "empty.png"))

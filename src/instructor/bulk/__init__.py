@@ -13,7 +13,7 @@ or an `AsyncBulkRun` of an async client.
 
 from instructor.bulk.documents import Chunk, chunks, merge
 from instructor.bulk.export import Exported
-from instructor.bulk.inputs import Document, read_document
+from instructor.bulk.inputs import Document, Pages, read_document
 from instructor.bulk.limits import Limits, Prices
 from instructor.bulk.rows import (
     BudgetReachedError,
@@ -38,6 +38,7 @@ __all__ = [
     "Exported",
     "JobStoppedError",
     "Limits",
+    "Pages",
     "Prices",
     "Row",
     "RowError",

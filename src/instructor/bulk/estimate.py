@@ -13,7 +13,8 @@ from instructor.bulk.journal import connect
 from instructor.bulk.requests import Keys, Prompt, Requests
 from instructor.bulk.rows import Estimate
 from instructor.bulk.store import Store
-from instructor.usage import Usage
+from instructor.media import as_parts
+from instructor.usage import Usage, with_short_files
 
 _CHARACTERS = 4
 """Characters a token, until the store knows better."""
@@ -40,7 +41,7 @@ def estimate(
             if isinstance(row, Unreadable):
                 unreadable += 1
                 continue
-            messages = prompt.of(row).final()
+            messages = as_parts(prompt.of(row).final())
             identity = requests.identity(messages, "" if settings.dedupe else key)
             if identity.request in seen:
                 duplicates += 1
@@ -50,7 +51,7 @@ def estimate(
                 done += 1
                 continue
             first = messages if first is None else first
-            characters += sum(len(str(message.get("content"))) for message in messages)
+            characters += sum(len(str(with_short_files(message.get("content")))) for message in messages)
         asked = rows - done - duplicates - unreadable
         ratio, output = _learned(connection, requests.schema) if connection is not None else (None, None)
     finally:

@@ -10,19 +10,23 @@ import contextlib
 import csv
 import glob
 import importlib
+import io
 import json
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 from instructor._install import install_command
 from instructor.exceptions import ConfigurationError
+from instructor.media import PDF, Audio, Image
 
 _BATCH = 1000
 TABLES = (".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".xlsx")
 """Files with one row a line, or a record."""
+MEDIA = (*Image.kinds, *Audio.kinds)
+"""Files whose row has an image or audio instead of a text."""
 
 
 @dataclass(frozen=True)
@@ -126,8 +130,11 @@ _FRAMES: dict[str, Callable[[Any], Iterator[Any]]] = {
 def _source_of_path(given: str | Path) -> Source:
     path = Path(given)
     if path.is_dir():
-        paths = sorted(each for each in path.rglob("*") if each.is_file() and each.suffix.lower() in READERS)
-        return _documents(paths, path, f"the folder {str(given)!r} has no files of these kinds: {', '.join(READERS)}")
+        files = sorted(each for each in path.rglob("*") if each.is_file())
+        documents = [each for each in files if each.suffix.lower() in READERS]
+        images = [each for each in files if each.suffix.lower() in Image.kinds]  # of documents they are a part
+        kinds = ", ".join((*READERS, *Image.kinds))
+        return _documents(documents or images, path, f"the folder {str(given)!r} has no files of these kinds: {kinds}")
     if path.is_file():
         if path.suffix.lower() in TABLES:
             return Source(_Repeated(lambda: read_table(path)), _lines(path), can_repeat=True)
@@ -146,15 +153,60 @@ def _documents(paths: list[Path], root: Path, none: str) -> Source:
         for path in paths:
             name = str(path.relative_to(root) if root in path.parents else path)
             try:
-                document = read_document(path)
+                content = _content(path)
             except Exception as error:  # readers have errors of their own
                 if len(paths) == 1:
                     raise
                 yield Unreadable(name, error)
                 continue
-            yield {"path": name, "text": document.text, **({"pages": list(document.pages)} if document.pages else {})}
+            yield {"path": name, **content}
 
     return Source(_Repeated(rows), len(paths), "path", "text", can_repeat=True)
+
+
+def _content(path: Path) -> dict[str, Any]:
+    """Return what is in a file: an image, audio, or the text of a document."""
+    suffix = path.suffix.lower()
+    if suffix in Image.kinds:
+        return {"image": Image.from_path(path)}
+    if suffix in Audio.kinds:
+        return {"audio": Audio.from_path(path)}
+    document = read_document(path)
+    return {"text": document.text, **({"pages": list(document.pages)} if document.pages else {})}
+
+
+class Pages(Sequence[dict[str, Any]]):
+    """The pages of a PDF as rows, each a PDF of its own: `{"page": 1, "pdf": PDF(...)}`. Scans have no other text.
+
+    Raises:
+        ConfigurationError: The package that reads PDFs is not installed.
+        FileNotFoundError: There is no file.
+
+    Example:
+        >>> client.map(Pages("scan.pdf"), response_model=Invoice)
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._path, self._pypdf = Path(path), package("pypdf")
+        self._pages = self._pypdf.PdfReader(self._path).pages
+
+    def __len__(self) -> int:
+        return len(self._pages)
+
+    @overload
+    def __getitem__(self, index: int) -> dict[str, Any]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[dict[str, Any]]: ...
+    def __getitem__(self, index: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
+        numbers = range(1, len(self) + 1)[index]
+        return self._row(numbers) if isinstance(numbers, int) else [self._row(number) for number in numbers]
+
+    def _row(self, number: int) -> dict[str, Any]:
+        page, stream = self._pypdf.PdfWriter(), io.BytesIO()
+        page.add_page(self._pages[number - 1])
+        page.write(stream)
+        pdf = PDF.from_bytes(stream.getvalue())
+        return {"page": number, "pdf": pdf.model_copy(update={"source": self._path})}
 
 
 def _lines(path: Path) -> int | None:

@@ -15,6 +15,7 @@ from instructor.bulk.inputs import Source, Unreadable
 from instructor.bulk.journal import Identity
 from instructor.cache.keys import about_answers, canonical, client_cache_identity, validators_of
 from instructor.exceptions import ConfigurationError
+from instructor.media import Media, as_parts
 from instructor.templating import render
 
 _MOST_TOKENS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
@@ -32,7 +33,14 @@ def content_of(row: Any) -> bytes:
 
 
 def shown(row: Any) -> str | None:
-    """Return a row as it is kept in a store; what JSON cannot hold is kept as its text."""
+    """Return a row as it is kept in a store: what JSON cannot hold as its text, and a file without its bytes."""
+    if isinstance(row, Media):
+        row = row.model_dump(exclude={"data"})
+    elif isinstance(row, Mapping):
+        row = {
+            name: value.model_dump(exclude={"data"}) if isinstance(value, Media) else value
+            for name, value in row.items()
+        }
     return to_json(row, fallback=str, bytes_mode="base64", inf_nan_mode="strings").decode()
 
 
@@ -45,6 +53,11 @@ def fields_of(row: Any) -> dict[str, Any]:
     if isinstance(row, tuple):
         return {name: getattr(row, name) for name in getattr(row, "_fields", ())}
     return {}
+
+
+def files_of(row: Any) -> list[Media]:
+    """Return the images, audio and PDFs of a row: those of its fields, or itself."""
+    return [each for each in ((row,) if isinstance(row, Media) else fields_of(row).values()) if isinstance(each, Media)]
 
 
 class Rendered(NamedTuple):
@@ -65,8 +78,11 @@ class Prompt:
         self._function: Callable[[Any], Any] | None = messages if callable(messages) else None
         self._text_field, self._context = text_field, context
         self._template: list[dict[str, Any]] | None = None
+        self._without_text: list[dict[str, Any]] | None = None
+        """The template of rows that are images alone."""
         if messages is not None and self._function is None:
             self._template = _template(messages)
+            self._without_text = _as_messages(messages)
 
     def of(self, row: Any) -> Rendered:
         """Return the messages of a row."""
@@ -74,6 +90,8 @@ class Prompt:
             raise row.error
         if self._function is not None:
             return Rendered(_as_messages(self._function(row)), self._context)
+        if files := files_of(row):
+            return self._with_files(row, files)
         text, fields = self._text(row), fields_of(row)
         if self._template is not None:
             return Rendered(self._template, {"text": text, **fields, "row": row, **(self._context or {})})
@@ -81,9 +99,30 @@ class Prompt:
             return Rendered([{"role": "user", "content": "{{ row_text }}"}], {"row_text": text, **self._context})
         return Rendered([{"role": "user", "content": text}], None)
 
+    def _with_files(self, row: Any, files: Sequence[Media]) -> Rendered:
+        """Return the messages of a row that has images, audio or PDFs. These end the last turn of the user."""
+        fields = {} if isinstance(row, Media) else fields_of(row)
+        texts = [value for name, value in fields.items() if isinstance(value, str) and self._text_field in (None, name)]
+        text = texts[0] if len(texts) == 1 else ""
+        if self._template is None:
+            own = ["{{ row_text }}" if self._context else text] if text else []
+            return Rendered(
+                [{"role": "user", "content": [*own, *files]}],
+                {"row_text": text, **self._context} if self._context else None,
+            )
+        messages = list(self._template if text else self._without_text or ())
+        last = max((at for at, each in enumerate(messages) if each.get("role") == "user"), default=None)
+        if last is None:
+            messages.append({"role": "user", "content": list(files)})
+        else:
+            content = messages[last].get("content") or []
+            parts = content if isinstance(content, (list, tuple)) else [content]
+            messages[last] = {**messages[last], "content": [*parts, *files]}
+        return Rendered(messages, {"text": text, **fields, "row": row, **(self._context or {})})
+
     def check(self, row: Any) -> None:
         """Raise a ConfigurationError if a template uses no field of the first row."""
-        if self._template is None:
+        if self._template is None or files_of(row):
             return
         rendered = self.of(row)
         if all(x == y for x, y in zip(rendered.messages, rendered.final(), strict=True)):
@@ -226,7 +265,7 @@ class Requests:
 
     def identity(self, messages: Sequence[Mapping[str, Any]], salt: str = "") -> Identity:
         """Return the identity of a row's request; `salt` tells equal requests apart."""
-        text = to_json(messages, fallback=lambda value: canonical(value, "messages"), bytes_mode="base64")
+        text = to_json(as_parts(messages), fallback=lambda value: canonical(value, "messages"), bytes_mode="base64")
         loose = _digest(self._base + text + salt.encode())
         return Identity(_digest(loose + repr(self.max_tokens).encode()), self.schema, loose, self.max_tokens)
 

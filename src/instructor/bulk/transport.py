@@ -21,7 +21,7 @@ from instructor.bulk.limiter import Share, Ticket
 from instructor.bulk.rows import Stopped
 from instructor.core.types import Arguments, AsyncConnection, AsyncTransport, Json, Received, Request, Transport
 from instructor.report import Report
-from instructor.usage import Usage
+from instructor.usage import Usage, with_short_files
 
 _SHORTEST, _LONGEST = 0.5, 60.0
 """Seconds between two attempts where the provider names none: they double from one to the other."""
@@ -211,7 +211,7 @@ def _short(error: BaseException) -> str:
 
 def _guess(request: Request) -> int:
     """Return how many tokens a request has: a quarter of its characters, until the run has learned it from usage."""
-    return max(1, len(str(request.body)) // 4)
+    return max(1, len(str(with_short_files(request.body))) // 4)
 
 
 class Threaded(_WholeReplies):

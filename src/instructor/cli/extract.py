@@ -139,9 +139,9 @@ def _client(model: str, mode: str | None, *, is_async: bool) -> Any:
 
 def _is_one_text(inputs: list[str]) -> bool:
     """Return whether the inputs are one text: standard input or one document, not several inputs or a table."""
-    from instructor.bulk.inputs import TABLES
+    from instructor.bulk.inputs import MEDIA, TABLES
 
-    is_document = os.path.isfile(inputs[0]) and Path(inputs[0]).suffix.lower() not in TABLES
+    is_document = os.path.isfile(inputs[0]) and Path(inputs[0]).suffix.lower() not in (*TABLES, *MEDIA)
     return len(inputs) == 1 and (inputs == ["-"] or is_document)
 
 

@@ -30,7 +30,7 @@ from instructor.core.types import (
     ToolCall,
 )
 from instructor.exceptions import ResponseParsingError
-from instructor.usage import Counted, Usage
+from instructor.usage import Counted, Usage, with_short_files
 
 _STRING = re.compile(rb'("[^"\\]*(?:\\.[^"\\]*)*")', re.DOTALL)
 _PADDING = b'"obfuscation"'
@@ -323,10 +323,11 @@ def spent(request: Request, characters: int, counted: Counted | None) -> Usage:
 
 
 def _estimated(request: Request, characters: int) -> Usage:
+    body = with_short_files(request.body)
     try:
-        sent = len(to_json(request.body, fallback=str))
+        sent = len(to_json(body, fallback=str))
     except ValueError:  # half a character
-        sent = len(json.dumps(request.body, default=str))
+        sent = len(json.dumps(body, default=str))
     return Usage(sent // _CHARACTERS_A_TOKEN, characters // _CHARACTERS_A_TOKEN, exact=False)
 
 

@@ -113,7 +113,7 @@ class Run:
         self._call, self._dialect, self._policy, self.state = call, dialect, policy, state
         self._output, self._report = call.output, state.report
         self.loads: Do | None = None
-        """What must be loaded before the first request: the messages."""
+        """What loads the messages before the first request, if a file in them must be fetched."""
         self._first = self._request = self._sent = dialect.encode(call)
         self._cause: Cause = "first"
         self._pending: dict[int, Invalid] = {}  # the invalid items that are not corrected, by index

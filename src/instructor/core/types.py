@@ -224,17 +224,16 @@ class Dialect(Protocol):
         ...
 
     @property
-    def by_address(self) -> frozenset[str]:
-        """The kinds of content parts that may have an address instead of bytes."""
-        ...
-
-    @property
     def sees_all(self) -> bool:
         """Whether later events repeat earlier text, so that the reader must see each event."""
         ...
 
     def encode_plain(self, messages: Sequence[Message], options: Mapping[str, Any]) -> Json:
         """Write the body of a request that asks for no shape."""
+        ...
+
+    def takes_address(self, kind: str, url: str) -> bool:
+        """Return whether a content part of this kind may have this address instead of bytes."""
         ...
 
     def as_messages(self, messages: Any) -> Any:

@@ -52,7 +52,7 @@ class Anthropic(BlockDialect):
         ("text", "image", "document", "search_result", "thinking", "redacted_thinking", "container_upload")
     )
     translated_parts = ("image_url", "file")
-    by_address: frozenset[str] = frozenset(("image_url", "file"))
+    by_address = frozenset(("image_url", "file"))
 
     def encode_plain(self, messages: Sequence[Message], options: Mapping[str, Any]) -> Json:
         """Write a request that asks for no shape; the system's text stands apart."""

@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import contextvars
 import json
+import mimetypes
 import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -125,7 +126,8 @@ class Bedrock(BlockDialect):
         }
     )
     translated_parts = ("text", "image_url", "input_audio", "file")
-    by_address: frozenset[str] = frozenset()
+    by_address = frozenset(("image_url", "file"))
+    schemes = ("s3://",)
 
     def translate_part(self, part: Json) -> Json | None:
         """Return a part in this wire's form, whose images, sounds and files are bytes."""
@@ -133,24 +135,33 @@ class Bedrock(BlockDialect):
             case {"type": "text", "text": text}:
                 return {"text": text}
             case {"type": "image_url", "image_url": {"url": str(url)}}:
+                if url.startswith(self.schemes):
+                    form = (mimetypes.guess_type(url)[0] or "image/jpeg").removeprefix("image/")
+                    return {"image": {"format": form, "source": _source("", url)}}
                 kind, data = data_of(url) or ("", "")
                 if not kind.startswith("image/"):
                     raise ConfigurationError(
-                        f"{self.provider} takes images as data:image/...;base64,... only, got {url[:80]!r}."
+                        f"{self.provider} takes images as data:image/...;base64,... or s3://..., got {url[:80]!r}."
                     )
                 form = kind.removeprefix("image/").replace("jpg", "jpeg")
                 return {"image": {"format": form, "source": {"bytes": bytes_of(data)}}}
             case {"type": "input_audio", "input_audio": {"data": str(data), "format": form}}:
                 return {"audio": {"format": form, "source": {"bytes": bytes_of(data)}}}
             case {"type": "file"}:
-                file = file_of(part)
+                file = file_of(part, by_address=True)
                 form = _DOCUMENTS.get(file.media_type, "")
-                if file.id or not form:
-                    why = f"Files must be file_data of {', '.join(_DOCUMENTS)}."
+                is_elsewhere = not file.data and not file.url.startswith(self.schemes)
+                if file.id or not form or is_elsewhere:
+                    why = f"Files must be file_data, or a file_url s3://..., of {', '.join(_DOCUMENTS)}."
                     raise refused(part, self.provider, self.translated_parts, why)
                 name = _NOT_IN_NAMES.sub(" ", file.name.rpartition(".")[0] or file.name).strip() or "document"
-                return {"document": {"format": form, "name": name, "source": {"bytes": bytes_of(file.data)}}}
+                return {"document": {"format": form, "name": name, "source": _source(file.data, file.url)}}
         return None
+
+    def encode_messages(self, messages: Sequence[Message], before: Sequence[Json] = ()) -> list[Json]:
+        """Write the turns. The names of a request's documents must differ: one that comes again is numbered."""
+        turns, names = super().encode_messages(messages, before), dict[str, int]()
+        return [{**turn, "content": [_numbered(part, names) for part in turn["content"]]} for turn in turns]
 
     def is_own_part(self, part: Json) -> bool:
         """Return whether a part has a key of this wire instead of a type."""
@@ -261,6 +272,22 @@ class Bedrock(BlockDialect):
         found = word(trace.get("actionReason")) or (as_text(trace)[:_SHOWN] if trace else "")
         usage = self.counts.read(wire.get("usage"))
         return self.ending(reason, usage, note=found) if self.finish(reason) == "filter" else Delta(usage=usage)
+
+
+def _source(data: str, url: str) -> Json:
+    """Return where a file is: in the request, or in AWS' storage."""
+    return {"bytes": bytes_of(data)} if data else {"s3Location": {"uri": url}}
+
+
+def _numbered(part: Json, names: dict[str, int]) -> Json:
+    """Return a part; a document whose name came before, but for case, with a number that makes it another."""
+    document = part.get("document")
+    if not isinstance(document, dict) or not isinstance(name := document.get("name"), str):
+        return part
+    number = names[name.lower()] = names.get(name.lower(), 0) + 1
+    if number == 1:
+        return part
+    return _numbered({**part, "document": {**document, "name": f"{name} {number}"}}, names)
 
 
 def _own(block: Json) -> Json:

@@ -98,8 +98,10 @@ class BaseDialect(abc.ABC):
     """The kinds of content parts in the wire's own form, which go through unchanged."""
     translated_parts: ClassVar[tuple[str, ...]] = ("text", "image_url")
     """The kinds of `ContentPart` that `translate_part` knows."""
-    by_address: frozenset[str] = frozenset(("image_url",))
+    by_address: ClassVar[frozenset[str]] = frozenset(("image_url",))
     """The kinds of `ContentPart` that may have an address instead of bytes."""
+    schemes: ClassVar[tuple[str, ...]] = ("https://", "http://")
+    """How these addresses begin."""
     wrong: ClassVar[Json] = {}
     """What marks a tool's result as an error."""
 
@@ -154,6 +156,10 @@ class BaseDialect(abc.ABC):
     def is_own_part(self, part: Json) -> bool:
         """Return whether a part is in the wire's own form."""
         return kind_of(part) in self.own_parts
+
+    def takes_address(self, kind: str, url: str) -> bool:
+        """Return whether a content part of this kind may have this address instead of bytes."""
+        return kind in self.by_address and url.lower().startswith(self.schemes)
 
     def as_messages(self, messages: Any) -> Any:
         """Return messages in the SDK's own forms as dicts with a role and a content."""

@@ -38,7 +38,7 @@ class Mistral(OpenAIChat):
 
     own_parts = frozenset(("text", "image_url", "document_url", "reference", "thinking"))
     translated_parts = ("input_audio", "file")
-    by_address: frozenset[str] = frozenset(("image_url", "file"))
+    by_address = frozenset(("image_url", "file"))
 
     def translate_part(self, part: Json) -> Json | None:
         """Return a sound or a file in this wire's form; its own forms of them have other fields, and stay."""

@@ -63,9 +63,24 @@ class Google(BlockDialect):
     )
 
     def as_messages(self, messages: Any) -> Any:
-        """Return the SDK's own forms of messages as dicts: a text, a list of texts, `Content`, `Part` and `File`."""
+        """Return the SDK's own forms of messages as dicts: a text, a list of texts, `Content`, `Part` and `File`.
+
+        As in the SDK, texts and parts that follow each other are one turn.
+        """
         several = [messages] if isinstance(messages, str) or not isinstance(messages, Sequence) else messages
-        return [_message(message) for message in several]
+        turns: list[Any] = []
+        parts: list[Any] = []  # those of the last turn, if it is made of loose ones
+        for given in several:
+            is_sdks = hasattr(given, "model_dump") and not hasattr(given, "to_part")
+            message = parts_of(given)[0] if is_sdks else given
+            if isinstance(given, str) or hasattr(given, "to_part") or (is_sdks and "parts" not in message):
+                if not parts:
+                    turns.append({"role": "user", "content": parts})
+                parts.append(message)
+                continue
+            parts = []
+            turns.append(_turn(message))
+        return turns
 
     def encode_plain(self, messages: Sequence[Message], options: Mapping[str, Any]) -> Json:
         """Write a request that asks for no shape: all options, and the system's text, are folded into one config."""
@@ -99,7 +114,7 @@ class Google(BlockDialect):
         }
     )
     translated_parts = ("text", "image_url", "input_audio", "file", "uri")
-    by_address: frozenset[str] = frozenset(("image_url", "file"))
+    by_address = frozenset(("image_url", "file"))
 
     def translate_part(self, part: Json) -> Json | None:
         """Return a part, or an uploaded file of the SDK's, in this wire's form."""
@@ -109,7 +124,7 @@ class Google(BlockDialect):
             case {"type": "image_url", "image_url": {"url": url}}:
                 if data := data_of(url):
                     return {"inlineData": {"mimeType": data[0], "data": data[1]}}
-                return {"fileData": {"fileUri": url, "mimeType": mimetypes.guess_type(url)[0] or "image/jpeg"}}
+                return {"fileData": {"fileUri": url, "mimeType": _type_at(url) or "image/jpeg"}}
             case {"type": "input_audio", "input_audio": {"format": form, "data": sound}}:
                 return {"inlineData": {"mimeType": f"audio/{form}", "data": sound}}
             case {"type": "file"}:
@@ -122,6 +137,10 @@ class Google(BlockDialect):
             case {"uri": uri}:
                 return {"fileData": {"fileUri": uri, "mimeType": part.get("mimeType")}}
         return None
+
+    def takes_address(self, kind: str, url: str) -> bool:
+        """Return whether a part may have this address: it is sent with its media type, which the address must tell."""
+        return super().takes_address(kind, url) and _type_at(url) is not None
 
     def is_own_part(self, part: Json) -> bool:
         """Return whether a part has keys of this wire only."""
@@ -244,13 +263,13 @@ def _blocked(feedback: Json) -> str | None:
     return f"the prompt was blocked ({as_text(reason)}){': ' if message else ''}{message}"
 
 
-def _message(message: Any) -> Any:
-    if hasattr(message, "model_dump"):
-        message = parts_of(message)[0]
-        message = message if "parts" in message else {"parts": [message]}
+def _type_at(url: str) -> str | None:
+    return mimetypes.guess_type(url.partition("?")[0])[0]
+
+
+def _turn(message: Any) -> Any:
+    """Return a message; one of the SDK's has parts instead of content."""
     match message:
-        case str():
-            return {"role": "user", "content": message}
         case {"parts": parts, **rest}:
             return {"role": "user", **rest, "content": list(parts)}
     return message

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from instructor.core.types import TEXT, Call, Delta, Finish, Json, Message, Reply, Tool
-from instructor.exceptions import ProviderError
+from instructor.exceptions import MultimodalError, ProviderError
 from instructor.mode import Mode
 from instructor.providers.content import KINDS, parts_of
 from instructor.providers.dialect import BaseDialect, Counts, count_of, failing, lacking, untaken
@@ -18,6 +18,9 @@ from instructor.providers.errors import error_of, words_of
 from instructor.providers.messages import as_text, called
 from instructor.schema.subsets import OPENAI, fit
 from instructor.usage import Counted
+
+_SOUNDS = ("wav", "mp3")
+"""The formats of audio that OpenAI takes."""
 
 
 class OpenAIChat(BaseDialect):
@@ -55,11 +58,16 @@ class OpenAIChat(BaseDialect):
         *,
         counts_streams: bool = True,
         schema_keys: Sequence[str] = ("name", "description", "schema", "strict"),
+        is_openai: bool = False,
     ) -> None:
-        """`counts_streams`: takes `stream_options`. `schema_keys`: what a `json_schema` may hold."""
+        """`counts_streams`: takes `stream_options`. `schema_keys`: what a `json_schema` may hold.
+
+        `is_openai`: the server is OpenAI's, and what it refuses in content parts is known.
+        """
         super().__init__(provider)
         self._counts_streams = counts_streams
         self._schema_keys = schema_keys
+        self._is_openai = is_openai
 
     def encode_plain(self, messages: Sequence[Message], options: Mapping[str, Any]) -> Json:
         """Write the body of a request that asks for no shape."""
@@ -77,11 +85,24 @@ class OpenAIChat(BaseDialect):
         content = message.get("content")
         if content is None or isinstance(content, str):
             return message
-        if isinstance(content, list) and all(
-            type(part) is dict and part.get("type") in self.own_parts for part in content
-        ):
+        if isinstance(content, list) and all(map(self._is_written, content)):
             return message
         return {**message, "content": [self.encode_part(part) for part in parts_of(content)]}
+
+    def _is_written(self, part: Any) -> bool:
+        if type(part) is not dict or part.get("type") not in self.own_parts:
+            return False
+        return not self._is_openai or (part["type"] != "input_audio" and "cache_control" not in part)
+
+    def translate_part(self, part: Json) -> Json | None:
+        """Return a part as OpenAI takes it: without a mark for a cache of prompts, for it keeps one unasked."""
+        match part:
+            case {"type": "input_audio", "input_audio": {"format": form}} if self._is_openai and form not in _SOUNDS:
+                why = f"{self.provider} takes audio as {' or '.join(_SOUNDS)}, got {form!r}."
+                raise MultimodalError(why, content_type=f"audio/{form}")
+            case {"type": "image_url" | "file", "cache_control": _} if self._is_openai:
+                return {key: value for key, value in part.items() if key != "cache_control"}
+        return None
 
     def tool(self, tool: Tool, strict: bool) -> Json:
         function: Json = {"name": tool.name, "description": tool.description, "parameters": tool.schema}

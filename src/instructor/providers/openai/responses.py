@@ -76,7 +76,7 @@ class OpenAIResponses(BaseDialect):
         }
     )
     translated_parts = ("text", "image_url", "file")
-    by_address: frozenset[str] = frozenset(("image_url", "file"))
+    by_address = frozenset(("image_url", "file"))
 
     def translate_part(self, part: Json) -> Json | None:
         """Return a part of the user's in this wire's form."""
