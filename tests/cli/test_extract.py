@@ -357,7 +357,7 @@ def test_the_second_signal_cancels(tmp_path: Path) -> None:
             assert came.acquire(timeout=60)
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
-        assert "Once more cancels them" in process.stderr.readline()
+        assert "calls in flight end first" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
         assert process.returncode == 130
