@@ -371,7 +371,7 @@ class ImageWithCacheControl(Image):
         source, control = params["source"], params.get("cache_control")
         is_distant = isinstance(source, str) and (source.startswith(_GOOGLE) or _ADDRESS.match(source))
         image = Image.from_url(str(source)) if is_distant else Image.autodetect(source)
-        return image if control is None else cls(**image.model_dump(), cache_control=control)
+        return image if control is None else cls(**image.model_dump(), cache_control=dict(control))
 
     def to_part(self) -> Json:
         return {**super().to_part(), "cache_control": self.cache_control}

@@ -278,7 +278,8 @@ def test_a_value_that_is_no_file_is_not_made(files: Path) -> None:
 def test_values_are_plain(files: Path) -> None:
     image = Image.from_path(files / "secret-name.png")
     assert Image.model_validate_json(image.model_dump_json()).data == image.data
-    assert {image, Image.from_path(files / "secret-name.png")} == {image}
+    assert hash(image) == hash(Image.from_path(files / "secret-name.png"))
+    assert image == Image.from_path(files / "secret-name.png")
     with pytest.raises(ValueError, match="frozen"):
         image.data = ""  # type: ignore[misc]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -29,9 +29,10 @@ def run() -> int:
     except typer.Abort:
         return INTERRUPTED
     except Exception as error:
-        if not hasattr(error, "format_message"):  # what the command line's reader raises has it
+        message: Any = getattr(error, "format_message", None)  # what the command line's reader raises has it
+        if message is None:
             raise
-        text = error.format_message()
+        text = message()
         if text:  # else it has shown the help
             path = getattr(getattr(error, "ctx", None), "command_path", "instructor")
             tell(text, f"{path} --help")
