@@ -71,7 +71,7 @@ async def asked(
     ("messages", "contents"),
     [
         ("Jason is 10", [{"role": "user", "parts": [PART]}]),
-        (["Jason is 10", "Jason is 10"], [{"role": "user", "parts": [PART, PART]}]),
+        (["Jason is 10", "Jason is 10"], [{"role": "user", "parts": [PART]}] * 2),
         (types.Part(text="Jason is 10"), [{"role": "user", "parts": [PART]}]),
         ([types.Content(role="model", parts=[types.Part(text="Jason is 10")])], [{"role": "model", "parts": [PART]}]),
         ([{"role": "model", "parts": [PART]}], [{"role": "model", "parts": [PART]}]),
@@ -82,13 +82,8 @@ async def asked(
         (
             [types.File(uri="https://f/1", mime_type="application/pdf"), "Read it"],
             [
-                {
-                    "role": "user",
-                    "parts": [
-                        {"fileData": {"file_uri": "https://f/1", "mime_type": "application/pdf"}},
-                        {"text": "Read it"},
-                    ],
-                },
+                {"role": "user", "parts": [{"fileData": {"file_uri": "https://f/1", "mime_type": "application/pdf"}}]},
+                {"role": "user", "parts": [{"text": "Read it"}]},
             ],
         ),
         (

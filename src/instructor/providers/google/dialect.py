@@ -65,7 +65,7 @@ class Google(BlockDialect):
     def as_messages(self, messages: Any) -> Any:
         """Return the SDK's own forms of messages as dicts: a text, a list of texts, `Content`, `Part` and `File`.
 
-        As in the SDK, texts and parts that follow each other are one turn.
+        Parts that follow each other, and the texts beside them, are one turn.
         """
         several = [messages] if isinstance(messages, str) or not isinstance(messages, Sequence) else messages
         turns: list[Any] = []
@@ -74,7 +74,8 @@ class Google(BlockDialect):
             is_sdks = hasattr(given, "model_dump") and not hasattr(given, "to_part")
             message = parts_of(given)[0] if is_sdks else given
             if isinstance(given, str) or hasattr(given, "to_part") or (is_sdks and "parts" not in message):
-                if not parts:
+                if not parts or (isinstance(given, str) and all(isinstance(part, str) for part in parts)):
+                    parts = []  # texts alone are turns of their own
                     turns.append({"role": "user", "content": parts})
                 parts.append(message)
                 continue
