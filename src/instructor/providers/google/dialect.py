@@ -74,8 +74,8 @@ class Google(BlockDialect):
             is_sdks = hasattr(given, "model_dump") and not hasattr(given, "to_part")
             message = parts_of(given)[0] if is_sdks else given
             if isinstance(given, str) or hasattr(given, "to_part") or (is_sdks and "parts" not in message):
-                if not parts or (isinstance(given, str) and all(isinstance(part, str) for part in parts)):
-                    parts = []  # texts alone are turns of their own
+                if not parts or not any(hasattr(part, "to_part") for part in (given, *parts)):
+                    parts = []  # without a value of ours, each is a turn of its own
                     turns.append({"role": "user", "content": parts})
                 parts.append(message)
                 continue
