@@ -62,15 +62,22 @@ class Engine(Protocol):
     folder: Path | None
     """Where its workers keep answers until the run has ended; None if there are none."""
 
-    async def start(self, wake: Callable[[], None], park: Callable[[int], None]) -> None:
-        """Begin, on the running loop. `wake` is called when `size` may have changed.
-
-        `park` is called with 1 when a row begins to wait for a rate limit, and with -1 when it goes on.
-        """
+    async def start(self, changed: Callable[[], None]) -> None:
+        """Begin, on the running loop. `changed` is called when `size`, `in_flight` or `parked` may have changed."""
 
     @property
     def size(self) -> int:
         """How many calls may be in flight now."""
+        ...
+
+    @property
+    def in_flight(self) -> int:
+        """How many calls are in flight."""
+        ...
+
+    @property
+    def parked(self) -> int:
+        """How many rows wait before their next attempt, and hold no place."""
         ...
 
     @property
@@ -85,6 +92,9 @@ class Engine(Protocol):
             Stop: The run must end.
         """
         ...
+
+    def stop(self) -> None:
+        """Let no row begin any more: `ask` raises Stop for rows that wait and have no reply yet."""
 
     async def close(self) -> None:
         """Let go of what the engine holds."""
@@ -115,12 +125,11 @@ class AsyncioEngine:
         self._threads: ThreadPoolExecutor | None = None
         self.folder: Path | None = None
 
-    async def start(self, wake: Callable[[], None], park: Callable[[int], None]) -> None:
-        del wake  # each answer wakes the run
-        self._park, binding = park, self._base.binding
+    async def start(self, changed: Callable[[], None]) -> None:
+        binding = self._base.binding
         limiter, self._gates = _limiter_of(binding.client if binding.client is not None else binding.transport)
         self._share = limiter.join(self._limits)
-        self._gate = Gate(self._share, self._wake_others)
+        self._gate = Gate(self._share, self._wake_others, changed)
         self._gates.append(self._gate)
         transport: Any = binding.transport
         if callable(without_retries := getattr(transport, "without_retries", None)):
@@ -135,6 +144,14 @@ class AsyncioEngine:
         return max(1, int(self._share.size))
 
     @property
+    def in_flight(self) -> int:
+        return self._share.in_flight
+
+    @property
+    def parked(self) -> int:
+        return self._gate.parked
+
+    @property
     def rate_limited(self) -> int:
         return self._gate.rate_limited
 
@@ -145,9 +162,7 @@ class AsyncioEngine:
         try:
             try:
                 plan = prepared(self._calls, self._model, self._options, work)
-                transport = RowTransport(
-                    self._transport, self._gate, self._limits.attempts, plan.state.report, self._park
-                )
+                transport = RowTransport(self._transport, self._gate, self._limits.attempts, plan.state.report)
                 value = await self._calls.run(plan, transport)
             finally:
                 if transport is not None:
@@ -175,6 +190,9 @@ class AsyncioEngine:
             for gate in self._gates:
                 if gate is not self._gate:
                     gate.wake()
+
+    def stop(self) -> None:
+        self._gate.stop()
 
     async def close(self) -> None:
         self._share.leave()

@@ -11,7 +11,7 @@ A row is in one of these states, and moves down only:
 
     pulled      `_backlog` counts it from here on
     followed    its request is the same as one that is on its way (`_leaders`): it waits for that answer
-    asked       a task waits for the engine; of these `_parked` wait for a rate limit, and hold no place
+    asked       a task waits for the engine; of these some are parked: they wait for a rate limit, and hold no place
     ended       in `_ended`, until the committer has written it
     delivered   in the outbox, until the reader takes it; then it leaves the backlog
 
@@ -19,7 +19,8 @@ There is room for a row if fewer rows are asked than calls may be in flight, and
 reader, a slow row of an ordered run, or an endless source do not fill the memory.
 
 A run stops early (`_stop`) by the user, by an error that no other row can escape, or by a budget. Then no row is pulled
-any more, calls in flight end, and rows that had no answer are left for the next run.
+any more, calls in flight end, and rows that have no answer are left for the next run. So are rows that waited for the
+limits: the engine lets none of them begin.
 """
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ class Job:
         self._requests, self._journal, self._outbox, self.report = requests, journal, outbox, report
         self._limits = settings.limits
         self._keys = Keys(settings.key, source.key_field)
-        self._backlog = self._asked = self._parked = self._failed = self._ended_asked = 0
+        self._backlog = self._asked = self._failed = self._ended_asked = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._leaders: dict[tuple[bytes, bytes], list[Pulled]] = {}
         self._ended: list[Ended] = []
@@ -129,18 +130,21 @@ class Job:
         self._cause: BaseException | None = None
         self._error: BaseException | None = None
         self._last_progress = 0.0
-        self._pulls = True
+        self._pulls, self._started = True, False
+        self._changed, self._work = asyncio.Event(), asyncio.Event()
 
     # The life of a run
 
     async def run(self) -> None:
         """Run until the source is at its end, or the run is stopped."""
         loop = self._loop = asyncio.get_running_loop()
-        self._changed, self._work = asyncio.Event(), asyncio.Event()
         self._main = asyncio.current_task()
         self._writing = ThreadPoolExecutor(1, "instructor-journal")
         try:
-            await self._engine.start(self._changed.set, self._park)
+            await self._engine.start(self._engine_changed)
+            self._started = True
+            if self._stopped is not None:
+                self._engine.stop()
         except BaseException:
             await self._engine.close()
             self._journal.close()
@@ -183,6 +187,8 @@ class Job:
         """Pull no more rows. What is in flight ends, and is delivered."""
         if self._stopped is None:
             self._stopped, self._cause = reason, cause
+            if self._started:
+                self._engine.stop()
         self._changed.set()
 
     def _stop_error(self) -> JobStoppedError | None:
@@ -245,7 +251,7 @@ class Job:
         turns = 0
         while self._stopped is None:
             size = min(most, self._engine.size) + _SLACK
-            if self._asked - self._parked < size and self._asked < 2 * most + _SLACK and self._backlog < 8 * most + 64:
+            if self._asked - self._engine.parked < size and self._asked < 2 * most + _SLACK and self._backlog < 8 * most + 64:
                 if turns == 0 and self._backlog % 64 == 63:
                     await asyncio.sleep(0)  # rows of the store come without waiting: let the others have their turn
                 return self._stopped is None
@@ -279,7 +285,6 @@ class Job:
             return
         self._leaders[name] = []
         self._asked += 1
-        self.report.in_flight += 1
         task = self._loop.create_task(self._ask(pulled))
         self._tasks.add(task)
         task.add_done_callback(self._done)
@@ -325,15 +330,13 @@ class Job:
         if self._ended_asked >= _FIRST_ROWS and self._failed / self._ended_asked > most and most < 1:
             self.stop("error_rate", done.error or row.error)
 
-    def _park(self, change: int) -> None:
-        self._parked += change
-        self.report.in_flight -= change
+    def _engine_changed(self) -> None:
+        self.report.in_flight = self._engine.in_flight
         self._changed.set()
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         self._asked -= 1
-        self.report.in_flight -= 1
         self._changed.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             self._fail(error)

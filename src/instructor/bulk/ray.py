@@ -98,10 +98,16 @@ class RayEngine:
         self._load: dict[Any, int] = {}
         self._starts_ray = False
         self.size = limits.concurrency
-        self.rate_limited = 0
+        self.rate_limited = self.parked = 0
+        """The actors wait for their limits themselves, so that no row is parked here."""
+        self._stopped = False
 
-    async def start(self, wake: Callable[[], None], park: Callable[[int], None]) -> None:
-        del wake, park  # the actors wait for their limits themselves
+    @property
+    def in_flight(self) -> int:
+        return sum(min(load, self._share.concurrency) for load in self._load.values())
+
+    async def start(self, changed: Callable[[], None]) -> None:
+        self._changed = changed
         if not ray.is_initialized():
             self._starts_ray = True
             await asyncio.to_thread(ray.init, include_dashboard=False, log_to_driver=False)
@@ -134,8 +140,11 @@ class RayEngine:
     async def _answered(self, work: Work) -> Answer | _Stopped:
         tries = 0
         while True:
+            if self._stopped:
+                return _Stopped("cancelled", "")
             actor = min(self._load, key=self._load.__getitem__)
             self._load[actor] += 1
+            self._changed()
             try:
                 answer: Answer | _Stopped = await actor.ask.remote(work)
                 return answer
@@ -145,6 +154,12 @@ class RayEngine:
                     raise
             finally:
                 self._load[actor] -= 1
+                self._changed()
+
+    def stop(self) -> None:
+        self._stopped = True
+        for actor in self._load:
+            actor.stop.remote()
 
     async def close(self) -> None:
         ended = [actor.close.remote() for actor in self._load]
@@ -177,6 +192,9 @@ class _Actor:
             return await self._worker.ask(work)
         except Stop as stop:
             return _Stopped(stop.reason, str(stop.cause or stop))
+
+    async def stop(self) -> None:
+        self._worker.stop()
 
     async def close(self) -> None:
         await self._worker.close()

@@ -8,6 +8,7 @@ a run is resumed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import random
 import time
@@ -39,25 +40,35 @@ class Stop(BaseException):
 class Gate:
     """Lets the requests of one run through, in their order, on one event loop."""
 
-    def __init__(self, share: Share, others: Callable[[], None], clock: Callable[[], float] = time.monotonic) -> None:
-        """`others` wakes the runs that share the limiter."""
-        self.share, self.clock, self._others = share, clock, others
+    def __init__(
+        self,
+        share: Share,
+        others: Callable[[], None],
+        changed: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`others` wakes the runs that share the limiter; `changed` is called when a count of this run has changed."""
+        self.share, self.clock, self._others, self._counts_changed = share, clock, others, changed
         self._line = asyncio.Lock()
         self._changed = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        self.rate_limited = 0
+        self._stopped = asyncio.Event()
+        self.rate_limited = self.parked = 0
 
-    async def pass_(self, guess: int) -> Ticket:
-        """Wait until a request may be sent.
+    async def pass_(self, guess: int, *, begins: bool = False) -> Ticket:
+        """Wait until a request may be sent. `begins` says that its row has no reply yet.
 
         Raises:
-            Stop: The budget is spent.
+            Stop: The budget is spent, or the run is stopped and the row would begin.
         """
         async with self._line:
             while True:
+                if begins and self._stopped.is_set():
+                    raise Stop("cancelled")
                 self._changed.clear()
                 answer = self.share.admit(self.clock(), guess)
                 if isinstance(answer, Ticket):
+                    self._counts_changed()
                     return answer
                 if answer is None:
                     raise Stop(self.share.spent)
@@ -76,9 +87,34 @@ class Gate:
         if self._line.locked():
             self._loop.call_soon_threadsafe(self._changed.set)
 
+    async def pause(self, seconds: float, *, begins: bool) -> None:
+        """Wait before the next attempt, without a place among the calls in flight.
+
+        Raises:
+            Stop: The run is stopped, and the row has no reply yet.
+        """
+        self.parked += 1
+        self._counts_changed()
+        try:
+            if not begins:
+                await asyncio.sleep(seconds)
+                return
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._stopped.wait(), seconds)
+                raise Stop("cancelled")
+        finally:
+            self.parked -= 1
+            self._counts_changed()
+
+    def stop(self) -> None:
+        """Let no row begin any more. Rows that have a reply go on."""
+        self._stopped.set()
+        self._changed.set()
+
     def freed(self) -> None:
         if self._line.locked():
             self._changed.set()
+        self._counts_changed()
         self._others()
 
 
@@ -124,12 +160,9 @@ class _WholeReplies:
 class RowTransport(_WholeReplies):
     """Sends the requests of one row."""
 
-    def __init__(
-        self, base: AsyncTransport, gate: Gate, attempts: int, report: Report, parked: Callable[[int], None]
-    ) -> None:
-        """`parked` is called with 1 when the row begins to wait for a rate limit, and with -1 when it goes on."""
+    def __init__(self, base: AsyncTransport, gate: Gate, attempts: int, report: Report) -> None:
         super().__init__(base)
-        self._gate, self._most, self._report, self._parked = gate, attempts, report, parked
+        self._gate, self._most, self._report = gate, attempts, report
         self._unsettled: Ticket | None = None
         self._counted = Usage()
         self.attempts: list[Attempt] = []
@@ -140,7 +173,7 @@ class RowTransport(_WholeReplies):
         gate, failures, refusals = self._gate, 0, 0
         guess = _guess(request)
         while True:
-            ticket = await gate.pass_(guess)
+            ticket = await gate.pass_(guess, begins=not self.replies)
             wall, started = time.time(), gate.clock()
             try:
                 received: Received = await self._base.send(request)
@@ -192,14 +225,10 @@ class RowTransport(_WholeReplies):
             self._gate.freed()
 
     async def _pause(self, retry_after: float | None, number: int) -> None:
-        """Wait before the next attempt, without a place among the calls in flight."""
+        """Wait before the next attempt: as long as the provider says, or longer each time."""
         if retry_after is None:
             retry_after = random.uniform(0.5, 1.0) * min(_LONGEST, _SHORTEST * 2.0 ** (number - 1))  # noqa: S311 - no secret
-        self._parked(1)
-        try:
-            await asyncio.sleep(retry_after)
-        finally:
-            self._parked(-1)
+        await self._gate.pause(retry_after, begins=not self.replies)
 
 
 _STATUS = {"rate_limit": "rate_limited", "transient": "failed", "account": "refused", "row": "refused"}

@@ -36,6 +36,7 @@ class Worker:
         """The JSON schemas of the answer, by the names of their tools."""
         self.many: bool = self._prepared.many
         self._engine: Engine | None = None
+        self._stopped = False
         self._tasks: set[asyncio.Task[Done]] = set()
         self._shards = None if folder is None else Shards(Path(folder), facts.job, facts.text)
         self._writing = ThreadPoolExecutor(1, "instructor-journal")
@@ -62,7 +63,9 @@ class Worker:
             return found
         if (engine := self._engine) is None:
             engine = self._engine = self._prepared.engine()
-            await engine.start(_nothing, _nothing)
+            await engine.start(_nothing)
+            if self._stopped:
+                engine.stop()
         task: asyncio.Task[Done] = asyncio.ensure_future(engine.ask(work))
         self._tasks.add(task)
         try:
@@ -72,6 +75,12 @@ class Worker:
         if self._shards is not None:
             await asyncio.get_running_loop().run_in_executor(self._writing, self._shards.commit, answer)
         return answer
+
+    def stop(self) -> None:
+        """Let no row begin any more."""
+        self._stopped = True
+        if self._engine is not None:
+            self._engine.stop()
 
     async def close(self) -> None:
         """End the calls in flight, and let go of the journal."""
@@ -85,7 +94,7 @@ class Worker:
             self._shards.close()
 
 
-def _nothing(*_: object) -> None: ...
+def _nothing() -> None: ...
 
 
 def divided(limits: Limits, count: int) -> Limits:
