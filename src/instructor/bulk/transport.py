@@ -8,6 +8,7 @@ a run is resumed.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import math
 import random
 import time
@@ -113,6 +114,11 @@ class _WholeReplies:
     def arguments(self) -> Arguments | None:
         arguments: Arguments | None = self._base.arguments
         return arguments
+
+    @property
+    def functions(self) -> tuple[Any, ...]:
+        functions: tuple[Any, ...] = getattr(self._base, "functions", ())
+        return functions
 
     def response(self, wire: Json) -> Any:
         return self._base.response(wire)
@@ -223,7 +229,9 @@ class Threaded(_WholeReplies):
 
     async def send(self, request: Request) -> Received:
         loop = asyncio.get_running_loop()
-        received: Received = await loop.run_in_executor(self._threads, self._base.send, request)
+        received: Received = await loop.run_in_executor(
+            self._threads, contextvars.copy_context().run, self._base.send, request
+        )
         return received
 
 

@@ -1,0 +1,33 @@
+"""Whether somebody else makes the spans of requests: an instrumentation that has wrapped the SDK's methods."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_TRACERS = ("opentelemetry.instrumentation.", "openinference.instrumentation.", "langfuse.", "logfire.")
+"""The beginnings of the modules of instrumentations that make spans of requests."""
+_METHODS = ("request", "_make_api_call")
+"""Methods of clients through which all requests go, and which instrumentations wrap instead."""
+_DEPTH = 8
+
+
+def is_traced(transport: Any, client: Any) -> bool:
+    """Return whether one of the SDK's methods, by which requests are made, is wrapped by an instrumentation."""
+    for function in (transport.create, *getattr(transport, "functions", ())):
+        if _is_tracers(function):
+            return True
+    return any(_is_tracers(getattr(client, name, None)) for name in _METHODS)
+
+
+def _is_tracers(function: Any) -> bool:
+    """Look at the code of each layer: a wrapper has the name and the module of what it wraps."""
+    for _ in range(_DEPTH):
+        if function is None:
+            return False
+        wrapper = getattr(function, "_self_wrapper", function)  # wrapt's
+        code = getattr(wrapper, "__func__", wrapper)
+        module = getattr(code, "__globals__", {}).get("__name__") or type(wrapper).__module__
+        if str(module).startswith(_TRACERS):
+            return True
+        function = getattr(function, "__wrapped__", None)
+    return False
