@@ -22,8 +22,8 @@ class Seen:
     """What was exported so far."""
 
     def __init__(self) -> None:
-        self._spans, self._logs, self._metrics = InMemorySpanExporter(), InMemoryLogRecordExporter(), None
-        self.traces, self.logger = TracerProvider(), LoggerProvider()
+        self._spans, self._logs = InMemorySpanExporter(), InMemoryLogRecordExporter()
+        self.traces, self.logger = TracerProvider(shutdown_on_exit=False), LoggerProvider(shutdown_on_exit=False)
         self.reader = InMemoryMetricReader()
         self.meters = MeterProvider([self.reader])
         self.traces.add_span_processor(SimpleSpanProcessor(self._spans))
