@@ -82,11 +82,12 @@ class Instruments:
     """What spans, events and the metric are made by. It makes an observer for each call."""
 
     def __init__(self, version: int, content: bool, traces: Any, meters: Any, logs: Any) -> None:
-        self.version, self.content, self.latest = version, content, conventions.wants_latest()
+        self.content, self.latest = content, conventions.wants_latest()
         scope, schema = "instructor", None if self.latest else conventions.OLDER_SCHEMA
-        self.tracer = trace.get_tracer(scope, __version__, traces, schema)
-        self._logger = _logs.get_logger(scope, __version__, logs, schema)
-        self.interval = metrics.get_meter(scope, __version__, meters, schema).create_histogram(
+        format_ = {"instructor.format": version}
+        self.tracer = trace.get_tracer(scope, __version__, traces, schema, format_)
+        self._logger = _logs.get_logger(scope, __version__, logs, schema, format_)
+        self.interval = metrics.get_meter(scope, __version__, meters, schema, format_).create_histogram(
             "instructor.items.interval", "s", "The mean time between two items of a streamed list, once a call"
         )
 
@@ -116,7 +117,7 @@ class Instruments:
         with self.tracer.start_as_current_span(
             f"map {name}",
             kind=SpanKind.INTERNAL,
-            attributes={"instructor.type": name, "instructor.format": self.version},
+            attributes={"instructor.type": name},
             record_exception=False,
             set_status_on_exception=False,
         ) as span:

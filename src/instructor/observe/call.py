@@ -1,12 +1,12 @@
 """What one call becomes: a span for it, one for each request, and events for items that are not right at once.
 
 Theory of operation. `ObservedCall.steps` is a generator between the flow of a call and its driver. The flow runs while
-the call's span is current, so what a validator or a hook asks of a model nests below it. A request is made while its own
+the call's span is current, so what a validator or a hook asks of a model nests below it. A request is sent while its own
 span is current, so the spans of the HTTP client nest below that. While the user has a value, neither is current.
 
     the flow yields    what is done
     Send, Open         the span of a request begins; the flow has said before why it is made (`asks`)
-    Read               the first one that brings something is the time to the first chunk
+    Read               the first one is the time to the first chunk; the call's span is current again
     Emit               the time since the value before is counted
     its end            both spans end, also if the user leaves the stream or the task is cancelled
 
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from bisect import bisect
 from collections.abc import Mapping
+from math import inf
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ from opentelemetry import trace
 from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 from pydantic import ValidationError
 
-from instructor.core.effects import Emit, Open, Read, Send, Steps
+from instructor.core.effects import Do, Emit, Open, Read, Send, Steps
 from instructor.core.reask import format_errors
 from instructor.core.types import Invalid, Json, Output, Reply, Request
 from instructor.mode import Mode
@@ -62,7 +63,7 @@ class ObservedCall:
         binding: Any,
         is_row: bool,
     ) -> None:
-        self._to, self._many, self._mode, self._report = instruments, output.many, mode, report
+        self._to, self._mode, self._report = instruments, mode, report
         self._stream, self._turns_key, self._binding, self._is_row = stream, turns_key, binding, is_row
         self._type = type_name(output)
         self._span: Span = trace.INVALID_SPAN
@@ -75,9 +76,9 @@ class ObservedCall:
         self._usage: Usage | None = None
         self._head: Json = {}
         self._fault: Exception | None = None
-        self._gaps = [0] * (len(BOUNDS) + 1)
-        self._first_at = self._last_at = 0.0
-        self._items = self._events = 0
+        self._counts = stream and output.many
+        self._gaps = [0] * (len(BOUNDS) + 1)  # how many times between two items were how long
+        self._events = 0
 
     # The effects of the call
 
@@ -85,7 +86,9 @@ class ObservedCall:
         """Return the effects of the call, and see them go by."""
         self._begin()
         attach, detach = contexts.attach, contexts.detach
-        many, here = self._many, self._context
+        here, counts = self._context, self._counts
+        clock, gaps, shortest = perf_counter, self._gaps, BOUNDS[0]
+        first = last = -inf
         outcome: Any = None
         failure: Exception | None = None
         error: Exception | None = None
@@ -100,39 +103,45 @@ class ObservedCall:
                 outcome = failure = None
                 kind = type(step)
                 if kind is Emit:
-                    if many:
-                        self._emitted(len(step.values))
+                    if counts:  # written out here, for an item may cost a microsecond at most
+                        now = clock()
+                        gap, last = now - last, now
+                        if gap < shortest:
+                            gaps[0] += 1
+                        elif gap == inf:
+                            first = now
+                        else:
+                            gaps[bisect(BOUNDS, gap)] += 1
                     detach(outer)
                     outer = None
                     yield step
                     outer = attach(here)
                     continue
-                if kind is Send or kind is Open:
+                asks = kind is Send or kind is Open
+                if asks:
                     self._begin_request(step.request, stream=kind is Open)
-                elif kind is not Read:
-                    try:
-                        outcome = yield step
-                    except Exception as raised:
-                        failure = raised
-                    continue
-                inner = attach(self._around)
+                    inner = attach(self._around)
                 try:
                     outcome = yield step
                 except Exception as raised:
-                    failure = self._fault = raised
-                detach(inner)
-                inner = None
-                if kind is not Read:
-                    self._opened(failure)
-                elif self._asked_at:
+                    failure = raised
+                if asks:
+                    detach(inner)
+                    inner = None
+                if failure is not None and kind is not Do:
+                    self._fault = failure
+                    if asks:
+                        self._end_request(_UNKNOWN)
+                elif self._asked_at and kind is Read:
                     self._read()
         except Exception as raised:
             error = raised
             raise
         finally:
+            around = self._around
             steps.close()
-            self._end(error)
-            _leave(inner, self._around)
+            self._end(error, last - first)
+            _leave(inner, around)
             _leave(outer, here)
 
     def _begin(self) -> None:
@@ -160,23 +169,10 @@ class ObservedCall:
         self._around = trace.set_span_in_context(span, self._context)
         self._asked_at = perf_counter() if stream else 0.0
 
-    def _opened(self, failure: Exception | None) -> None:
-        if failure is not None:
-            self._end_request(_UNKNOWN)
-
     def _read(self) -> None:
         span, seconds, self._asked_at = self._request, perf_counter() - self._asked_at, 0.0
         if span is not None and self._to.latest:
             span.set_attribute("gen_ai.response.time_to_first_chunk", seconds)
-
-    def _emitted(self, count: int) -> None:
-        now = perf_counter()
-        if self._items:
-            self._gaps[bisect(BOUNDS, now - self._last_at)] += 1
-        else:
-            self._first_at = now
-        self._items += count
-        self._last_at = now
 
     # What the flow tells
 
@@ -248,7 +244,8 @@ class ObservedCall:
         for name, body in conventions.events_of_content(self._body, self._turns_key, reply):
             self._to.event(name, _INFO, {"gen_ai.system": system}, body, context)
 
-    def _end(self, error: Exception | None) -> None:
+    def _end(self, error: Exception | None, seconds: float) -> None:
+        """End the span of the call. `seconds` are from its first item to its last."""
         self._end_request(_UNKNOWN)
         span = self._span
         if span.is_recording():
@@ -256,36 +253,37 @@ class ObservedCall:
                 span.set_status(Status(StatusCode.ERROR, type(error).__qualname__))
                 span.set_attribute("error.type", type(error).__qualname__)
             span.set_attributes(self._attributes())
-        if self._items > 1 and self._stream:
-            mean = (self._last_at - self._first_at) / (self._items - 1)
-            self._to.interval.record(mean, {"instructor.type": self._type}, self._context)
+        if gaps := sum(self._gaps):
+            self._to.interval.record(seconds / gaps, {"instructor.type": self._type}, self._context)
         span.end()
 
     def _attributes(self) -> dict[str, Any]:
         report = self._report
         usage = report.usage
         found: dict[str, Any] = {
-            "instructor.format": self._to.version,
             "instructor.mode": self._mode.value,
             "instructor.stream": self._stream,
             "instructor.complete": report.complete,
-            "instructor.cached": report.cached,
             "instructor.requests": report.attempts,
             "instructor.items.good": report.good,
-            "instructor.items.bad": report.bad,
-            "instructor.items.repaired": report.repaired,
-            "instructor.items.dropped": report.dropped_repeats,
             "instructor.usage.input_tokens": usage.input_tokens,
             "instructor.usage.output_tokens": usage.output_tokens,
-            "instructor.usage.exact": usage.exact,
         }
+        for name, value in (  # an attribute costs a microsecond: those that say nothing are left out
+            ("instructor.items.bad", report.bad),
+            ("instructor.items.repaired", report.repaired),
+            ("instructor.items.dropped", report.dropped_repeats),
+            ("instructor.cached", report.cached),
+            ("instructor.usage.estimated", not usage.exact),
+            ("instructor.events.left_out", max(self._events - MOST_EVENTS, 0)),
+        ):
+            if value:
+                found[name] = value
         if report.time_to_first_item is not None:
             found["instructor.time_to_first_item"] = report.time_to_first_item
-        if self._items > 1 and self._stream:
+        if any(self._gaps):
             found["instructor.items.interval.counts"] = self._gaps
             found["instructor.items.interval.bounds"] = BOUNDS
-        if self._events > MOST_EVENTS:
-            found["instructor.events.left_out"] = self._events - MOST_EVENTS
         return found
 
 

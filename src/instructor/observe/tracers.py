@@ -13,10 +13,9 @@ _DEPTH = 8
 
 def is_traced(transport: Any, client: Any) -> bool:
     """Return whether one of the SDK's methods, by which requests are made, is wrapped by an instrumentation."""
-    for function in (transport.create, *getattr(transport, "functions", ())):
-        if _is_tracers(function):
-            return True
-    return any(_is_tracers(getattr(client, name, None)) for name in _METHODS)
+    functions = [transport.create, *getattr(transport, "functions", ())]
+    functions += [getattr(client, name) for name in _METHODS if hasattr(client, name)]
+    return any(map(_is_tracers, functions))
 
 
 def _is_tracers(function: Any) -> bool:

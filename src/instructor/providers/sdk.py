@@ -146,7 +146,7 @@ class _SDKTransport(Bounded):
 
     @property
     def functions(self) -> tuple[Callable[..., Any], ...]:
-        return (self.create,)
+        return ()  # `create` is that of the SDK
 
     @property
     def arguments(self) -> Arguments | None:
