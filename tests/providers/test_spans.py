@@ -18,9 +18,16 @@ from instructor.usage import Usage
 from observed import Seen, identity, named, parent, watching
 
 CASES = [case for case in cases() if not case.twin]
-NAMES = {"bedrock": "aws.bedrock", "google": "gcp.gemini", "mistral": "mistral_ai", "xai": "x_ai"}
-NO_ID = ("bedrock", "writer")
-"""Providers whose wire has no id, or only in its headers."""
+NAMES = {
+    "azure_openai": "azure.ai.openai",
+    "bedrock": "aws.bedrock",
+    "google": "gcp.gemini",
+    "mistral": "mistral_ai",
+    "vertexai": "gcp.vertex_ai",
+    "xai": "x_ai",
+}
+NO_ID = ("bedrock",)
+"""Providers whose wire has no id of a response."""
 
 
 class User(BaseModel):
@@ -60,7 +67,7 @@ def check(case: Case, seen: Seen) -> None:
     assert [parent(span) for span in seen.requests] == [identity(span) for span in seen.calls]
     for span in seen.requests:
         told = named(span)
-        operation = "generate_content" if case.name == "google" else "chat"
+        operation = "generate_content" if case.name in ("google", "vertexai") else "chat"
         assert span.name == f"{operation} scripted"
         assert told["gen_ai.provider.name"] == NAMES.get(case.name, case.name)
         assert told["gen_ai.request.model"] == "scripted"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from pydantic import BaseModel
 
 pytest.importorskip("openinference.instrumentation.instructor", reason="it patches what it finds: make test-tracers")
 
+from openai.resources.chat.completions import AsyncCompletions, Completions
 from openinference.instrumentation.instructor import (  # pyright: ignore[reportMissingImports]
     InstructorInstrumentor,
 )
@@ -31,6 +33,13 @@ class User(BaseModel):
 
 ANN = {"name": "Ann", "age": 1}
 MESSAGES = [{"role": "user", "content": "Ann is 1"}]
+
+
+@pytest.fixture(autouse=True)
+def _unwrapped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take all wrappers off again: some instrumentations leave theirs."""
+    for resource in (Completions, AsyncCompletions):
+        monkeypatch.setattr(resource, "create", vars(resource)["create"])
 
 
 @pytest.fixture
@@ -128,3 +137,39 @@ async def test_openinference_sees_patched_functions(
         if harness.is_async
         else ["instructor.patch", "instructor.create"]
     )
+
+
+# Traces of ours beside an instrumentation of the SDK's: one span for a request, and it is theirs.
+
+
+INSTRUMENTATIONS = [
+    "opentelemetry.instrumentation.openai",
+    "opentelemetry.instrumentation.openai_v2",
+    "openinference.instrumentation.openai",
+]
+
+
+@pytest.mark.parametrize("module", INSTRUMENTATIONS)
+async def test_there_is_one_span_for_a_request(
+    harness: Harness, scripted_server: Any, provider: TracerProvider, exporter: InMemorySpanExporter, module: str
+) -> None:
+    client = harness.client(scripted_server([answer(ANN), answer(ANN), answer([ANN, ANN])]))
+    instrumentation = import_module(module).OpenAIInstrumentor()
+    instructor.observe.enable(tracer_provider=provider)
+    try:
+        await harness.create(client, User)
+        assert [span.name for span in exporter.get_finished_spans()] == ["chat scripted", "extract User"]
+        exporter.clear()
+        instrumentation.instrument(tracer_provider=provider)
+        await harness.create(client, User)
+        stream = await harness.result(client.create_iterable(**asking(), response_model=User))
+        assert len(await harness.items(stream)) == 2
+    finally:
+        instrumentation.uninstrument()
+        instructor.observe.disable()
+    spans = exporter.get_finished_spans()
+    ours = [span for span in spans if span.name == "extract User"]
+    theirs = [span for span in spans if span not in ours]
+    assert len(ours) == len(theirs) == 2
+    assert {span.instrumentation_scope and span.instrumentation_scope.name for span in theirs}.isdisjoint({"instructor"})
+    assert {span.parent and span.parent.span_id for span in theirs} == {span.get_span_context().span_id for span in ours}  # type: ignore[no-untyped-call]
