@@ -22,7 +22,7 @@ class Seen:
     """What was exported so far."""
 
     def __init__(self) -> None:
-        self._spans, self._logs = InMemorySpanExporter(), InMemoryLogRecordExporter()
+        self._spans, self._logs = InMemorySpanExporter(), InMemoryLogRecordExporter()  # type: ignore[no-untyped-call]
         self.traces, self.logger = TracerProvider(shutdown_on_exit=False), LoggerProvider(shutdown_on_exit=False)
         self.reader = InMemoryMetricReader()
         self.meters = MeterProvider([self.reader])
@@ -31,9 +31,7 @@ class Seen:
         self.tracer = self.traces.get_tracer("program")
 
     def enable(self, **options: Any) -> None:
-        observe.enable(
-            tracer_provider=self.traces, meter_provider=self.meters, logger_provider=self.logger, **options
-        )
+        observe.enable(tracer_provider=self.traces, meter_provider=self.meters, logger_provider=self.logger, **options)
 
     @property
     def spans(self) -> list[ReadableSpan]:

@@ -43,7 +43,7 @@ class Receiver:
                 self.send_header("content-length", "0")
                 self.end_headers()
 
-            def log_message(self, format: str, *args: Any) -> None:
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of the base class
                 """Write nothing."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Takes)

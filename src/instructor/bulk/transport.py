@@ -14,6 +14,7 @@ import random
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
+from functools import partial
 from typing import Any
 
 from instructor.bulk.failures import failure_of, held_until
@@ -229,10 +230,8 @@ class Threaded(_WholeReplies):
 
     async def send(self, request: Request) -> Received:
         loop = asyncio.get_running_loop()
-        received: Received = await loop.run_in_executor(
-            self._threads, contextvars.copy_context().run, self._base.send, request
-        )
-        return received
+        send = partial(contextvars.copy_context().run, self._base.send, request)
+        return await loop.run_in_executor(self._threads, send)
 
 
 class NothingRecorded(Exception):

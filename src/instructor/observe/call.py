@@ -1,8 +1,8 @@
 """What one call becomes: a span for it, one for each request, and events for items that are not right at once.
 
 Theory of operation. `ObservedCall.steps` is a generator between the flow of a call and its driver. The flow runs while
-the call's span is current, so what a validator or a hook asks of a model nests below it. A request is sent while its own
-span is current, so the spans of the HTTP client nest below that. While the user has a value, neither is current.
+the call's span is current, so what a validator or a hook asks of a model nests below it. A request is sent while its
+own span is current, so the spans of the HTTP client nest below that. While the user has a value, neither is current.
 
     the flow yields    what is done
     Send, Open         the span of a request begins; the flow has said before why it is made (`asks`)
@@ -10,8 +10,8 @@ span is current, so the spans of the HTTP client nest below that. While the user
     Emit               the time since the value before is counted
     its end            both spans end, also if the user leaves the stream or the task is cancelled
 
-The flow itself tells (`core.observer`) when a reply has ended, what it took, and of each item that is not right at once.
-A request that a cache answers is no effect, so it has no span.
+The flow itself tells (`core.observer`) when a reply has ended, what it took, and which items are not right at once. A
+request that a cache answers is no effect, so it has no span.
 """
 
 from __future__ import annotations
@@ -117,23 +117,18 @@ class ObservedCall:
                     yield step
                     outer = attach(here)
                     continue
-                asks = kind is Send or kind is Open
-                if asks:
+                if isinstance(step, (Send, Open)):
                     self._begin_request(step.request, stream=kind is Open)
                     inner = attach(self._around)
                 try:
                     outcome = yield step
                 except Exception as raised:
                     failure = raised
-                if asks:
+                if inner is not None:
                     detach(inner)
                     inner = None
-                if failure is not None and kind is not Do:
-                    self._fault = failure
-                    if asks:
-                        self._end_request(_UNKNOWN)
-                elif self._asked_at and kind is Read:
-                    self._read()
+                if failure is not None or self._asked_at:
+                    self._note(kind, failure)
         except Exception as raised:
             error = raised
             raise
@@ -169,10 +164,17 @@ class ObservedCall:
         self._around = trace.set_span_in_context(span, self._context)
         self._asked_at = perf_counter() if stream else 0.0
 
-    def _read(self) -> None:
-        span, seconds, self._asked_at = self._request, perf_counter() - self._asked_at, 0.0
-        if span is not None and self._to.latest:
-            span.set_attribute("gen_ai.response.time_to_first_chunk", seconds)
+    def _note(self, kind: type[Any], failure: Exception | None) -> None:
+        """Note how an effect failed, or that the first chunk of a stream came."""
+        if failure is not None:
+            if kind is not Do:  # a hook that fails is none of the request's
+                self._fault = failure
+            if kind is Send or kind is Open:
+                self._end_request(_UNKNOWN)
+        elif kind is Read:
+            span, seconds, self._asked_at = self._request, perf_counter() - self._asked_at, 0.0
+            if span is not None and self._to.latest:
+                span.set_attribute("gen_ai.response.time_to_first_chunk", seconds)
 
     # What the flow tells
 
@@ -269,16 +271,15 @@ class ObservedCall:
             "instructor.usage.input_tokens": usage.input_tokens,
             "instructor.usage.output_tokens": usage.output_tokens,
         }
-        for name, value in (  # an attribute costs a microsecond: those that say nothing are left out
-            ("instructor.items.bad", report.bad),
-            ("instructor.items.repaired", report.repaired),
-            ("instructor.items.dropped", report.dropped_repeats),
-            ("instructor.cached", report.cached),
-            ("instructor.usage.estimated", not usage.exact),
-            ("instructor.events.left_out", max(self._events - MOST_EVENTS, 0)),
-        ):
-            if value:
-                found[name] = value
+        seldom = {
+            "instructor.items.bad": report.bad,
+            "instructor.items.repaired": report.repaired,
+            "instructor.items.dropped": report.dropped_repeats,
+            "instructor.cached": report.cached,
+            "instructor.usage.estimated": not usage.exact,
+            "instructor.events.left_out": max(self._events - MOST_EVENTS, 0),
+        }
+        found.update({name: value for name, value in seldom.items() if value})
         if report.time_to_first_item is not None:
             found["instructor.time_to_first_item"] = report.time_to_first_item
         if any(self._gaps):

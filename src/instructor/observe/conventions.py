@@ -1,7 +1,7 @@
 """The names of OpenTelemetry's conventions for generative AI, and their values for a request and its reply.
 
-There are two sets of names, and none is stable yet. The older ones, of version 1.36 of the conventions, are the default.
-The newest ones (of November 2026) are used if the variable OTEL_SEMCONV_STABILITY_OPT_IN has the word
+There are two sets of names, and none is stable yet. The older ones, of version 1.36 of the conventions, are the
+default. The newest ones (of November 2026) are used if the variable OTEL_SEMCONV_STABILITY_OPT_IN has the word
 `gen_ai_latest_experimental`.
 """
 

@@ -7,7 +7,6 @@ import gc
 import threading
 from typing import Any
 
-import anyio
 import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
@@ -41,9 +40,7 @@ def current() -> int:
     return trace.get_current_span().get_span_context().span_id
 
 
-async def test_a_call_is_a_span_and_its_request_one_below(
-    harness: Harness, scripted_server: Any, seen: Seen
-) -> None:
+async def test_a_call_is_a_span_and_its_request_one_below(harness: Harness, scripted_server: Any, seen: Seen) -> None:
     server = scripted_server([answer(ANN, usage=Usage(30, 7, cached_tokens=10))])
     await harness.create(harness.client(server), User, temperature=0.5, max_tokens=100, stop="END")
     call, request = seen.call, seen.request
@@ -223,10 +220,8 @@ async def leave(harness: Harness, stream: Any, how: str) -> None:
             with pytest.raises(asyncio.CancelledError):
                 await reading
         else:
-            reader = threading.Thread(target=lambda: next(stream, None))
+            reader = threading.Thread(target=next, args=(stream, None))
             reader.start()
-            while stream._values.gi_running is False and reader.is_alive():
-                await anyio.sleep(0)
             await harness.off_loop(stream.close)
             await harness.off_loop(reader.join)
 

@@ -50,9 +50,7 @@ async def staged(harness: Harness) -> AsyncIterator[Any]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
-async def test_requests_and_streams(
-    case: Case, harness: Harness, staged: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_requests_and_streams(case: Case, harness: Harness, staged: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(OPT_IN, LATEST)
     usage = Usage(30, 7)
     client = staged(case, [answer({"name": "Ann"}, usage=usage), answer([{"name": "Ann"}] * 3, usage=usage)])

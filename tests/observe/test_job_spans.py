@@ -54,9 +54,7 @@ async def test_rows_are_roots_with_a_link(harness: Harness, scripted_server: Any
     assert sorted(sent_in) == sorted(map(identity, seen.requests))
 
 
-async def test_rows_of_a_store_are_no_calls(
-    harness: Harness, scripted_server: Any, seen: Seen, tmp_path: Path
-) -> None:
+async def test_rows_of_a_store_are_no_calls(harness: Harness, scripted_server: Any, seen: Seen, tmp_path: Path) -> None:
     client = harness.client(scripted_server([answer({"name": "Ann"})]))
     for _ in range(2):
         store = Store(tmp_path / "run.sqlite")
