@@ -37,7 +37,7 @@ from instructor.report import Cause, Report
 from instructor.usage import Usage
 
 if TYPE_CHECKING:
-    from instructor.observe import Instruments
+    from instructor.observe.instruments import Instruments
 
 MOST_EVENTS = 100
 """How many events a call may write. Those beyond it are counted."""
