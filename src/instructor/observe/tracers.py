@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
-_TRACERS = ("opentelemetry.instrumentation.", "openinference.instrumentation.", "langfuse.", "logfire.")
-"""The beginnings of the modules of instrumentations that make spans of requests."""
+_TRACERS = ("opentelemetry.instrumentation", "openinference.instrumentation", "langfuse", "logfire")
+"""The packages of instrumentations that make spans of requests."""
+_PREFIXES = tuple(f"{name}." for name in _TRACERS)
 _METHODS = ("request", "_make_api_call")
 """Methods of clients through which all requests go, and which instrumentations wrap instead."""
 _DEPTH = 8
@@ -13,6 +15,8 @@ _DEPTH = 8
 
 def is_traced(transport: Any, client: Any) -> bool:
     """Return whether one of the SDK's methods, by which requests are made, is wrapped by an instrumentation."""
+    if not any(name in sys.modules for name in _TRACERS):
+        return False
     functions = [transport.create, *getattr(transport, "functions", ())]
     functions += [getattr(client, name) for name in _METHODS if hasattr(client, name)]
     return any(map(_is_tracers, functions))
@@ -26,7 +30,7 @@ def _is_tracers(function: Any) -> bool:
         wrapper = getattr(function, "_self_wrapper", function)  # wrapt's
         code = getattr(wrapper, "__func__", wrapper)
         module = getattr(code, "__globals__", {}).get("__name__") or type(wrapper).__module__
-        if str(module).startswith(_TRACERS):
+        if f"{module}.".startswith(_PREFIXES):
             return True
         function = getattr(function, "__wrapped__", None)
     return False
