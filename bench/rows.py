@@ -284,7 +284,7 @@ GOALS = [
     ),
     Goal("a hit of a cache beyond building its key, µs", 100, ("hit", "ours"), kind="hit_us"),
     Goal("traces on: a request beyond the call's first, µs", 60, ("traced", "ours"), kind="request_us"),
-    Goal("traces on: a call with one request, µs", 100, ("traced", "ours"), kind="call_us"),
+    Goal("traces on: a call with one request, µs", 90, ("traced", "ours"), kind="call_us"),
     Goal("traces on: a good item, µs", 1, ("traced", "ours"), kind="item_us"),
     Goal("item latency: events after the one that closes it", 0, ("lag", "ours"), kind="lag"),
     Goal("growth of memory while a list streams, MB", 12, ("flood", "ours"), kind="grown_mb"),

@@ -8,6 +8,7 @@ import threading
 from typing import Any
 
 import pytest
+import trio
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
@@ -208,28 +209,34 @@ async def leave(harness: Harness, stream: Any, how: str) -> None:
     await harness.next(stream)
     if how == "close":
         await harness.close(stream)
-    elif how == "task":
+    elif how == "elsewhere" and not harness.is_async:
+        reader = threading.Thread(target=next, args=(stream, None))
+        reader.start()
+        await harness.off_loop(stream.close)
+        await harness.off_loop(reader.join)
+    elif how != "forget":
 
-        async def reads() -> None:
-            await harness.next(stream)
+        async def read() -> None:
+            async for _ in stream:
+                """It waits for the second item."""
 
-        if harness.is_async:
-            reading = asyncio.create_task(reads())
-            await asyncio.sleep(0)
+        reading = asyncio.create_task(read())
+        await asyncio.sleep(0)
+        if how == "elsewhere":
+            await stream.aclose()
+            await reading
+        else:
             reading.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await reading
-        else:
-            reader = threading.Thread(target=next, args=(stream, None))
-            reader.start()
-            await harness.off_loop(stream.close)
-            await harness.off_loop(reader.join)
 
 
-@pytest.mark.parametrize("how", ["close", "task", "forget"])
+@pytest.mark.parametrize("how", ["close", "elsewhere", "cancel", "forget"])
 async def test_a_stream_that_is_left_ends_its_spans(
     harness: Harness, seen: Seen, how: str, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
+    if how == "cancel" and not harness.is_async:
+        pytest.skip("a thread cannot be cancelled")
     gate, at = Gate(), len('{"tasks": [{"name": "Person 0", "age": 0},')
     with Scripted([tools({"tasks": people(3)}, chunk=1, wait_after=at, gate=gate)]) as server:
         client = harness.client(server)
@@ -311,3 +318,35 @@ def test_a_version_that_is_not_known(version: Any) -> None:
 def test_content_is_a_bool() -> None:
     with pytest.raises(ConfigurationError, match="content must be True or False, got 'yes'"):
         observe.enable(content="yes")  # type: ignore[arg-type]
+
+
+def test_spans_on_trio(scripted_server: Any, seen: Seen) -> None:
+    inside: list[int] = []
+
+    async def main() -> int:
+        async with Harness("async") as harness:
+            client = harness.client(scripted_server([answer([ANN, BOB])]))
+            with seen.tracer.start_as_current_span("mine") as mine:
+                async for _ in client.create_iterable(**asking(response_model=User)):
+                    inside.append(current())  # noqa: PERF401 - it is about the loop's body
+                return mine.get_span_context().span_id
+
+    here = trio.run(main)
+    assert inside == [here, here]
+    assert parent(seen.call) == here
+    assert parent(seen.request) == identity(seen.call)
+
+
+def test_ending_a_loop_ends_what_was_left(scripted_server: Any, seen: Seen, caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> Any:
+        async with Harness("async") as harness:
+            stream = harness.client(scripted_server([answer(people(50))])).create_iterable(
+                **asking(response_model=User)
+            )
+            assert await anext(stream) == User(name="Person 0", age=0)
+            return stream
+
+    asyncio.run(main())
+    assert named(seen.call)["instructor.items.good"] == 1
+    assert parent(seen.request) == identity(seen.call)
+    assert "detach" not in caplog.text

@@ -275,6 +275,7 @@ class ObservedCall:
             "instructor.items.bad": report.bad,
             "instructor.items.repaired": report.repaired,
             "instructor.items.dropped": report.dropped_repeats,
+            "instructor.items.mended": report.mended,
             "instructor.cached": report.cached,
             "instructor.usage.estimated": not usage.exact,
             "instructor.events.left_out": max(self._events - MOST_EVENTS, 0),
