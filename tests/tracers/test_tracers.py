@@ -16,6 +16,7 @@ from openai.resources.chat.completions import AsyncCompletions, Completions
 from openinference.instrumentation.instructor import (  # pyright: ignore[reportMissingImports]
     InstructorInstrumentor,
 )
+from opentelemetry.instrumentation.httpx import HTTPX2ClientInstrumentor  # pyright: ignore[reportMissingImports]
 from opentelemetry.instrumentation.openai import OpenAIInstrumentor  # pyright: ignore[reportMissingImports]
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -176,3 +177,25 @@ async def test_there_is_one_span_for_a_request(
         {"instructor"}
     )
     assert set(map(parent, theirs)) == set(map(identity, ours))
+
+
+async def test_spans_of_the_http_client_are_below_the_request(
+    harness: Harness, scripted_server: Any, provider: TracerProvider, exporter: InMemorySpanExporter
+) -> None:
+    instrumentation = HTTPX2ClientInstrumentor()
+    instrumentation.instrument(tracer_provider=provider)
+    instructor.observe.enable(tracer_provider=provider)
+    try:
+        client = harness.client(scripted_server(lambda asked: answer([ANN] if asked.body.get("stream") else ANN)))
+        await harness.create(client, User)
+        await harness.items(client.create_iterable(**asking(), response_model=User))
+        rows = await harness.items(client.map(["a", "b"], response_model=User, model="m"))
+        assert all(row.ok for row in rows)
+    finally:
+        instrumentation.uninstrument()
+        instructor.observe.disable()
+    spans = exporter.get_finished_spans()
+    sent = [span for span in spans if span.name == "POST"]
+    requests = [span for span in spans if span.name.startswith("chat ")]
+    assert len(sent) == len(requests) == 4
+    assert sorted(filter(None, map(parent, sent))) == sorted(map(identity, requests))
