@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -56,6 +57,7 @@ async def test_requests_and_streams(case: Case, harness: Harness, staged: Any, m
     client = staged(case, [answer({"name": "Ann"}, usage=usage), answer([{"name": "Ann"}] * 3, usage=usage)])
     asked: dict[str, Any] = {"messages": [{"role": "user", "content": "Extract."}], "response_model": User}
     with watching() as seen:
+        seen.enable(content=True)
         await harness.result(client.create(**asked))
         await harness.items(client.create_iterable(**asked))
         check(case, seen)
@@ -72,6 +74,11 @@ def check(case: Case, seen: Seen) -> None:
         assert told["gen_ai.response.finish_reasons"][0] in ("stop", "tool_call")
         assert (told["gen_ai.usage.input_tokens"], told["gen_ai.usage.output_tokens"]) == (30, 7)
         assert span.status.is_unset
+        (sent, *_) = json.loads(told["gen_ai.input.messages"])[-1]["parts"]
+        assert sent == {"type": "text", "content": "Extract."}
+        (came,) = json.loads(told["gen_ai.output.messages"])
+        assert came["finish_reason"] == told["gen_ai.response.finish_reasons"][0]
+        assert any("Ann" in part.get("arguments", part.get("content")) for part in came["parts"])
         if case.name not in NO_ID:
             assert told["gen_ai.response.id"]
     whole, streamed = map(named, seen.requests)

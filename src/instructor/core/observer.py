@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from instructor.core.effects import Steps
-from instructor.core.types import Invalid, Json, Output, Reply, Request
+from instructor.core.types import Invalid, Json, Output, Reply
 from instructor.mode import Mode
 from instructor.report import Cause, Report
 from instructor.usage import Usage
@@ -23,7 +23,7 @@ class Observer(Protocol):
         """Return the effects of the call, which it sees go by."""
         ...
 
-    def asks(self, cause: Cause, request: Request) -> None:
+    def asks(self, cause: Cause) -> None:
         """Hear that a request follows, from the provider or from a cache."""
         ...
 

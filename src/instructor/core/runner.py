@@ -256,7 +256,7 @@ class Run:
             yield from self.state.tell(HookName.STREAM_CONTINUE, report)
         report.attempts += 1
         if self.state.observer is not None:
-            self.state.observer.asks(self._cause, self._sent)
+            self.state.observer.asks(self._cause)
         yield from self.state.tell(HookName.COMPLETION_KWARGS, keywords=self._sent.body)
         parser, naming = self._paused or self._reader()
         reply, broke = yield from (self._stream if self._call.stream else self._whole)(parser, naming)

@@ -178,8 +178,7 @@ class ObservedCall:
 
     # What the flow tells
 
-    def asks(self, cause: Cause, request: Request) -> None:
-        del request
+    def asks(self, cause: Cause) -> None:
         self._cause = cause
 
     def used(self, usage: Usage, head: Json) -> None:
