@@ -187,6 +187,7 @@ MEASURES = [
         warm=False,
         more={"count": 1280, "flight": 64},
     ),
+    Measure("traced", "calls and items with traces on", "user/0/0", "traced", "User", ("ours",), 5, 3, warm=False),
     Measure("hit", "1,000 hits of a cache", "user/0/0", "hit", "User", ("ours",), 5, 3, more={"count": 1000}),
     Measure("lag", "events from an item's end to the item", "users-50/4/1", "lag", "User", ("ours", "reference"), 1, 1),
     Measure("flood", "a list of 100 MB", "flood-100/1024/16", "flood", "Order", ("ours",), 1, 0, warm=False, cap=120),
@@ -282,6 +283,9 @@ GOALS = [
         "the same at 1 s, rows/s ÷ the bare SDK's calls", 0.95, ("rows-long", "ours:aiohttp"), None, True, "rate_share"
     ),
     Goal("a hit of a cache beyond building its key, µs", 100, ("hit", "ours"), kind="hit_us"),
+    Goal("traces on: a request beyond the call's first, µs", 60, ("traced", "ours"), kind="request_us"),
+    Goal("traces on: a call with one request, µs", 90, ("traced", "ours"), kind="call_us"),
+    Goal("traces on: a good item, µs", 1, ("traced", "ours"), kind="item_us"),
     Goal("item latency: events after the one that closes it", 0, ("lag", "ours"), kind="lag"),
     Goal("growth of memory while a list streams, MB", 12, ("flood", "ours"), kind="grown_mb"),
     Goal("blocks of memory kept per call", 0.05, ("kept", "ours"), kind="objects_a_call"),

@@ -15,7 +15,13 @@ import griffe
 
 ROOT = Path(__file__).parent.parent
 STORED = ROOT / "tests" / "api.txt"
-WHOLE = ("instructor.exceptions", "instructor.hooks", "instructor.providers", "instructor.testing")
+WHOLE = (
+    "instructor.exceptions",
+    "instructor.hooks",
+    "instructor.observe",
+    "instructor.providers",
+    "instructor.testing",
+)
 """Modules all of whose public names count, beside the names of `instructor` itself."""
 
 

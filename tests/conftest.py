@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,3 +36,14 @@ async def harness(request: pytest.FixtureRequest) -> AsyncIterator[Harness]:
     """Run the test twice: with sync clients, and with async ones."""
     async with Harness(request.param) as given:
         yield given
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Let traces be made during the test, by the default names, and give what was exported: an `observed.Seen`."""
+    from instructor.observe.conventions import OPT_IN
+    from observed import watching
+
+    monkeypatch.delenv(OPT_IN, raising=False)
+    with watching() as seen:
+        yield seen

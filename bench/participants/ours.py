@@ -21,6 +21,7 @@ from models import MESSAGES, MODEL
 from participants import bare
 from participants.bare import OPTIONS, client_of
 from pydantic import BaseModel, TypeAdapter
+from traces import traced as traced
 from wire import cut
 
 import instructor

@@ -88,6 +88,7 @@ __all__ = list(_NAMES)  # pyright: ignore[reportUnsupportedDunderAll]  # checker
 if TYPE_CHECKING:  # the same names again, for editors; a test compares the two
     from instructor import exceptions as exceptions
     from instructor import hooks as hooks
+    from instructor import observe as observe
     from instructor.batch import AsyncBatchProcessor as AsyncBatchProcessor
     from instructor.batch import BatchJob as BatchJob
     from instructor.batch import BatchProcessor as BatchProcessor

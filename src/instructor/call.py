@@ -23,6 +23,7 @@ from instructor.arguments import (
     token_budget_of,
 )
 from instructor.binding import Binding
+from instructor.core import observer
 from instructor.core.drivers import AsyncValues, StreamCloser, Values, adrive, drive
 from instructor.core.effects import Do, Steps
 from instructor.core.runner import Run
@@ -59,7 +60,8 @@ class PreparedCall(NamedTuple):
 
     @property
     def _steps(self) -> Steps:
-        return self.run.run() if self.cached is None else self.cached.steps()
+        steps = self.run.run() if self.cached is None else self.cached.steps()
+        return steps if self.state.observer is None else self.state.observer.steps(steps)
 
     def drive(self, transport: Transport, closer: StreamCloser) -> Values:
         return drive(self._steps, transport, closer, self.run.finalizer())
@@ -96,7 +98,7 @@ class CallBuilder:
             return self.transport.create(**written.body(said))
         if self._given(arguments).get("stream"):
             return self._stream(self._plan(self._streamed(response_model), messages, arguments, stream=True))
-        return self._value(self._plan(self._whole(response_model), messages, arguments))
+        return self._value(self._observe(self._plan(self._whole(response_model), messages, arguments)))
 
     def iterable(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> Stream[Any]:
         return self._stream(self._plan(self._list(response_model), messages, arguments, stream=True))
@@ -108,7 +110,7 @@ class CallBuilder:
         if response_model is None:
             return (raw := self.create(None, messages, arguments)), raw
         _no_stream(self._given(arguments))
-        plan = self._plan(self._whole(response_model), messages, arguments)
+        plan = self._observe(self._plan(self._whole(response_model), messages, arguments))
         return self._value(plan), plan.completion()
 
     async def acreate(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> Any:
@@ -118,7 +120,7 @@ class CallBuilder:
             return await self.transport.create(**written.body(said))
         if self._given(arguments).get("stream"):
             return self._astream(self._plan(self._streamed(response_model), messages, arguments, stream=True))
-        return await self._avalue(self._plan(self._whole(response_model), messages, arguments))
+        return await self._avalue(self._observe(self._plan(self._whole(response_model), messages, arguments)))
 
     def aiterable(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> AsyncStream[Any]:
         return self._astream(self._plan(self._list(response_model), messages, arguments, stream=True))
@@ -132,7 +134,7 @@ class CallBuilder:
         if response_model is None:
             return (raw := await self.acreate(None, messages, arguments)), raw
         _no_stream(self._given(arguments))
-        plan = self._plan(self._whole(response_model), messages, arguments)
+        plan = self._observe(self._plan(self._whole(response_model), messages, arguments))
         return await self._avalue(plan), plan.completion()
 
     def map(self, rows: Any, options: Mapping[str, Any]) -> BulkRun[Any]:
@@ -154,8 +156,13 @@ class CallBuilder:
         """Check the arguments of a call that is not streamed, and return the call."""
         return self._plan(self._whole(response_model), messages, arguments)
 
-    async def run(self, plan: PreparedCall, transport: AsyncTransport) -> Any:
-        """Run a prepared call over a transport, and return its value."""
+    async def run(self, plan: PreparedCall, transport: AsyncTransport, *, is_row: bool = False) -> Any:
+        """Run a prepared call over a transport, and return its value. `is_row`: requests are made, for a row of a job.
+
+        Otherwise the transport only repeats what was recorded: there is nothing to observe.
+        """
+        if is_row:
+            self._observe(plan, is_row=True)
         return await self._avalue(plan, transport)
 
     def _value(self, plan: PreparedCall) -> Any:
@@ -179,11 +186,23 @@ class CallBuilder:
 
     def _stream(self, plan: PreparedCall) -> Stream[Any]:
         closer = StreamCloser()
+        self._observe(plan)
         return Stream(plan.drive(self.transport, closer), plan.state, closer)
 
     def _astream(self, plan: PreparedCall) -> AsyncStream[Any]:
         closer = StreamCloser()
+        self._observe(plan)
         return AsyncStream(plan.adrive(self.transport, closer), plan.state, closer)
+
+    def _observe(self, plan: PreparedCall, *, is_row: bool = False) -> PreparedCall:
+        """Let traces be made of a call, if they are on."""
+        if observer.installed is not None:
+            run = plan.run
+            plan.state.observer = observer.installed.call(
+                plan.output, self.mode, plan.state.report, stream=run.streams, turns_key=self.dialect.turns_key,
+                binding=self.binding, is_row=is_row,
+            )  # fmt: skip
+        return plan
 
     def _plan(
         self, output: Output, messages: Any, arguments: Mapping[str, Any], *, stream: bool = False

@@ -107,7 +107,7 @@ SCRIPTS: dict[str, Script] = {
         items({"customer": "Jansen", "pieces": 1}, {"customer": "Smith", "pieces": 2}),
     ],
     "many-documents": letter,
-    "tracing": [items(person("Jason", 10), {"name": "John"}), items(person("John", 30))],
+    "traces": [items(person("Jason", 10), {"name": "John"}), items(person("John", 30))],
     "../errors": [
         answer({"name": "Jason"}),
         answer({"name": "Jason", "age": "ten"}),

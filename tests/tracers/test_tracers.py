@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -11,9 +12,11 @@ from pydantic import BaseModel
 
 pytest.importorskip("openinference.instrumentation.instructor", reason="it patches what it finds: make test-tracers")
 
+from openai.resources.chat.completions import AsyncCompletions, Completions
 from openinference.instrumentation.instructor import (  # pyright: ignore[reportMissingImports]
     InstructorInstrumentor,
 )
+from opentelemetry.instrumentation.httpx import HTTPX2ClientInstrumentor  # pyright: ignore[reportMissingImports]
 from opentelemetry.instrumentation.openai import OpenAIInstrumentor  # pyright: ignore[reportMissingImports]
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -22,6 +25,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 import instructor
 from harness import Harness, asking
 from instructor.testing import answer
+from observed import identity, parent
 
 
 class User(BaseModel):
@@ -31,6 +35,13 @@ class User(BaseModel):
 
 ANN = {"name": "Ann", "age": 1}
 MESSAGES = [{"role": "user", "content": "Ann is 1"}]
+
+
+@pytest.fixture(autouse=True)
+def _unwrapped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take all wrappers off again: some instrumentations leave theirs."""
+    for resource in (Completions, AsyncCompletions):
+        monkeypatch.setattr(resource, "create", vars(resource)["create"])
 
 
 @pytest.fixture
@@ -128,3 +139,63 @@ async def test_openinference_sees_patched_functions(
         if harness.is_async
         else ["instructor.patch", "instructor.create"]
     )
+
+
+# Traces of ours beside an instrumentation of the SDK's: one span for a request, and it is theirs.
+
+
+INSTRUMENTATIONS = [
+    "opentelemetry.instrumentation.openai",
+    "opentelemetry.instrumentation.openai_v2",
+    "openinference.instrumentation.openai",
+]
+
+
+@pytest.mark.parametrize("module", INSTRUMENTATIONS)
+async def test_there_is_one_span_for_a_request(
+    harness: Harness, scripted_server: Any, provider: TracerProvider, exporter: InMemorySpanExporter, module: str
+) -> None:
+    client = harness.client(scripted_server([answer(ANN), answer(ANN), answer([ANN, ANN])]))
+    instrumentation = import_module(module).OpenAIInstrumentor()
+    instructor.observe.enable(tracer_provider=provider)
+    try:
+        await harness.create(client, User)
+        assert [span.name for span in exporter.get_finished_spans()] == ["chat scripted", "extract User"]
+        exporter.clear()
+        instrumentation.instrument(tracer_provider=provider)
+        await harness.create(client, User)
+        stream = await harness.result(client.create_iterable(**asking(), response_model=User))
+        assert len(await harness.items(stream)) == 2
+    finally:
+        instrumentation.uninstrument()
+        instructor.observe.disable()
+    spans = exporter.get_finished_spans()
+    ours = [span for span in spans if span.name == "extract User"]
+    theirs = [span for span in spans if span not in ours]
+    assert len(ours) == len(theirs) == 2
+    assert {span.instrumentation_scope and span.instrumentation_scope.name for span in theirs}.isdisjoint(
+        {"instructor"}
+    )
+    assert set(map(parent, theirs)) == set(map(identity, ours))
+
+
+async def test_spans_of_the_http_client_are_below_the_request(
+    harness: Harness, scripted_server: Any, provider: TracerProvider, exporter: InMemorySpanExporter
+) -> None:
+    instrumentation = HTTPX2ClientInstrumentor()
+    instrumentation.instrument(tracer_provider=provider)
+    instructor.observe.enable(tracer_provider=provider)
+    try:
+        client = harness.client(scripted_server(lambda asked: answer([ANN] if asked.body.get("stream") else ANN)))
+        await harness.create(client, User)
+        await harness.items(client.create_iterable(**asking(), response_model=User))
+        rows = await harness.items(client.map(["a", "b"], response_model=User, model="m"))
+        assert all(row.ok for row in rows)
+    finally:
+        instrumentation.uninstrument()
+        instructor.observe.disable()
+    spans = exporter.get_finished_spans()
+    sent = [span for span in spans if span.name == "POST"]
+    requests = [span for span in spans if span.name.startswith("chat ")]
+    assert len(sent) == len(requests) == 4
+    assert sorted(filter(None, map(parent, sent))) == sorted(map(identity, requests))

@@ -36,7 +36,7 @@ class Calls(Protocol):
     def binding(self) -> Any: ...
     def over(self, transport: Any, hooks: Hooks | None = None) -> Calls: ...
     def prepare(self, response_model: Any, messages: Any, arguments: Mapping[str, Any]) -> Any: ...
-    async def run(self, plan: Any, transport: Any) -> Any: ...
+    async def run(self, plan: Any, transport: Any, *, is_row: bool = False) -> Any: ...
 
 
 class Work(NamedTuple):
@@ -163,7 +163,7 @@ class AsyncioEngine:
             try:
                 plan = prepared(self._calls, self._model, self._options, work)
                 transport = RowTransport(self._transport, self._gate, self._limits.attempts, plan.state.report)
-                value = await self._calls.run(plan, transport)
+                value = await self._calls.run(plan, transport, is_row=True)
             finally:
                 if transport is not None:
                     transport.settle()

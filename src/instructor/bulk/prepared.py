@@ -74,6 +74,8 @@ class Prepared:
         self.total = _total(self._source, given)
         """The number of rows, if it is known."""
         self.many: bool = plan.output.many
+        self.output: Any = plan.output
+        """The shape of the answers."""
         self.configuration = configuration(
             binding, options.get("model"), self._requests.options, self._prompt.describe(), plan.output
         )

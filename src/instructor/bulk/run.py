@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import queue
 import threading
 from collections import deque
@@ -18,6 +19,7 @@ from instructor.bulk.limits import Limits
 from instructor.bulk.prepared import Prepared
 from instructor.bulk.rows import BulkReport, Estimate, Row
 from instructor.bulk.store import Store
+from instructor.core import observer
 from instructor.exceptions import ConfigurationError
 
 T = TypeVar("T")
@@ -75,7 +77,7 @@ class AsyncBulkRun(_Run[T]):
                     "client.map of an async client needs asyncio: trio has no engine yet."
                 ) from None
             self._running = self.prepared.job(self._outbox, self.report)
-            self._task = loop.create_task(_watched(self._running, self._outbox))
+            self._task = loop.create_task(_watched(self._running, self._outbox, self.prepared.output))
         row = await self._outbox.get()
         if row is None:
             await asyncio.wait([self._task])
@@ -108,10 +110,15 @@ class AsyncBulkRun(_Run[T]):
         await self.aclose()
 
 
-async def _watched(job: Job, outbox: Any) -> None:
+async def _watched(job: Job, outbox: Any, output: Any) -> None:
     """Run a job; whatever ends it ends the iteration, too."""
+    observers = observer.installed
     try:
-        await job.run()
+        if observers is None:
+            await job.run()
+        else:
+            with observers.job(output, job.report):
+                await job.run()
     except asyncio.CancelledError:
         outbox.close(None)
     except BaseException as error:
@@ -174,12 +181,13 @@ class BulkRun(_Run[T]):
         async def main() -> None:
             self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
             started.set()
-            await _watched(job, self._outbox)
+            await _watched(job, self._outbox, self.prepared.output)
 
         def thread() -> None:
             asyncio.run(main())
 
-        self._thread = threading.Thread(target=thread, name="instructor-map", daemon=True)
+        run = contextvars.copy_context().run  # the span of the caller's, for one, is also that of the run
+        self._thread = threading.Thread(target=run, args=(thread,), name="instructor-map", daemon=True)
         self._thread.start()
         started.wait()
         loop = self._loop

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import math
 import random
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
+from functools import partial
 from typing import Any
 
 from instructor.bulk.failures import failure_of, held_until
@@ -150,6 +152,11 @@ class _WholeReplies:
         arguments: Arguments | None = self._base.arguments
         return arguments
 
+    @property
+    def functions(self) -> tuple[Any, ...]:
+        functions: tuple[Any, ...] = getattr(self._base, "functions", ())
+        return functions
+
     def response(self, wire: Json) -> Any:
         return self._base.response(wire)
 
@@ -252,8 +259,8 @@ class Threaded(_WholeReplies):
 
     async def send(self, request: Request) -> Received:
         loop = asyncio.get_running_loop()
-        received: Received = await loop.run_in_executor(self._threads, self._base.send, request)
-        return received
+        send = partial(contextvars.copy_context().run, self._base.send, request)
+        return await loop.run_in_executor(self._threads, send)
 
 
 class NothingRecorded(Exception):

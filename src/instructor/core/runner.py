@@ -58,6 +58,7 @@ from instructor.core.types import (
     Dialect,
     Finish,
     Invalid,
+    Json,
     Outcome,
     Reply,
     ReplyParser,
@@ -144,6 +145,11 @@ class Run:
     def starts_again(self) -> bool:
         """Return whether the next reply alone decides the answer: what came before is asked for again."""
         return self._cause != "continuation" and not self._output.many
+
+    @property
+    def streams(self) -> bool:
+        """Return whether replies are streamed."""
+        return self._call.stream
 
     @property
     def body(self) -> Mapping[str, Any]:
@@ -249,6 +255,8 @@ class Run:
             report.continuations += 1
             yield from self.state.tell(HookName.STREAM_CONTINUE, report)
         report.attempts += 1
+        if self.state.observer is not None:
+            self.state.observer.asks(self._cause)
         yield from self.state.tell(HookName.COMPLETION_KWARGS, keywords=self._sent.body)
         parser, naming = self._paused or self._reader()
         reply, broke = yield from (self._stream if self._call.stream else self._whole)(parser, naming)
@@ -257,7 +265,7 @@ class Run:
             return incomplete(reply, broke)
         if self._output.many and self._overlap.compares:
             yield from self._place(self._overlap.close(ended=reply.finish in PROVEN and parser.closed))
-            report.dropped_repeats += self._overlap.dropped
+            self._drop(self._overlap.dropped)
             self._doubts.update(self._overlap.doubts())
         if self._by_calls:
             yield from self._tell_of_strangers(reply)
@@ -290,7 +298,7 @@ class Run:
             raise
         self.state.raw, self.state.headers = received.raw, received.headers
         reply = self._names.resolved(self._dialect.decode(received.wire))
-        self._pay(reply)
+        self._pay(reply, received.wire)
         yield from self._tell_response(reply)
         yield from self._deliver(parser.feed(naming.whole(reply.deltas())))
         yield from self._deliver(self._last(parser, naming, reply))
@@ -339,6 +347,8 @@ class Run:
         return reply, broke
 
     def _tell_response(self, reply: Reply) -> Steps:
+        if self.state.observer is not None:
+            self.state.observer.replied(reply)
         return self.state.tell_response(self._about, counted=reply.usage is not None)
 
     def _last(self, parser: ReplyParser, naming: Naming, reply: Reply) -> Sequence[Outcome]:
@@ -366,18 +376,20 @@ class Run:
         """Return whether a reply is complete; one value also by its last bracket, unless the wire says it was cut."""
         return finish in PROVEN or (finish in UNPROVEN and not self._output.many and parser.started and parser.closed)
 
-    def _pay(self, reply: Reply | None = None) -> None:
+    def _pay(self, reply: Reply | None = None, head: Json | None = None) -> None:
         """Count the tokens of a reply that came whole, or of the stream that is open, for as long as it was."""
         accumulator = self.state.accumulator
         if reply is not None:
             characters = len(reply.text) + sum(len(call.arguments) for call in reply.calls)
             usage = spent(self._sent, characters, reply.usage)
         elif self._unpaid and accumulator is not None:
-            usage = spent(self._sent, accumulator.characters, accumulator.usage)
+            usage, head = spent(self._sent, accumulator.characters, accumulator.usage), accumulator.head
         else:
             return
         self._unpaid = False
         self._report.usage = self._report.usage.spent(self._cause, usage)
+        if self.state.observer is not None:
+            self.state.observer.used(usage, head or {})
 
     def _note_failure(self, problem: Exception) -> None:
         self.state.failed.append(FailedAttempt(self._report.attempts, problem, self.state.completion()))
@@ -436,7 +448,7 @@ class Run:
         for index in reversed(indices):
             outcome = history.take_back()
             if isinstance(outcome, Valid):
-                report.repaired += self._pending.pop(index, None) is not None
+                self._repair(index)
                 history.put(index, outcome)
             else:
                 report.bad -= 1
@@ -461,7 +473,7 @@ class Run:
                 self._delivered.append(Item(outcome))
             else:
                 self._report.bad -= 1
-                self._report.dropped_repeats += 1
+                self._drop(1)
                 del self._pending[self._history.count]
         if self._skips:
             self._report.failed_items = failed_items(self._pending)
@@ -473,7 +485,7 @@ class Run:
             return False
         self._delivered.remove(same)
         self._again += 1
-        self._report.repaired += self._pending.pop(index, None) is not None
+        self._repair(index)
         return True
 
     def _correct(self, index: int, outcome: Outcome) -> Steps:
@@ -498,8 +510,25 @@ class Run:
         report = self._report
         report.good += 1
         report.mended += good.mended
-        report.repaired += self._pending.pop(index, None) is not None
+        if self._pending:
+            self._repair(index)
         report.first_seen()
+
+    def _repair(self, index: int) -> None:
+        """Count a valid item as repaired if it was invalid before."""
+        if self._pending.pop(index, None) is not None:
+            self._note_repaired(index)
+
+    def _note_repaired(self, index: int) -> None:
+        self._report.repaired += 1
+        if self.state.observer is not None:
+            self.state.observer.repaired(index)
+
+    def _drop(self, count: int) -> None:
+        """Count items that are repeats."""
+        self._report.dropped_repeats += count
+        if count and self.state.observer is not None:
+            self.state.observer.dropped(count)
 
     def _put_aside(self, index: int, bad: Invalid) -> Steps:
         self._report.bad += index not in self._pending
@@ -507,6 +536,8 @@ class Run:
         self._first_wrong.setdefault(index, bad)
         if isinstance(bad.error, ResponseParsingError) and bad.error.raw_response is None:
             bad.error.raw_response = self.state.completion()
+        if self.state.observer is not None:
+            self.state.observer.invalid(index, bad)
         yield from self.state.tell(HookName.ITEM_BAD, index, bad.text, bad.error)
         yield from self.state.tell(HookName.PARSE_ERROR, bad.error, about=self._about(bad.error))
         if self._policy.on_invalid == "raise":
@@ -577,9 +608,9 @@ class Run:
             for same in self._history.indices(item):
                 if same in self._doubts.get(index, ()):  # it was no new item, but this one once more
                     self._report.bad -= 1
-                    self._report.dropped_repeats += 1
+                    self._drop(1)
                 elif index in self._doubts.get(same, ()):  # its correction was delivered already, as a new item
-                    self._report.repaired += 1
+                    self._note_repaired(index)
                 else:
                     continue
                 del self._pending[index], self._repeats[index]

@@ -10,6 +10,7 @@ from instructor import redaction
 from instructor.core.effects import Do, Steps
 from instructor.core.events import ResponseAccumulator
 from instructor.core.logs import LOG, with_logging
+from instructor.core.observer import Observer
 from instructor.core.reask import format_errors
 from instructor.core.types import Dialect, Invalid, Json, Request
 from instructor.exceptions import (
@@ -35,6 +36,8 @@ class RunState:
         self.report = Report()
         self._dialect, self._response, self._hooks = dialect, response, with_logging(hooks, self.report)
         self._all_hooks = self._hooks
+        self.observer: Observer | None = None
+        """Who makes traces of the call; None if nobody does."""
         self.headers: Mapping[str, str] | None = None
         self.raw: Any = None
         """The SDK's object of the last whole response."""

@@ -175,6 +175,11 @@ class _Functions:
         self._whole, self._streamed, self._adapter, self.client = whole, streamed, adapter or SDKAdapter(), client
         self.create: Callable[..., Any] = whole if streamed is None else self._either
 
+    @property
+    def functions(self) -> tuple[Callable[..., Any], ...]:
+        """The SDK's functions that make requests: a tracer may have wrapped them."""
+        return (self._whole,)
+
     def response(self, wire: Json) -> Any:
         return self._adapter.build(wire)
 

@@ -145,6 +145,10 @@ class _SDKTransport(Bounded):
         return create
 
     @property
+    def functions(self) -> tuple[Callable[..., Any], ...]:
+        return ()  # `create` is that of the SDK
+
+    @property
     def arguments(self) -> Arguments | None:
         _ = self._methods  # forgets the arguments of a method that was replaced
         return self._arguments
