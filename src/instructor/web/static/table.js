@@ -1,0 +1,150 @@
+// A table of which only the rows in view are in the page, however many there are. Rows are drawn at most once a frame.
+import { el, shown } from "./dom.js";
+
+const HEIGHT = 30; // of a row, in pixels, as style.css has it
+const EXTRA = 8; // rows above and below those in view
+
+export class Table {
+  constructor(box, { onselect, onhover }) {
+    this.box = box;
+    this.rows = [];
+    this.columns = [];
+    this.selected = null;
+    this.hovered = null;
+    this.openValue = null;
+    this.onselect = onselect;
+    this.follows = true; // the newest row is kept in view until somebody scrolls up
+    this.head = el("tr");
+    this.body = el("tbody");
+    this.table = el("table", { role: "grid", "aria-label": "Items", tabindex: 0 }, el("thead", {}, this.head), this.body);
+    box.replaceChildren(this.table);
+    box.addEventListener("scroll", () => {
+      this.follows = box.scrollTop + box.clientHeight >= box.scrollHeight - HEIGHT;
+      this.draw();
+    });
+    new ResizeObserver(() => this.draw()).observe(box);
+    this.body.addEventListener("click", (event) => this.pick(event, (row) => this.select(row)));
+    this.body.addEventListener("mouseover", (event) => this.pick(event, (row) => onhover(row)));
+    this.body.addEventListener("mouseleave", () => onhover(null));
+    this.table.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  setColumns(columns) {
+    this.columns = columns;
+    const cells = columns.map((name, at) =>
+      el("th", { scope: "col" }, el("span", { class: `dot field-${at % 6}`, "aria-hidden": "true" }), name));
+    this.head.replaceChildren(el("th", { scope: "col", class: "number" }, "#"), ...cells, el("th", { scope: "col", class: "state" }, el("span", { class: "quiet" }, "State")));
+    this.draw();
+  }
+
+  // Draw again with the next frame.
+  draw() {
+    if (this.due) return;
+    this.due = true;
+    requestAnimationFrame(() => {
+      this.due = false;
+      this.paint();
+    });
+  }
+
+  paint() {
+    const count = this.rows.length + (this.openValue ? 1 : 0);
+    const headed = this.head.offsetHeight || HEIGHT;
+    if (this.follows) this.box.scrollTop = Math.max(0, headed + count * HEIGHT - this.box.clientHeight);
+    const first = Math.max(0, Math.floor((this.box.scrollTop - headed) / HEIGHT) - EXTRA);
+    const last = Math.min(count, first + Math.ceil(this.box.clientHeight / HEIGHT) + 2 * EXTRA);
+    const drawn = [];
+    if (first > 0) drawn.push(this.gap(first));
+    for (let at = first; at < last; at++) drawn.push(at < this.rows.length ? this.rowOf(at) : this.openRow(at));
+    if (last < count) drawn.push(this.gap(count - last));
+    this.body.replaceChildren(...drawn);
+    this.table.setAttribute("aria-rowcount", count + 1);
+    if (this.follows) this.box.scrollTop = this.box.scrollHeight;
+  }
+
+  gap(count) {
+    const cell = el("td", { colspan: this.columns.length + 2 });
+    cell.style.height = `${count * HEIGHT}px`;
+    return el("tr", { class: "gap", "aria-hidden": "true" }, cell);
+  }
+
+  rowOf(at) {
+    const row = this.rows[at];
+    const chosen = row === this.selected;
+    const made = el("tr", {
+      "data-at": at, "aria-rowindex": at + 2, "aria-selected": chosen, id: `row-${at}`,
+      class: [row.state, chosen ? "selected" : "", row === this.hovered ? "hovered" : ""].filter(Boolean).join(" "),
+    });
+    made.append(el("td", { class: "number" }, String(row.index + 1)), ...this.cells(row), el("td", { class: "state" }, LABELS[row.state] ?? row.state));
+    return made;
+  }
+
+  cells(row) {
+    if (row.state === "wrong" || row.state === "failed") {
+      return [el("td", { colspan: this.columns.length, title: row.errors?.join("\n") }, row.errors?.[0] ?? "")];
+    }
+    const isObject = row.value !== null && typeof row.value === "object" && !Array.isArray(row.value);
+    return this.columns.map((name) => {
+      const text = shown(isObject ? row.value[name] : name === "value" ? row.value : undefined);
+      return el("td", { title: text.length > 24 ? text : null }, text);
+    });
+  }
+
+  openRow(at) {
+    const made = el("tr", { class: "open", "aria-hidden": "true" });
+    made.append(el("td", { class: "number" }, String(at + 1)), ...this.cells({ value: this.openValue }), el("td", { class: "state" }, "…"));
+    return made;
+  }
+
+  setOpen(value) {
+    this.openValue = value;
+    this.draw();
+  }
+
+  select(row, { reveal = false } = {}) {
+    this.selected = row;
+    const at = this.rows.indexOf(row);
+    if (reveal && at >= 0) this.reveal(at);
+    if (at >= 0) this.table.setAttribute("aria-activedescendant", `row-${at}`);
+    this.draw();
+    this.onselect(row);
+  }
+
+  hover(row) {
+    if (row === this.hovered) return;
+    this.hovered = row;
+    for (const each of this.body.children) each.classList.toggle("hovered", row !== null && this.rows[each.dataset.at] === row);
+  }
+
+  reveal(at) {
+    this.follows = false;
+    const head = this.head.offsetHeight || HEIGHT;
+    const top = at * HEIGHT;
+    const room = this.box.clientHeight - head;
+    if (top < this.box.scrollTop) this.box.scrollTop = top;
+    else if (top + HEIGHT > this.box.scrollTop + room) this.box.scrollTop = top + HEIGHT - room;
+  }
+
+  // Select the row that is so many rows further.
+  step(by) {
+    if (!this.rows.length) return;
+    const at = this.rows.indexOf(this.selected);
+    const next = at < 0 ? (by > 0 ? 0 : this.rows.length - 1) : Math.min(Math.max(at + by, 0), this.rows.length - 1);
+    this.select(this.rows[next], { reveal: true });
+  }
+
+  pick(event, use) {
+    const at = event.target.closest("tr")?.dataset.at;
+    if (at !== undefined) use(this.rows[at]);
+  }
+
+  key(event) {
+    const page = Math.max(1, Math.floor(this.box.clientHeight / HEIGHT) - 1);
+    const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity };
+    if (!(event.key in steps) || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    this.step(steps[event.key]);
+  }
+}
+
+const LABELS = { good: "", repaired: "corrected", mended: "mended", wrong: "wrong", failed: "failed" };
