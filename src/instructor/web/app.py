@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 from instructor import providers
 from instructor._version import __version__
 from instructor.binding import Binding
-from instructor.exceptions import InstructorError
+from instructor.exceptions import ConfigurationError, InstructorError
 from instructor.factories import from_provider
 from instructor.local.intake import Intake, Refused
 from instructor.web.events import EventLog, Json
@@ -110,7 +110,10 @@ class _Page:
 
     async def _schema(self, request: Request) -> Response:
         body = await self._intake.json(request)
-        return JSONResponse({"columns": columns_of(type_for(body.get("schema"), self._session.classes))})
+        try:
+            return JSONResponse({"columns": columns_of(type_for(body.get("schema"), self._session.classes))})
+        except ConfigurationError as error:  # what is wrong with a schema is the answer here
+            return JSONResponse({"error": str(error)})
 
     async def _list_runs(self, _request: Request) -> Response:
         return JSONResponse([_in_short(run) for run in self._runs])

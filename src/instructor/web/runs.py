@@ -235,7 +235,7 @@ class Run:
             value = item.value()
             if value is not None:
                 self._shows_open = True
-                self.log.notice("open", {"value": for_page(value)})
+                self.log.notice("draft", {"value": for_page(value)})
 
     def reply_ended(self, error: Exception | None) -> None:
         """Note that no more comes of a reply."""
@@ -247,7 +247,7 @@ class Run:
     def _forget_open(self) -> None:
         if self._shows_open:
             self._shows_open = False
-            self.log.notice("open", {"value": None})
+            self.log.notice("draft", {"value": None})
 
     def _count(self) -> None:
         report, usage = self.report, self.report.usage

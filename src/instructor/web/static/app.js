@@ -40,16 +40,11 @@ function schema() {
 
 async function checkSchema() {
   const asked = schema();
-  try {
-    const { columns } = await ask("/schemas", { schema: asked });
-    if (JSON.stringify(asked) !== JSON.stringify(schema())) return;
-    $("schema-error").hidden = true;
-    if (!page.run) table.setColumns(columns);
-  } catch (error) {
-    if (JSON.stringify(asked) !== JSON.stringify(schema())) return;
-    $("schema-error").textContent = error.message;
-    $("schema-error").hidden = false;
-  }
+  const { columns, error } = await ask("/schemas", { schema: asked });
+  if (JSON.stringify(asked) !== JSON.stringify(schema())) return; // it was changed in the meantime
+  $("schema-error").textContent = error ?? "";
+  $("schema-error").hidden = !error;
+  if (columns && !page.run) table.setColumns(columns);
 }
 
 async function start() {
@@ -82,7 +77,7 @@ async function command(name) {
 
 // ---- the event stream
 
-const KINDS = ["run", "request", "sent", "text", "reply", "item", "wrong", "problem", "spans", "counts", "state", "open", "end"];
+const KINDS = ["run", "request", "sent", "text", "reply", "item", "wrong", "problem", "spans", "counts", "state", "draft", "end"];
 
 function open(id) {
   page.stream?.close();
@@ -129,7 +124,7 @@ function read() {
   while (at < page.queue.length && (at % 32 || performance.now() < until)) {
     const [kind, text] = page.queue[at++];
     const data = JSON.parse(text);
-    if (kind === "open") table.setOpen(data.value);
+    if (kind === "draft") table.setOpen(data.value);
     else if (kind === "end") page.stream.close();
     else run.apply(kind, data);
     if (kind === "run") begin(run);
@@ -278,7 +273,7 @@ let checking = 0;
 function schemaChanged() {
   if (page.kind !== "class") page.texts[page.kind] = $("schema").value;
   clearTimeout(checking);
-  checking = setTimeout(checkSchema, 300);
+  checking = setTimeout(() => checkSchema().catch((error) => tell(error.message)), 300);
 }
 
 function pointed(event) {
@@ -344,9 +339,10 @@ async function main() {
   $("kind").querySelector("[value=class]").disabled = !session.classes.length;
   page.kind = "class"; // so that no text is kept of the form that has not been used
   setKind(session.classes.length ? "class" : "fields");
+  for (const name of ["source", "schema", "start"]) $(name).disabled = false;
   listen();
-  checkSchema();
   fromAddress();
+  await checkSchema();
 }
 
 main().catch((error) => tell(error.message));
