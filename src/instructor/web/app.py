@@ -64,6 +64,7 @@ class _Page:
         self._session = session
         self._runs = Runs()
         self._bindings: dict[str, Binding] = {}
+        self._http: list[Any] = []
         self._intake = Intake()
 
     def application(self) -> ASGIApp:
@@ -96,7 +97,9 @@ class _Page:
     @contextlib.asynccontextmanager
     async def _lifespan(self, _application: Starlette) -> AsyncIterator[None]:
         yield
-        self._runs.close()
+        await self._runs.close()
+        for http in self._http:
+            await http.aclose()
 
     async def _index(self, _request: Request) -> Response:
         return Response((STATIC / "index.html").read_bytes(), media_type="text/html")
@@ -150,7 +153,7 @@ class _Page:
         if model not in self._bindings:
             options = self._session.options if model == self._session.model else {}
             client = from_provider(model, True, **options)
-            listen(client.client)
+            self._http += listen(client.client)
             self._bindings[model] = client._binding
         provider = model.partition("/")[0]
         return self._bindings[model], providers.load(provider).key or f"{provider.upper()}_API_KEY"

@@ -309,7 +309,9 @@ class Runs:
             del self._runs[old.id]
             self._by_key = {name: each for name, each in self._by_key.items() if each is not old}
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """End all runs."""
         for run in self:
             run.throw_away()
+        for run in self:
+            await run.ended()

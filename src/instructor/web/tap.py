@@ -212,18 +212,17 @@ class _Tapped:
 _heard: contextvars.ContextVar[Callable[[Sent], None]] = contextvars.ContextVar("instructor_heard")
 
 
-def listen(client: Any) -> bool:
-    """Hear what an SDK's HTTP clients send, and return whether it has any that can be heard.
+def listen(client: Any) -> list[Any]:
+    """Hear what an SDK's HTTP clients send, and return those that can be heard.
 
     The clients of httpx, and those that are made like them, have `event_hooks`. They are found by looking through the
     SDK's client: each SDK keeps its own elsewhere.
     """
-    found = False
-    for http in _http_clients(client):
+    found = _http_clients(client)
+    for http in found:
         hooks = http.event_hooks
         if not any(hook is _hear for hook in hooks.get("request", ())):
             http.event_hooks = {**hooks, "request": [*hooks.get("request", ()), _hear]}
-        found = True
     return found
 
 
