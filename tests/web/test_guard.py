@@ -118,7 +118,9 @@ def test_every_answer_has_the_policy_and_none_lets_another_origin_read(page: Ser
     assert page.ask("GET", "/session", headers={"host": "evil.example"})[2]["content-security-policy"]
 
 
-@pytest.mark.parametrize("path", ["/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py", "/static//etc/passwd"])
+@pytest.mark.parametrize(
+    "path", ["/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py", "/static//etc/passwd"]
+)
 def test_only_the_pages_files_are_served(page: Served, path: str) -> None:
     assert get(page, path)[0] == 404
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from served import FIELDS, KEY, PEOPLE, Served, of_kind, served
+from served import FIELDS, KEY, PEOPLE, of_kind, served
 
 from instructor.testing import Gate, Scripted, answer, content, error, silence
 from instructor.testing.replies import Reply

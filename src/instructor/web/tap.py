@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import contextvars
 import json
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from instructor.core.events import read_json
@@ -80,9 +80,11 @@ class Valve:
         if self._is_thrown_away:
             raise asyncio.CancelledError
 
-    async def unless_closed(self, awaited: Coroutine[Any, Any, Any]) -> Any:
-        """Return what is awaited, or raise a StoppedError as soon as the valve is closed."""
-        self._waiting = waiting = asyncio.ensure_future(awaited)
+    async def unless_closed(self, function: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
+        """Return what a function returns that is awaited, or raise a StoppedError as soon as the valve is closed."""
+        if not self.is_open:
+            raise StoppedError
+        self._waiting = waiting = asyncio.create_task(_called(function, arguments))
         try:
             return await waiting
         except asyncio.CancelledError:
@@ -128,7 +130,7 @@ class TappedTransport:
         self.wire.append(bytearray())
         token = _heard.set(self._watcher.sent)
         try:
-            inner = await self._valve.unless_closed(_awaited(self._inner.open(request)))
+            inner = await self._valve.unless_closed(self._inner.open, request)
         except StoppedError:
             self._watcher.reply_ended(None)
             return _Nothing()
@@ -140,8 +142,10 @@ class TappedTransport:
         return _Tapped(inner, self._dialect, self._watcher, self._valve, self.wire[-1])
 
 
-async def _awaited(awaited: Awaitable[Any]) -> Any:
-    return await awaited
+async def _called(function: Callable[..., Awaitable[Any]], arguments: Sequence[Any]) -> Any:
+    return await function(
+        *arguments
+    )  # it is called here: a task that is cancelled before it begins leaves nothing open
 
 
 class _Nothing:
@@ -172,7 +176,7 @@ class _Tapped:
 
     async def read(self) -> Sequence[Json | bytes] | None:
         try:
-            events = await self._valve.unless_closed(_awaited(self._inner.read()))
+            events = await self._valve.unless_closed(self._inner.read)
         except StoppedError:
             self._end(None)
             return None
