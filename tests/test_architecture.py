@@ -54,7 +54,8 @@ ARROWS = {
     "bulk": {"values", "cache", "core", "features", "outputs", "providers"},
     "client": {"values", "bulk", "cache", "core", "dsl", "features", "outputs", "providers", "schema"},
     "testing": {"values", "parsing"},
-    "cli": {"values", "bulk", "client", "local", "outputs", "providers", "schema"},
+    "web": {"values", "bulk", "client", "core", "door", "local", "providers", "schema"},
+    "cli": {"values", "bulk", "client", "local", "outputs", "providers", "schema", "web"},
     "older": {"values", "core", "client", "outputs", "parsing", "providers"},
     "door": {"values", "bulk", "core", "dsl", "client", "features", "providers"},
 }
@@ -75,6 +76,7 @@ MAY_WAIT = (
     "local/",
     "testing/",
     "providers/",
+    "web/",
 )
 MAY_NAME_A_PROVIDER = (
     "__init__.py",

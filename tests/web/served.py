@@ -38,7 +38,7 @@ class Served:
 
     def ask(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] = OWN
-    ) -> tuple[int, Any, Mapping[str, str]]:
+    ) -> tuple[int, Any, http.client.HTTPMessage]:
         """Return status, body (parsed if it is JSON) and headers."""
         with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
             connection.request(method, path, None if body is None else json.dumps(body), dict(headers))

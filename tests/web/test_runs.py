@@ -103,7 +103,7 @@ def test_the_reply_is_told_as_it_came() -> None:
         status, wire, headers = page.ask("GET", f"/runs/{run}/requests/1/wire")
         assert page.ask("GET", f"/runs/{run}/requests/2/wire")[0] == 404
     assert json.loads(text) == {"tasks": PEOPLE}
-    assert (status, headers.get_content_type()) == (200, "text/plain")  # type: ignore[attr-defined]
+    assert (status, headers.get_content_type()) == (200, "text/plain")
     *chunks, last = wire.splitlines()
     assert {json.loads(chunk)["object"] for chunk in chunks} == {"chat.completion.chunk"}
     assert last == "[DONE]"

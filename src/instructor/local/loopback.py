@@ -34,7 +34,7 @@ class LoopbackServer:
     Args:
         application: What is served.
         port: The port; 0 is any that is free.
-        lifespan: Whether the application is told of its start and its end.
+        lifespan: Whether the application hears of its start and its end.
 
     Raises:
         OSError: The port is in use.

@@ -42,23 +42,25 @@ def python_of(run: Run, class_file: str) -> str:
 def _type_of(run: Run, class_file: str) -> tuple[list[str], list[str], str]:
     """Return imports, classes, and the name of the type."""
     wanted = run.wanted
+    text = wanted.schema["text"]
     if wanted.schema["kind"] == "class":
-        return (
-            [f"from {Path(class_file).stem} import {wanted.schema['text']}", "", "import instructor"],
-            [],
-            wanted.schema["text"],
-        )
+        return [f"from {Path(class_file).stem} import {text}", "", "import instructor"], [], text
+    name = wanted.kind.__name__
     if wanted.schema["kind"] == "json":
         imports = ["import json", "", "from json_schema_to_pydantic import create_model", "", "import instructor"]
-        schema = {"title": wanted.kind.__name__, **json.loads(wanted.schema["text"])}
-        return (
-            imports,
-            [f"{_name(wanted.kind.__name__)} = create_model(json.loads({_quoted(json.dumps(schema))}))"],
-            _name(wanted.kind.__name__),
-        )
+        schema = json.dumps({"title": name, **json.loads(text)})
+        name = name if name.isidentifier() and not keyword.iskeyword(name) else "Item"
+        return imports, [f"{name} = create_model(json.loads({_quoted(schema)}))"], name
     code = _Classes()
     name = code.add(wanted.kind)
     return code.imports(), code.classes, name
+
+
+_TAKEN = {
+    *("BaseModel", "Field", "Any", "Literal", "list", "str", "int", "float", "bool", "date", "datetime", "None"),
+    *("client", "instructor", "item", "messages", "print"),
+}
+"""Names that mean something else in the program."""
 
 
 class _Classes:
@@ -71,42 +73,38 @@ class _Classes:
 
     def imports(self) -> list[str]:
         """Return the lines of imports."""
-        dates = sorted(self._uses & {"date", "datetime"})
-        typed = sorted(self._uses & {"Any", "Literal"})
-        standard = [f"from datetime import {', '.join(dates)}"] * bool(dates) + [
-            f"from typing import {', '.join(typed)}"
-        ] * bool(typed)
-        pydantic = f"from pydantic import BaseModel{', Field' if 'Field' in self._uses else ''}"
-        return [*standard, *[""] * bool(standard), pydantic, "", "import instructor"]
+        found = []
+        for module, names in (("datetime", ("date", "datetime")), ("typing", ("Any", "Literal"))):
+            if used := sorted(self._uses.intersection(names)):
+                found.append(f"from {module} import {', '.join(used)}")
+        if found:
+            found.append("")
+        return [*found, f"from pydantic import BaseModel{', Field' * ('Field' in self._uses)}", "", "import instructor"]
 
     def add(self, model: type[BaseModel]) -> str:
         """Write a model, and those in it before; return its name."""
-        if model in self._names:
-            return self._names[model]
-        name = base = model.__name__
-        count = 1
-        while name in self._names.values():
-            count += 1
-            name = f"{base}{count}"
-        self._names[model] = name
-        lines = [self._field(field, info) for field, info in model.model_fields.items()]
-        self.classes.append("\n".join([f"class {name}(BaseModel):", *lines]))
-        return name
+        if model not in self._names:
+            name, count = model.__name__, 1
+            while name in _TAKEN or name in self._names.values():
+                count += 1
+                name = f"{model.__name__}{count}"
+            self._names[model] = name
+            lines = [self._field(field, info) for field, info in model.model_fields.items()]
+            self.classes.append("\n".join([f"class {name}(BaseModel):", *lines]))
+        return self._names[model]
 
     def _field(self, name: str, info: Any) -> str:
-        facts = []
-        if info.default is not PydanticUndefined:
-            facts.append(f"default={info.default!r}" if info.description or info.alias else repr(info.default))
-        if keyword.iskeyword(name):
-            name, info = f"{name}_", _Aliased(info, name)
-        if info.alias:
-            facts.append(f"alias={_quoted(info.alias)}")
-        if info.description:
-            facts.append(f"description={_quoted(info.description)}")
-        if info.description or info.alias:
+        alias = info.alias
+        if keyword.iskeyword(name) or name in _TAKEN or name in self._names.values():
+            name, alias = f"{name}_", alias or name
+        facts = [] if info.default is PydanticUndefined else [f"default={info.default!r}"]
+        facts += [f"alias={_quoted(alias)}"] if alias else []
+        facts += [f"description={_quoted(info.description)}"] if info.description else []
+        kind = self._type(info.annotation)
+        if alias or info.description:
             self._uses.add("Field")
-            return f"    {name}: {self._type(info.annotation)} = Field({', '.join(facts)})"
-        return f"    {name}: {self._type(info.annotation)}{f' = {facts[0]}' if facts else ''}"
+            return f"    {name}: {kind} = Field({', '.join(facts)})"
+        return f"    {name}: {kind}" if not facts else f"    {name}: {kind} = {info.default!r}"
 
     def _type(self, kind: Any) -> str:
         origin = get_origin(kind)
@@ -126,19 +124,6 @@ class _Classes:
             return self.add(kind)
         self._uses.add(kind.__name__)
         return str(kind.__name__)
-
-
-class _Aliased:
-    """A field whose name is a word of Python's."""
-
-    def __init__(self, info: Any, alias: str) -> None:
-        self.annotation, self.default, self.description, self.alias = (
-            info.annotation, info.default, info.description, alias
-        )  # fmt: skip
-
-
-def _name(text: str) -> str:
-    return text if text.isidentifier() and not keyword.iskeyword(text) else "Item"
 
 
 def _dict(message: dict[str, Any]) -> str:

@@ -51,8 +51,8 @@ class Wanted:
     @property
     def messages(self) -> list[Json]:
         """The messages of the call."""
-        told = [{"role": "system", "content": self.instruction}] if self.instruction else []
-        return [*told, {"role": "user", "content": self.text}]
+        before = [{"role": "system", "content": self.instruction}] if self.instruction else []
+        return [*before, {"role": "user", "content": self.text}]
 
 
 @dataclass
