@@ -9,7 +9,7 @@ export function itemDetail(row, columns, text) {
     const lines = fields.map(([name, value]) => {
       const spans = row.spans.filter((span) => String(span.field).split(/[.[]/)[0] === name);
       const found = spans.map((span) =>
-        el("li", {}, el("q", {}, text.slice(span.start, span.end)), ` ${span.start}–${span.end}`,
+        el("li", {}, el("span", { class: "quote" }, `“${text.slice(span.start, span.end)}”`), ` ${span.start}–${span.end}`,
           span.status === "exact" ? null : el("span", { class: "status" }, ` ${span.status}`)));
       return el("tr", {}, el("th", { scope: "row" }, el("span", { class: `dot field-${Math.max(0, columns.indexOf(name)) % 6}`, "aria-hidden": "true" }), name),
         el("td", {}, shown(value)), el("td", {}, found.length ? el("ul", {}, ...found) : null));

@@ -72,7 +72,7 @@ export class Table {
     const row = this.rows[at];
     const chosen = row === this.selected;
     const made = el("tr", {
-      "data-at": at, "aria-rowindex": at + 2, "aria-selected": chosen, id: `row-${at}`,
+      "data-at": at, "aria-rowindex": at + 2, "aria-selected": String(chosen), id: `row-${at}`,
       class: [row.state, chosen ? "selected" : "", row === this.hovered ? "hovered" : ""].filter(Boolean).join(" "),
     });
     made.append(el("td", { class: "number" }, String(row.index + 1)), ...this.cells(row), el("td", { class: "state" }, LABELS[row.state] ?? row.state));
@@ -128,8 +128,9 @@ export class Table {
   // Select the row that is so many rows further.
   step(by) {
     if (!this.rows.length) return;
-    const at = this.rows.indexOf(this.selected);
-    const next = at < 0 ? (by > 0 ? 0 : this.rows.length - 1) : Math.min(Math.max(at + by, 0), this.rows.length - 1);
+    let at = this.rows.indexOf(this.selected);
+    if (at < 0) at = by > 0 ? -1 : this.rows.length;
+    const next = Math.min(Math.max(at + by, 0), this.rows.length - 1);
     this.select(this.rows[next], { reveal: true });
   }
 
