@@ -81,6 +81,7 @@ class _Page:
                 Route("/runs/{id}/stop", self._stop, methods=["POST"]),
                 Route("/runs/{id}/continue", self._go_on, methods=["POST"]),
                 Route("/runs/{id}/requests/{number:int}/wire", self._wire),
+                Route("/runs/{id}/requests/{number:int}/text", self._reply),
                 Route("/runs/{id}/export.{form}", self._export),
             ],
             exception_handlers={
@@ -185,6 +186,12 @@ class _Page:
         if not 1 <= number <= len(wire):
             raise NotFoundError(f"There is no request {number}: the run made {len(wire)}.")
         return Response(bytes(wire[number - 1]), media_type="text/plain")
+
+    async def _reply(self, request: Request) -> Response:
+        run, number = self._found(request), request.path_params["number"]
+        pieces = [piece["text"] for piece in run.log.of_kind("text") if piece["request"] == number]
+        body = "".join(pieces).encode("utf-8", "replace")
+        return Response(body, media_type="text/plain")
 
     async def _export(self, request: Request) -> Response:
         run, form = self._found(request), request.path_params["form"]

@@ -56,13 +56,19 @@ export class RequestDetail {
     this.box = box;
     this.as = "json";
     this.raw = el("pre", { tabindex: 0, "aria-label": "Reply as it came" });
+    this.follows = true;
+    this.raw.addEventListener("scroll", () => {
+      this.follows = this.raw.scrollTop + this.raw.clientHeight >= this.raw.scrollHeight - 8;
+    });
     this.sent = el("pre", { tabindex: 0, "aria-label": "What was sent" });
     this.read = el("div", { class: "read", tabindex: 0, "aria-label": "What was read" });
     this.choice = el("select", { "aria-label": "Form of what was sent", onchange: () => { this.as = this.choice.value; this.asked && this.showSent(); } },
       el("option", { value: "json" }, "JSON"), el("option", { value: "curl" }, "curl"));
+    this.copy = el("button", { type: "button", class: "quiet-button", onclick: () => this.copySent() }, "Copy");
     this.wire = el("a", { target: "_blank", rel: "noopener" }, "events");
+    this.whole = el("a", { target: "_blank", rel: "noopener" }, "The whole reply");
     this.parts = [
-      el("section", {}, el("h3", {}, "Sent ", this.choice), this.sent),
+      el("section", {}, el("h3", {}, "Sent ", this.choice, this.copy), this.sent),
       el("section", {}, el("h3", {}, "Reply as it came ", this.wire), this.raw),
       el("section", {}, el("h3", {}, "Read"), this.read),
     ];
@@ -76,6 +82,7 @@ export class RequestDetail {
       this.raw.replaceChildren();
       this.box.replaceChildren(...this.parts);
       this.wire.href = `/runs/${run.info.id}/requests/${asked.number}/wire`;
+      this.whole.href = `/runs/${run.info.id}/requests/${asked.number}/text`;
     }
     if (this.hadCurl !== asked.curl) this.showSent();
     this.showRaw(asked);
@@ -84,18 +91,29 @@ export class RequestDetail {
 
   showSent() {
     this.hadCurl = this.asked.curl;
-    const none = "This model is not asked over HTTP that can be shown: there is no curl.";
-    this.sent.replaceChildren(this.as === "curl" ? this.asked.curl || none : JSON.stringify(this.asked.body, null, 2));
+    const text = this.sentText();
+    const more = text.length - RAW;
+    this.sent.replaceChildren(text.slice(0, RAW), more > 0 ? el("p", { class: "note" }, `${counted(more, "character")} after this: Copy copies them, too.`) : "");
+  }
+
+  sentText() {
+    if (this.as === "json") return JSON.stringify(this.asked.body, null, 2);
+    return this.asked.curl || "This model is not asked over HTTP that can be shown: there is no curl.";
+  }
+
+  async copySent() {
+    await navigator.clipboard.writeText(this.sentText());
+    this.copy.textContent = "Copied";
+    setTimeout(() => { this.copy.textContent = "Copy"; }, 1500);
   }
 
   showRaw(asked) {
     if (this.length === asked.text.length) return;
-    const atEnd = this.raw.scrollTop + this.raw.clientHeight >= this.raw.scrollHeight - 8;
-    if (this.length < 0) this.raw.replaceChildren(asked.text);
-    else this.raw.append(asked.text.slice(this.length));
     this.length = asked.text.length;
+    const more = this.length - RAW;
+    this.raw.replaceChildren(more > 0 ? el("p", { class: "note" }, `${counted(more, "character")} before this. `, this.whole) : "", asked.text.slice(-RAW));
     if (asked.error) this.raw.append(el("p", { class: "error" }, asked.error));
-    if (atEnd && asked.ended === null) this.raw.scrollTop = this.raw.scrollHeight;
+    if (this.follows && asked.ended === null) this.raw.scrollTop = 1e6; // its end, without asking where that is
   }
 
   showRead(run, asked) {
@@ -119,4 +137,5 @@ export class RequestDetail {
   }
 }
 
-const MOST = 200;
+const MOST = 200; // items
+const RAW = 6000; // characters: a browser takes long to lay out more, again and again
