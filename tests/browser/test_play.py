@@ -9,10 +9,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import openai
 import pytest
+from pydantic import BaseModel
 
+import instructor
+from instructor.bulk import Limits
 from instructor.local.loopback import LoopbackServer
-from instructor.testing import Gate, Scripted, answer
+from instructor.testing import Gate, Scripted, answer, error
 from instructor.testing.replies import Reply
 from instructor.web.app import Session, application
 
@@ -349,8 +353,6 @@ def test_a_narrow_window_needs_no_scrolling_sideways(play: Play, page: Page, wid
 
 
 def test_a_class_of_a_file_and_one_value(play: Play, page: Page) -> None:
-    from pydantic import BaseModel
-
     class Ship(BaseModel):
         name: str
 
@@ -370,6 +372,38 @@ def test_what_is_wrong_is_said(play: Play, page: Page) -> None:
         page.get_by_role("alert").filter(has_text="Did you mean 'str'").wait_for()
         page.get_by_role("textbox", name="Schema").fill("name str")
         page.locator("#schema-error").wait_for(state="hidden")
+
+
+def test_a_store_is_watched_while_it_is_written(play: Play, page: Page, tmp_path: Path) -> None:
+    class Person(BaseModel):
+        name: str
+        age: int
+
+    gate = Gate()
+    store = tmp_path / "people.sqlite"
+    replies = [answer(PEOPLE[0]), error(400, "too long"), answer(PEOPLE[1])]
+    with Scripted([*replies[:2], replies[2].but(wait_after=0, gate=gate)]) as provider:
+        page.goto(play(None, stores=[store]))
+        page.locator("#counters", has_text="no run yet").wait_for()
+        with openai.OpenAI(base_url=provider.base_url, api_key="sk-fake", max_retries=0) as sdk:
+            rows = ["Jason is 10", HOSTILE, "John is 30"]
+            job = instructor.from_openai(sdk).map(
+                rows, response_model=Person, model="scripted", store=store, limits=Limits(concurrency=1)
+            )
+            next(job)
+            gate.reached()
+            page.locator("tr.good", has_text="Jason is 10").wait_for()
+            page.locator("tr.failed", has_text="too long").click()
+            assert page.locator("#marked").text_content() == HOSTILE
+            assert page.locator("#detail").get_by_text("too long").is_visible()
+            page.locator("#counters", has_text="2 of 3").wait_for()
+            assert page.get_by_role("progressbar").get_attribute("value") == "2"
+            gate.open()
+            list(job)
+        page.locator("#counters .ended").wait_for()
+        page.locator("tr.good", has_text="John is 30").click()
+        assert json.loads(page.locator("#detail pre").inner_text()) == PEOPLE[1]
+        assert page.locator("img, svg").count() == 0
 
 
 @pytest.mark.model

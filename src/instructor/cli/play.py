@@ -19,7 +19,7 @@ from instructor.exceptions import ConfigurationError
 
 Files = Annotated[
     list[Path] | None,
-    typer.Argument(help="A Python file whose classes can be asked for; a text to begin with."),
+    typer.Argument(help="A Python file whose classes can be asked for; a text to begin with; stores to watch."),
 ]
 
 
@@ -48,6 +48,17 @@ def play(
         server.run()
 
 
+_STORES = (".sqlite", ".sqlite3", ".db")
+"""How the names of stores end: such a file need not be there yet."""
+
+
+def _is_sqlite(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(16) == b"SQLite format 3\x00"
+
+
 def _module(name: str) -> Any:
     try:
         return importlib.import_module(f"instructor.web.{name}")
@@ -59,11 +70,13 @@ def _module(name: str) -> Any:
 
 def _given(files: list[Path]) -> dict[str, Any]:
     """Return what the files are for the page."""
-    found: dict[str, Any] = {"classes": {}}
+    found: dict[str, Any] = {"classes": {}, "stores": []}
     for path in files:
         if path.suffix == ".py":
             found["classes"] |= _classes(path)
             found["class_file"] = str(path)
+        elif path.suffix in _STORES or _is_sqlite(path):
+            found["stores"].append(path)
         else:
             from instructor.bulk.inputs import read_document
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from instructor.web.exports import FORMATS
 from instructor.web.guard import Guard
 from instructor.web.runs import Run, Runs, TooManyRunsError, Wanted
 from instructor.web.schemas import columns_of, type_for
+from instructor.web.stores import WatchedStore
 from instructor.web.tap import listen
 
 STATIC = Path(__file__).parent / "static"
@@ -44,6 +45,8 @@ class Session:
     """The Python file that they are in."""
     text: str = ""
     """The text that the page begins with."""
+    stores: Sequence[Path] = ()
+    """Stores of bulk runs."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Options of `from_provider`."""
 
@@ -66,6 +69,7 @@ class _Page:
         self._bindings: dict[str, Binding] = {}
         self._http: list[Any] = []
         self._intake = Intake()
+        self._stores = [WatchedStore(path) for path in session.stores]
 
     def application(self) -> ASGIApp:
         inner = Starlette(
@@ -82,6 +86,7 @@ class _Page:
                 Route("/runs/{id}/continue", self._go_on, methods=["POST"]),
                 Route("/runs/{id}/requests/{number:int}/wire", self._wire),
                 Route("/runs/{id}/requests/{number:int}/text", self._reply),
+                Route("/stores/{number:int}/events", self._store),
                 Route("/runs/{id}/export.{form}", self._export),
             ],
             exception_handlers={
@@ -99,6 +104,8 @@ class _Page:
     async def _lifespan(self, _application: Starlette) -> AsyncIterator[None]:
         yield
         await self._runs.close()
+        for store in self._stores:
+            await store.close()
         for http in self._http:
             await http.aclose()
 
@@ -109,6 +116,7 @@ class _Page:
         session = self._session
         return JSONResponse({
             "version": __version__, "model": session.model, "classes": list(session.classes), "text": session.text,
+            "stores": [str(path) for path in session.stores],
             "formats": {name: each.title for name, each in FORMATS.items()},
         })  # fmt: skip
 
@@ -170,6 +178,13 @@ class _Page:
 
     async def _events(self, request: Request) -> Response:
         return follow(self._found(request).log, request)
+
+    async def _store(self, request: Request) -> Response:
+        number = request.path_params["number"]
+        if number >= len(self._stores):
+            raise NotFoundError(f"There is no store {number}: the command was given {len(self._stores)}.")
+        self._stores[number].watch()
+        return follow(self._stores[number].log, request)
 
     async def _stop(self, request: Request) -> Response:
         run = self._found(request)

@@ -15,7 +15,8 @@ import re
 from pathlib import Path
 
 from instructor.web.events import Json
-from instructor.web.runs import Run, for_page
+from instructor.web.plain import for_page
+from instructor.web.runs import Run
 
 _STATIC = Path(__file__).parent / "static"
 _MODULES = ("dom.js", "marks.js", "table.js", "detail.js", "export.js")

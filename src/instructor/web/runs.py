@@ -23,6 +23,7 @@ from instructor.report import Report
 from instructor.web.curl import curl_of
 from instructor.web.events import EventLog, Json
 from instructor.web.open_item import OpenItem
+from instructor.web.plain import for_page
 from instructor.web.spans import grounding, spans_of
 from instructor.web.tap import Sent, TappedTransport, Valve
 
@@ -30,8 +31,6 @@ State = Literal["running", "stopped", "ended", "failed"]
 CONTINUATIONS = 3
 """How often a list that is cut off is continued before the run stops and waits for somebody to say "go on"."""
 _ENDLESS = 1_000_000
-_SAFE = (1 << 53) - 1
-"""The largest integer that a page can hold; larger ones are sent as text."""
 
 
 @dataclass(frozen=True)
@@ -258,17 +257,6 @@ class Run:
             "output_tokens": usage.output_tokens, "exact": usage.exact,
             "cost": None if self._prices is None else self._prices.of(usage), "at": self._now(),
         })  # fmt: skip
-
-
-def for_page(value: Any) -> Any:
-    """Return a value as a page can hold it: integers that it would round become text."""
-    if isinstance(value, dict):
-        return {name: for_page(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [for_page(part) for part in value]
-    if isinstance(value, int) and abs(value) > _SAFE:
-        return str(value)
-    return value
 
 
 class TooManyRunsError(ConfigurationError):

@@ -3,6 +3,7 @@ import { itemDetail } from "./detail.js";
 import { counted, el } from "./dom.js";
 import { Marks } from "./marks.js";
 import { Run } from "./run.js";
+import { StoreView, rowDetail } from "./store.js";
 import { Table } from "./table.js";
 import { RequestDetail, Timeline } from "./timeline.js";
 
@@ -10,7 +11,7 @@ const $ = (name) => document.getElementById(name);
 const BUDGET = 8; // milliseconds of a frame in which events are read
 const SPOKEN = 4000; // milliseconds between two things that a screen reader says
 
-const page = { run: null, stream: null, queue: [], spoken: 0, texts: { fields: "name, age int", json: "" }, kind: "fields" };
+const page = { run: null, store: null, stream: null, queue: [], spoken: 0, texts: { fields: "name, age int", json: "" }, kind: "fields" };
 const marks = new Marks($("marked"), location.search.includes("segments") ? { painted: false } : {});
 const table = new Table($("items"), { onselect: showItem, onhover: hover });
 const timeline = new Timeline($("requests"), { onselect: showRequest });
@@ -44,7 +45,7 @@ async function checkSchema() {
   if (JSON.stringify(asked) !== JSON.stringify(schema())) return; // it was changed in the meantime
   $("schema-error").textContent = error ?? "";
   $("schema-error").hidden = !error;
-  if (columns && !page.run) table.setColumns(columns);
+  if (columns && !page.run && !page.store) table.setColumns(columns);
 }
 
 async function start() {
@@ -80,28 +81,45 @@ async function command(name) {
 const KINDS = ["run", "request", "sent", "text", "reply", "item", "wrong", "problem", "spans", "counts", "state", "draft", "end"];
 
 function open(id) {
+  const run = (page.run = new Run());
+  page.store = null;
+  document.body.classList.remove("watching");
+  timeline.selected = 0;
+  follow(`/runs/${id}/events`, KINDS, run);
+  $("edit").hidden = false;
+  edit(false);
+}
+
+function watch(number) {
+  const store = (page.store = new StoreView());
+  page.run = null;
+  document.body.classList.add("watching");
+  follow(`/stores/${number}/events`, ["store", "rows", "progress"], store);
+  $("edit").hidden = true;
+  edit(false);
+  marks.setText("");
+  for (const name of ["stop", "continue", "exports"]) $(name).hidden = true;
+}
+
+function follow(address, kinds, followed) {
   page.stream?.close();
   page.queue = [];
-  const run = (page.run = new Run());
-  page.began = performance.now();
-  timeline.selected = 0;
-  Object.assign(table, { rows: run.rows, selected: null, follows: true, openValue: null });
+  tell("");
+  Object.assign(table, { rows: followed.rows, selected: null, hovered: null, follows: true, openValue: null });
+  table.draw();
   $("detail").replaceChildren();
-  const stream = (page.stream = new EventSource(`/runs/${id}/events`));
-  for (const kind of KINDS) {
+  const stream = (page.stream = new EventSource(address));
+  const isShown = () => page.stream === stream;
+  for (const kind of kinds) {
     stream.addEventListener(kind, (event) => {
-      if (page.run !== run) return;
+      if (!isShown()) return;
       page.queue.push([kind, event.data]);
       schedule();
     });
   }
   stream.addEventListener("error", () => {
-    if (stream.readyState === EventSource.CLOSED && page.run === run) {
-      tell("The server does not know this run, or cannot be reached.");
-    }
+    if (stream.readyState === EventSource.CLOSED && isShown()) tell("The server does not know this run, or cannot be reached.");
   });
-  $("edit").hidden = false;
-  edit(false);
 }
 
 function schedule() {
@@ -117,13 +135,18 @@ function schedule() {
 
 // Read events for a part of a frame; what is left is read in the next.
 function read() {
-  const { run } = page;
+  const { run, store } = page;
   const until = performance.now() + BUDGET;
   let at = 0;
   let marksChanged = false;
   while (at < page.queue.length && (at % 32 || performance.now() < until)) {
     const [kind, text] = page.queue[at++];
     const data = JSON.parse(text);
+    if (store) {
+      store.apply(kind, data);
+      if (kind === "store") table.setColumns(store.columns);
+      continue;
+    }
     if (kind === "draft") table.setOpen(data.value);
     else if (kind === "end") page.stream.close();
     else run.apply(kind, data);
@@ -133,7 +156,8 @@ function read() {
   page.queue.splice(0, at);
   if (page.queue.length) schedule();
   if (marksChanged) page.marksDue = true;
-  show(run);
+  if (store) showStore(store);
+  else show(run);
 }
 
 function begin(run) {
@@ -152,6 +176,16 @@ function begin(run) {
 }
 
 // ---- what is shown
+
+function showStore(store) {
+  table.draw();
+  showFacts(store.counters());
+  const { rows, shown: sent, total } = store.progress ?? {};
+  const bar = total ? el("progress", { max: total, value: rows, "aria-label": "Rows" }) : "";
+  const less = sent < rows ? `${sent.toLocaleString("en")} of ${counted(rows, "row")} are shown` : "";
+  $("watched").replaceChildren(bar, less);
+  if (rows !== undefined) say(`${counted(rows, "row")}, ${store.progress.failed} failed`, store.progress.state !== "running");
+}
 
 function show(run) {
   if (!run.info) return;
@@ -172,7 +206,8 @@ function show(run) {
   if (run.error) tell(run.error);
   showLine(run, ended);
   showCounters(run);
-  speak(run, ended);
+  const wrong = run.wrong.size ? `, ${run.wrong.size} wrong` : "";
+  say(`${run.state}: ${counted(run.byNumber.length, "item")}${wrong}`, run.state !== "running");
 }
 
 // The line of time and the detail beside it are drawn four times a second, and when a run has ended.
@@ -203,14 +238,18 @@ function showCounters(run) {
     counts && counts.cost !== null ? ["Cost", `$${counts.cost.toFixed(4)}`] : null,
     ["Time", `${run.at.toFixed(1)} s`],
   ].filter(Boolean);
+  showFacts(facts);
+}
+
+function showFacts(facts) {
   $("counters").replaceChildren(...facts.map(([name, value, kind]) =>
     el("div", { class: kind }, el("dt", {}, name), el("dd", {}, value))));
 }
 
-function speak(run, ended) {
+// A screen reader hears counts, some seconds apart, and how it ended.
+function say(text, atOnce) {
   const now = performance.now();
-  const text = `${run.state}: ${counted(run.byNumber.length, "item")}${run.wrong.size ? `, ${run.wrong.size} wrong` : ""}`;
-  if (text === page.said || (!ended && run.state === "running" && now - page.spoken < SPOKEN)) return;
+  if (text === page.said || (!atOnce && now - page.spoken < SPOKEN)) return;
   page.said = text;
   page.spoken = now;
   $("spoken").textContent = text;
@@ -221,6 +260,11 @@ function hover(row) {
 }
 
 function showItem(row) {
+  if (page.store) {
+    marks.setText(row ? row.value.input : "");
+    $("detail").replaceChildren(row ? rowDetail(row) : "");
+    return;
+  }
   marks.activate(row);
   if (!row) return;
   marks.reveal();
@@ -246,10 +290,12 @@ function showExports(id) {
 
 async function listRuns() {
   const runs = await ask("/runs");
-  $("runs-field").hidden = runs.length < 2;
-  $("runs").replaceChildren(...runs.reverse().map((each) =>
-    el("option", { value: each.id }, `${new Date(each.began * 1000).toLocaleTimeString()} · ${counted(each.items, "item")}`)));
-  if (page.run) $("runs").value = location.hash.slice("#run=".length);
+  const stores = page.session.stores.map((path, number) => el("option", { value: `store=${number}` }, path));
+  const options = runs.reverse().map((each) =>
+    el("option", { value: `run=${each.id}` }, `${new Date(each.began * 1000).toLocaleTimeString()} · ${counted(each.items, "item")}`));
+  $("runs-field").hidden = stores.length + options.length < 2;
+  $("runs").replaceChildren(...options, ...stores);
+  $("runs").value = location.hash.slice(1);
 }
 
 // ---- forms and keys
@@ -291,7 +337,7 @@ function listen() {
   $("schema").addEventListener("input", schemaChanged);
   $("class").addEventListener("change", schemaChanged);
   $("runs").addEventListener("focus", () => listRuns().catch((error) => tell(error.message)));
-  $("runs").addEventListener("change", () => { location.hash = `run=${$("runs").value}`; });
+  $("runs").addEventListener("change", () => { location.hash = $("runs").value; });
   $("marked").addEventListener("mousemove", (event) => {
     const row = pointed(event);
     table.hover(row);
@@ -327,7 +373,9 @@ function key(event) {
 
 function fromAddress() {
   const id = location.hash.match(/^#run=([0-9a-f]+)$/)?.[1];
+  const store = location.hash.match(/^#store=(\d+)$/)?.[1];
   if (id) open(id);
+  else if (store) watch(store);
   listRuns().catch((error) => tell(error.message));
 }
 
@@ -341,6 +389,7 @@ async function main() {
   setKind(session.classes.length ? "class" : "fields");
   for (const name of ["source", "schema", "start"]) $(name).disabled = false;
   listen();
+  if (session.stores.length && !location.hash) history.replaceState(null, "", "#store=0");
   fromAddress();
   await checkSchema();
 }

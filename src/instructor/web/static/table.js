@@ -14,6 +14,9 @@ export class Table {
     this.openValue = null;
     this.onselect = onselect;
     this.follows = true; // the newest row is kept in view until somebody scrolls up
+    this.made = new Map(); // the lines in the page, by row
+    this.above = el("tr", { class: "gap", "aria-hidden": "true" }, el("td"));
+    this.under = el("tr", { class: "gap", "aria-hidden": "true" }, el("td"));
     this.head = el("tr");
     this.body = el("tbody");
     this.table = el("table", { role: "grid", "aria-label": "Items", tabindex: 0 }, el("thead", {}, this.head), this.body);
@@ -53,30 +56,48 @@ export class Table {
     if (this.follows) this.box.scrollTop = Math.max(0, headed + count * HEIGHT - this.box.clientHeight);
     const first = Math.max(0, Math.floor((this.box.scrollTop - headed) / HEIGHT) - EXTRA);
     const last = Math.min(count, first + Math.ceil(this.box.clientHeight / HEIGHT) + 2 * EXTRA);
-    const drawn = [];
-    if (first > 0) drawn.push(this.gap(first));
-    for (let at = first; at < last; at++) drawn.push(at < this.rows.length ? this.rowOf(at) : this.openRow(at));
-    if (last < count) drawn.push(this.gap(count - last));
-    this.body.replaceChildren(...drawn);
+    const drawn = [this.gap(this.above, first)];
+    for (let at = first; at < Math.min(last, this.rows.length); at++) drawn.push(this.rowOf(at));
+    if (this.openValue && last === count) drawn.push(this.openRow(count - 1));
+    drawn.push(this.gap(this.under, count - last));
+    this.replace(drawn);
     this.table.setAttribute("aria-rowcount", count + 1);
     if (this.follows) this.box.scrollTop = this.box.scrollHeight;
   }
 
-  gap(count) {
-    const cell = el("td", { colspan: this.columns.length + 2 });
-    cell.style.height = `${count * HEIGHT}px`;
-    return el("tr", { class: "gap", "aria-hidden": "true" }, cell);
+  // Rows that stay are not touched: somebody may be about to click on one.
+  replace(drawn) {
+    const wanted = new Set(drawn);
+    for (const each of [...this.body.children]) if (!wanted.has(each)) each.remove();
+    let next = this.body.firstChild;
+    for (const each of drawn) {
+      if (each === next) next = next.nextSibling;
+      else this.body.insertBefore(each, next);
+    }
+    this.made = new Map([...this.made].filter(([, { line }]) => wanted.has(line)));
+  }
+
+  gap(line, count) {
+    line.firstChild.colSpan = this.columns.length + 2;
+    line.firstChild.style.height = `${count * HEIGHT}px`;
+    line.hidden = !count;
+    return line;
   }
 
   rowOf(at) {
     const row = this.rows[at];
-    const chosen = row === this.selected;
-    const made = el("tr", {
-      "data-at": at, "aria-rowindex": at + 2, "aria-selected": String(chosen), id: `row-${at}`,
-      class: [row.state, chosen ? "selected" : "", row === this.hovered ? "hovered" : ""].filter(Boolean).join(" "),
-    });
-    made.append(el("td", { class: "number" }, String(row.index + 1)), ...this.cells(row), el("td", { class: "state" }, LABELS[row.state] ?? row.state));
-    return made;
+    const as = `${at} ${row.state} ${row.tries.length} ${this.columns}`;
+    let made = this.made.get(row);
+    if (made?.as !== as) {
+      const line = el("tr", { "data-at": at, "aria-rowindex": at + 2, id: `row-${at}` });
+      line.append(el("td", { class: "number" }, String(row.index + 1)), ...this.cells(row), el("td", { class: "state" }, LABELS[row.state] ?? row.state));
+      made = { as, line };
+      this.made.set(row, made);
+    }
+    const isChosen = row === this.selected;
+    made.line.className = [row.state, isChosen ? "selected" : "", row === this.hovered ? "hovered" : ""].filter(Boolean).join(" ");
+    made.line.setAttribute("aria-selected", String(isChosen));
+    return made.line;
   }
 
   cells(row) {
