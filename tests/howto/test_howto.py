@@ -107,6 +107,7 @@ SCRIPTS: dict[str, Script] = {
         items({"customer": "Jansen", "pieces": 1}, {"customer": "Smith", "pieces": 2}),
     ],
     "many-documents": letter,
+    "play": [items(person("Jason", 10), {"name": "John", "age": "thirty"}), items(person("John", 30))],
     "tracing": [items(person("Jason", 10), {"name": "John"}), items(person("John", 30))],
     "../errors": [
         answer({"name": "Jason"}),

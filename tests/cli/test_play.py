@@ -1,0 +1,63 @@
+"""`instructor play` as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from shell import Shell
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Iterator[Shell]:
+    made = Shell(None, tmp_path)
+    yield made
+    made.close()
+
+
+def session(process: subprocess.Popen[str]) -> dict[str, object]:
+    assert process.stdout is not None
+    address = process.stdout.readline().split()[4]
+    with urllib.request.urlopen(f"{address}/session") as reply:
+        return dict(json.load(reply))
+
+
+def test_what_the_command_is_given_is_on_the_page(shell: Shell) -> None:
+    (shell.folder / "shapes.py").write_text(
+        "from pydantic import BaseModel\n"
+        "class Ship(BaseModel):\n    name: str\n"
+        "class Crew(BaseModel):\n    ship: Ship\n"
+    )
+    (shell.folder / "log.txt").write_text("The Ann left at nine.\n")
+    process = shell.start("play", "shapes.py", "log.txt", "people.sqlite", "--no-open", "--port", "0")
+    given = session(process)
+    assert given["classes"] == ["Ship", "Crew"]
+    assert given["text"] == "The Ann left at nine.\n"
+    assert given["stores"] == ["people.sqlite"]
+    assert given["model"] == "local"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 0
+    assert process.stderr is not None
+    assert process.stderr.read() == ""
+
+
+def test_a_port_in_use_and_files_that_are_wrong(shell: Shell) -> None:
+    process = shell.start("play", "--no-open", "--port", "0")
+    assert process.stdout is not None
+    port = process.stdout.readline().split()[4].rpartition(":")[2]
+    (shell.folder / "empty.py").write_text("x = 1\n")
+    (shell.folder / "no.sqlite").write_text("x = 1\n")
+    for arguments, message in (
+        (["--port", port], "in use"), (["none.py"], "There is no file 'none.py'"), (["none.txt"], "none.txt"),
+        (["empty.py"], "no pydantic model"), (["no.sqlite"], "not a store"),
+    ):  # fmt: skip
+        done = shell.run("play", "--no-open", *arguments)
+        assert done.returncode == 2
+        assert message in done.stderr
+        assert "hint:" in done.stderr
+        assert done.stdout == ""
