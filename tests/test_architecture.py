@@ -54,7 +54,7 @@ ARROWS = {
     "bulk": {"values", "cache", "core", "features", "outputs", "providers"},
     "client": {"values", "bulk", "cache", "core", "dsl", "features", "outputs", "providers", "schema"},
     "testing": {"values", "parsing"},
-    "web": {"values", "bulk", "client", "core", "door", "local", "providers", "schema"},
+    "web": {"values", "bulk", "client", "core", "door", "local", "parsing", "providers", "schema", "testing"},
     "cli": {"values", "bulk", "client", "local", "outputs", "providers", "schema", "web"},
     "older": {"values", "core", "client", "outputs", "parsing", "providers"},
     "door": {"values", "bulk", "core", "dsl", "client", "features", "providers"},
@@ -96,6 +96,7 @@ MAY_NAME_A_PROVIDER = (
     "providers/",
     "schema/subsets.py",
     "testing/",
+    "web/recordings.py",
 )
 
 PROVIDER = re.compile(

@@ -19,7 +19,7 @@ from instructor.exceptions import ConfigurationError
 
 Files = Annotated[
     list[Path] | None,
-    typer.Argument(help="A Python file whose classes can be asked for; a text to begin with; stores to watch."),
+    typer.Argument(help="A Python file whose classes can be asked for; a text to begin with; stores and recordings."),
 ]
 
 
@@ -70,13 +70,16 @@ def _module(name: str) -> Any:
 
 def _given(files: list[Path]) -> dict[str, Any]:
     """Return what the files are for the page."""
-    found: dict[str, Any] = {"classes": {}, "stores": []}
+    recordings = _module("recordings")
+    found: dict[str, Any] = {"classes": {}, "stores": [], "recordings": []}
     for path in files:
         if path.suffix == ".py":
             found["classes"] |= _classes(path)
             found["class_file"] = str(path)
         elif path.suffix in _STORES or _is_sqlite(path):
             found["stores"].append(path)
+        elif recordings.is_recording(path):
+            found["recordings"].append(recordings.Recording(path))
         else:
             from instructor.bulk.inputs import read_document
 

@@ -24,6 +24,7 @@ from instructor.local.intake import Intake, Refused
 from instructor.web.events import EventLog, Json
 from instructor.web.exports import FORMATS
 from instructor.web.guard import Guard
+from instructor.web.recordings import Recording
 from instructor.web.runs import Run, Runs, TooManyRunsError, Wanted
 from instructor.web.schemas import columns_of, type_for
 from instructor.web.stores import WatchedStore
@@ -47,6 +48,8 @@ class Session:
     """The text that the page begins with."""
     stores: Sequence[Path] = ()
     """Stores of bulk runs."""
+    recordings: Sequence[Recording] = ()
+    """Recordings, each of which can stand for a model."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Options of `from_provider`."""
 
@@ -116,6 +119,7 @@ class _Page:
         session = self._session
         return JSONResponse({
             "version": __version__, "model": session.model, "classes": list(session.classes), "text": session.text,
+            "recordings": [{"name": each.name, **each.asked._asdict()} for each in session.recordings],
             "stores": [str(path) for path in session.stores],
             "formats": {name: each.title for name, each in FORMATS.items()},
         })  # fmt: skip
@@ -159,6 +163,9 @@ class _Page:
 
     def _binding(self, model: str) -> tuple[Binding, str]:
         """Return the client of a model, and the variable that holds its key."""
+        for recording in self._session.recordings:
+            if recording.name == model:
+                return recording.binding(), "KEY"  # each run begins with its first reply
         if model not in self._bindings:
             options = self._session.options if model == self._session.model else {}
             client = from_provider(model, True, **options)

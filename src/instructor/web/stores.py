@@ -85,12 +85,12 @@ class WatchedStore:
             is_other = job != self._job
             since, room = (0.0, SHOWN) if is_other else (self._since, SHOWN - len(self._seen))
             seen: Mapping[str, float] = {} if is_other else self._seen
-            rows = []
+            rows: list[Json] = []
             if room > 0 or not is_other:
                 for key, written, *rest in reader.execute(_ROWS, (since,)):
                     if seen.get(key) != written and (key in seen or len(rows) < room):
                         rows.append({"key": key, "written": written, **_row(rest)})
-            counts = dict(zip(_NAMES, reader.execute(_COUNTS, (time.time() - _WINDOW,)).fetchone(), strict=True))
+            counts: Json = dict(zip(_NAMES, reader.execute(_COUNTS, (time.time() - _WINDOW,)).fetchone(), strict=True))
         return _Look(job, runs[-1], rows, counts)
 
     def _tell(self, look: _Look) -> None:

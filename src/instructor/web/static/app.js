@@ -371,6 +371,16 @@ function key(event) {
   }
 }
 
+// A recording stands for a model, and says what it was asked for.
+function useRecording({ name, text, schema, many }) {
+  $("model").value = name;
+  $("source").value ||= text;
+  $("many").checked = many;
+  if (!schema || page.session.classes.length) return;
+  page.texts.json = JSON.stringify(schema, null, 2);
+  setKind("json");
+}
+
 function fromAddress() {
   const id = location.hash.match(/^#run=([0-9a-f]+)$/)?.[1];
   const store = location.hash.match(/^#store=(\d+)$/)?.[1];
@@ -385,8 +395,10 @@ async function main() {
   $("source").value = session.text;
   $("class").replaceChildren(...session.classes.map((name) => el("option", {}, name)));
   $("kind").querySelector("[value=class]").disabled = !session.classes.length;
+  $("models").replaceChildren(...[session.model, ...session.recordings.map((each) => each.name)].map((value) => el("option", { value })));
   page.kind = "class"; // so that no text is kept of the form that has not been used
   setKind(session.classes.length ? "class" : "fields");
+  if (session.recordings.length) useRecording(session.recordings[0]);
   for (const name of ["source", "schema", "start"]) $(name).disabled = false;
   listen();
   if (session.stores.length && !location.hash) history.replaceState(null, "", "#store=0");
