@@ -35,10 +35,6 @@ class EventLog:
         """The number of events so far. It is also the number of the last one: the first is 1."""
         return len(self._events)
 
-    @property
-    def ended(self) -> bool:
-        return self._ended
-
     def add(self, kind: str, data: Json) -> None:
         """Append an event."""
         self._events.append((kind, data))
@@ -52,13 +48,9 @@ class EventLog:
         self._wake()
 
     def end(self) -> None:
-        """Let all followers go once they have had everything. A later event begins anew."""
+        """Let all followers go once they have had everything."""
         self._ended = True
         self._wake()
-
-    def begin_again(self) -> None:
-        """Keep followers from now on: more events come."""
-        self._ended = False
 
     def of_kind(self, *kinds: str) -> list[Json]:
         """Return the data of all events of these kinds, in order."""
