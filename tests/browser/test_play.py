@@ -19,6 +19,7 @@ from instructor.local.loopback import LoopbackServer
 from instructor.testing import Gate, Scripted, answer, error
 from instructor.testing.replies import Reply
 from instructor.web.app import Session, application
+from instructor.web.spans import PlacedText
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -36,8 +37,8 @@ def people(*values: object, **faults: Any) -> Reply:
     return answer({"tasks": list(values)}, **faults)
 
 
-def spans_by_search(item: Any, text: str) -> list[dict[str, Any]]:
-    found = []
+def spans_by_search(self: PlacedText, item: Any) -> list[dict[str, Any]]:
+    found, text = [], self.text
     for name in type(item).model_fields:
         word = str(getattr(item, name))
         start = text.find(word)
@@ -50,7 +51,7 @@ def spans_by_search(item: Any, text: str) -> list[dict[str, Any]]:
 @pytest.fixture
 def play(monkeypatch: pytest.MonkeyPatch) -> Iterator[Play]:
     """Return a function that serves the page for a provider and returns its address."""
-    monkeypatch.setattr("instructor.web.runs.spans_of", spans_by_search)
+    monkeypatch.setattr("instructor.web.spans.PlacedText.spans_of", spans_by_search)
     with ExitStack() as servers:
 
         def start(provider: Scripted | None, text: str = TEXT, **session: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import pytest
 from served import FIELDS, KEY, PEOPLE, of_kind, served
@@ -137,14 +138,19 @@ def test_stop_ends_the_request_at_once_and_go_on_asks_for_the_rest() -> None:
 
 @pytest.mark.parametrize("reply", [silence(), people(*PEOPLE, silence_after=0), people(*PEOPLE, silence_after=3)])
 def test_stop_before_any_item(reply: Reply) -> None:
-    with Scripted([reply, people(*PEOPLE)]) as server, served(server) as page:
+    script, arrived = [reply, people(*PEOPLE)], threading.Event()
+
+    def next_reply(_asked: object) -> Reply:
+        arrived.set()
+        return script.pop(0)
+
+    with Scripted(next_reply) as server, served(server) as page:
         run = page.start()
-        with page.following(run) as events:
-            next(event for event in events if event.kind == "sent")
-            page.ask("POST", f"/runs/{run}/stop", {})
-            assert server.served[0].wait().client_left
-            page.ask("POST", f"/runs/{run}/continue", {})
-            assert [item["value"] for item in of_kind(list(events), "item")] == PEOPLE
+        assert arrived.wait(30)
+        page.ask("POST", f"/runs/{run}/stop", {})
+        assert server.served[0].wait().client_left
+        page.ask("POST", f"/runs/{run}/continue", {})
+        assert [item["value"] for item in of_kind(page.events(run), "item")] == PEOPLE
         assert len(server.requests) == 2
 
 
@@ -236,16 +242,13 @@ def test_a_json_schema_and_an_instruction() -> None:
 
 
 def test_only_so_many_runs_are_open_at_once_and_stopping_one_makes_room() -> None:
-    with Scripted([silence()] * 9) as server, served(server) as page:
+    with Scripted([silence()] * 10) as server, served(server) as page:
         runs = [page.start() for _ in range(8)]
         status, told, _ = page.ask("POST", "/runs", {"text": "Jason", "schema": FIELDS})
         assert (status, "Stop one" in told["error"]) == (429, True)
         page.ask("POST", f"/runs/{runs[0]}/stop", {})
         page.start()
         assert len(page.ask("GET", "/runs")[1]) == 9
-        with page.following(runs[-1]) as events:
-            next(event for event in events if event.kind == "sent")
-        server.add(silence())
 
 
 def test_an_unknown_run_is_not_found() -> None:
@@ -264,13 +267,19 @@ def test_prose_is_a_problem_and_is_asked_again() -> None:
 
 
 def test_the_servers_end_ends_a_run_that_waits() -> None:
-    with Scripted([people(*PEOPLE, silence_after=16), silence()]) as server:
+    script, arrived = [people(*PEOPLE, silence_after=16), silence()], threading.Semaphore(0)
+
+    def next_reply(_asked: object) -> Reply:
+        arrived.release()
+        return script.pop(0)
+
+    with Scripted(next_reply) as server:
         with served(server) as page:
-            stopped, running = page.start(), ""
+            stopped = page.start()
             with page.following(stopped) as events:
                 next(event for event in events if event.kind == "item")
             page.ask("POST", f"/runs/{stopped}/stop", {})
-            running = page.start()
-            with page.following(running) as events:
-                next(event for event in events if event.kind == "sent")
+            page.start()
+            assert arrived.acquire(timeout=30)
+            assert arrived.acquire(timeout=30)
         assert server.served[1].wait().client_left

@@ -24,7 +24,7 @@ from instructor.web.curl import curl_of
 from instructor.web.events import EventLog, Json
 from instructor.web.open_item import OpenItem
 from instructor.web.plain import for_page
-from instructor.web.spans import grounding, spans_of
+from instructor.web.spans import GROUNDING, PlacedText
 from instructor.web.tap import Sent, TappedTransport, Valve
 
 State = Literal["running", "stopped", "ended", "failed"]
@@ -80,6 +80,7 @@ class Run:
         self.began = time.time()
         self._clock = time.perf_counter()
         self._prices = Prices.of_model(binding.provider, wanted.model.partition("/")[2] or None)
+        self._places = PlacedText(wanted.text, len(wanted.messages) - 1)
         self._valve = Valve()
         self.tap = TappedTransport(binding.transport, binding.dialect, self, self._valve)
         self._requests = 0
@@ -91,7 +92,7 @@ class Run:
         self._open_items: dict[int, OpenItem] = {}
         self._shows_open = False
         client = AsyncInstructor(replace(binding, transport=self.tap, hooks=self._hooks()))
-        arguments = {**grounding(), "max_continuations": _ENDLESS} if wanted.many else grounding()
+        arguments = {**GROUNDING, "max_continuations": _ENDLESS} if wanted.many else GROUNDING
         create = client.create_iterable if wanted.many else client.create_partial
         self._stream: Any = create(response_model=wanted.kind, messages=wanted.messages, **arguments)
         self.report = self._stream.report
@@ -147,7 +148,7 @@ class Run:
     def _set_ended(self, state: State) -> None:
         self._forget_open()
         for number, row in enumerate(self.rows):
-            spans = spans_of(row.value, self.wanted.text)
+            spans = self._places.spans_of(row.value)
             if spans != row.spans:
                 row.spans = spans
                 self.log.add("spans", {"row": number, "spans": spans})
@@ -174,7 +175,7 @@ class Run:
             return
         index, self._good = self._good, None
         plain = to_jsonable_python(value, by_alias=True, inf_nan_mode="strings", fallback=str)
-        row = Row(index, value, plain, spans_of(value, self.wanted.text))
+        row = Row(index, value, plain, self._places.spans_of(value))
         state = "good"
         if self._wrong.pop(index, None) is not None:
             state = "repaired"

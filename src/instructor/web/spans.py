@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import Any
 
 import instructor
+from instructor.exceptions import ConfigurationError
 
 Json = dict[str, Any]
+GROUNDING: Json = {"ground": True} if hasattr(instructor, "evidence") else {}
+"""The arguments of a call whose items tell where they come from."""
 
 
-def grounding() -> Json:
-    """Return the arguments of a call whose items tell where they come from."""
-    return {"ground": True} if hasattr(instructor, "evidence") else {}
+class PlacedText:
+    """A text of which items say where in it they stand.
 
+    Args:
+        text: The text. Its characters that are two units of UTF-16 are looked for once: items are many.
+        message: The index of the message that it is.
+    """
 
-def spans_of(item: Any, text: str) -> list[Json]:
-    """Return the spans of an item: field, start and end in UTF-16, status."""
-    evidence: Any = getattr(instructor, "evidence", None)
-    if evidence is None:
-        return []
-    return [
-        {"field": path, "start": span.utf16(text)[0], "end": span.utf16(text)[1], "status": span.status}
-        for path, spans in evidence(item).fields.items()
-        for span in spans
-    ]
+    def __init__(self, text: str, message: int) -> None:
+        self.text, self._message = text, message
+        self._wide = [at for at, character in enumerate(text) if character > "\uffff"]
+
+    def spans_of(self, item: Any) -> list[Json]:
+        """Return the spans of an item: field, start, end and status."""
+        evidence: Any = getattr(instructor, "evidence", None)
+        if evidence is None:
+            return []
+        try:
+            found = evidence(item)
+        except ConfigurationError:  # its type cannot carry evidence
+            return []
+        return [
+            {"field": path, "start": self._utf16(span.start), "end": self._utf16(span.end), "status": span.status}
+            for path, spans in found.fields.items()
+            for span in spans
+            if span.source.message == self._message
+        ]
+
+    def _utf16(self, offset: int) -> int:
+        return offset + bisect_left(self._wide, offset)
