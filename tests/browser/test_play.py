@@ -16,9 +16,10 @@ from pydantic import BaseModel
 import instructor
 from instructor.bulk import Limits
 from instructor.local.loopback import LoopbackServer
-from instructor.testing import Gate, Scripted, answer, error
+from instructor.testing import Gate, Recorder, Scripted, answer, error
 from instructor.testing.replies import Reply
 from instructor.web.app import Session, application
+from instructor.web.recordings import Recording
 from instructor.web.spans import PlacedText
 
 if TYPE_CHECKING:
@@ -31,6 +32,11 @@ PEOPLE = [{"name": "Jason", "age": 10}, {"name": "John", "age": 30}, {"name": "Z
 INJECT = "document.title='injected'"
 HOSTILE = f"</script></textarea><img src=x onerror={INJECT}>&lt;b&gt;\"'<svg/onload={INJECT}>"
 Play = Callable[..., str]
+
+
+class Person(BaseModel):
+    name: str
+    age: int
 
 
 def people(*values: object, **faults: Any) -> Reply:
@@ -71,7 +77,8 @@ def run(page: Page, address: str, schema: str = "name, age int") -> None:
 
 def ended(page: Page) -> None:
     page.locator("#counters .ended").wait_for()
-    page.wait_for_function("() => !document.querySelector('tr.open')")
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert page.locator("tr.open").count() == 0
 
 
 def rows(page: Page) -> list[str]:
@@ -317,8 +324,9 @@ def test_a_foreign_page_gets_nothing(
 
 def test_ten_thousand_items_are_few_rows_in_the_page(play: Play, page: Page) -> None:
     many = [{"name": f"Person {number}", "age": number % 90} for number in range(10_000)]
+    text = "".join(f"Person {number} is {number % 90}.{chr(10) * (number % 9 == 0)}" for number in range(10_000))
     with Scripted([people(*many, chunk=400, events_per_write=10)]) as provider:
-        page.goto(play(provider, "Many persons."))
+        page.goto(play(provider, text))
         page.evaluate(
             """() => { window.drawn = 0; window.most = 0;
             new MutationObserver(() => { window.drawn++;
@@ -334,6 +342,11 @@ def test_ten_thousand_items_are_few_rows_in_the_page(play: Play, page: Page) -> 
         drawn, frames, most = page.evaluate("[window.drawn, window.frames_, window.most]")
         assert drawn <= frames + 1  # not more than once a frame
         assert most < 60
+        page.wait_for_function("() => CSS.highlights.has('field-0')")
+        assert page.evaluate("CSS.highlights.get('field-0').size") < 1000  # those in view, and some around
+        page.locator("#marked").evaluate("box => { box.scrollTop = box.scrollHeight; }")
+        page.wait_for_function("""() => [...CSS.highlights.get('field-0') ?? []].some(
+            range => range.startContainer.data.slice(range.startOffset, range.endOffset) === 'Person 9999')""")
         page.get_by_role("grid").focus()
         page.keyboard.press("Home")
         page.locator("tr.selected", has_text="Person 0").wait_for()
@@ -376,10 +389,6 @@ def test_what_is_wrong_is_said(play: Play, page: Page) -> None:
 
 
 def test_a_store_is_watched_while_it_is_written(play: Play, page: Page, tmp_path: Path) -> None:
-    class Person(BaseModel):
-        name: str
-        age: int
-
     gate = Gate()
     store = tmp_path / "people.sqlite"
     replies = [answer(PEOPLE[0]), error(400, "too long"), answer(PEOPLE[1])]
@@ -405,6 +414,30 @@ def test_a_store_is_watched_while_it_is_written(play: Play, page: Page, tmp_path
         page.locator("tr.good", has_text="John is 30").click()
         assert json.loads(page.locator("#detail pre").inner_text()) == PEOPLE[1]
         assert page.locator("img, svg").count() == 0
+
+
+def test_a_recording_stands_for_a_model(play: Play, page: Page, tmp_path: Path) -> None:
+    path = tmp_path / "people.txt"
+    messages: Any = [{"role": "user", "content": TEXT}]
+    with (
+        Scripted([people(*PEOPLE)]) as provider,
+        Recorder(provider.base_url, path) as recorder,
+        openai.OpenAI(base_url=recorder.base_url, api_key="sk-fake", max_retries=0) as sdk,
+    ):
+        client = instructor.from_openai(sdk)
+        list(client.create_iterable(response_model=Person, messages=messages, model="scripted"))
+    page.goto(play(None, "", recordings=[Recording(path)]))
+    page.get_by_role("button", name="Run").click()
+    ended(page)
+    assert [row.split()[1] for row in rows(page)] == ["Jason", "John", "Zoë"]
+    assert json.loads(page.get_by_role("textbox", name="Schema").input_value())["required"] == ["name", "age"]
+    assert page.get_by_label("Model").input_value() == "recording/people.txt"
+    page.get_by_label("Form of the schema").select_option("fields")
+    page.get_by_role("textbox", name="Schema").fill("name")
+    page.get_by_role("button", name="Run").click()
+    page.wait_for_function("() => document.querySelectorAll('#items thead th').length === 3")
+    ended(page)
+    assert [row.split()[1:] for row in rows(page)] == [["Jason"], ["John"], ["Zoë"]]
 
 
 @pytest.mark.model
