@@ -93,10 +93,11 @@ def _events(reply: http.client.HTTPResponse) -> Iterator[Event]:
 
 
 @contextlib.contextmanager
-def served(server: Scripted, **session: Any) -> Iterator[Served]:
+def served(server: Scripted, model: str = "openai/scripted", **session: Any) -> Iterator[Served]:
     """Serve the page for a scripted provider."""
-    options = {"base_url": server.base_url, "api_key": KEY, "max_retries": 0}
-    made = Session(model="openai/scripted", options=options, **session)
+    address = server.base_url if model.startswith("openai/") else server.root
+    options = {"base_url": address, "api_key": KEY, "max_retries": 0}
+    made = Session(model=model, options=options, **session)
     with LoopbackServer(application(made), lifespan=True) as running:
         yield Served(running.port)
 

@@ -98,7 +98,7 @@ def test_the_program_of_a_json_schema_and_of_a_class(tmp_path: Path) -> None:
 
     schema = {"kind": "json", "text": json.dumps({"type": "object", "properties": {"n": {"type": "integer"}}})}
     replies = [answer({"tasks": [{"n": 1}]}), answer({"tasks": [{"name": "Ann"}]})]
-    with Scripted(replies) as server, served(server, classes={"Ship": Ship}, class_file="fleet/ships.py") as page:
+    with Scripted(replies) as server, served(server, classes={"Ship": Ship}, files={"Ship": "fleet/ships.py"}) as page:
         program = export(page, page.start(schema=schema), "py")
         compile(program, "program.py", "exec")
         assert "create_model(json.loads(" in program

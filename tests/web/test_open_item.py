@@ -23,7 +23,8 @@ PIECES = some.lists(some.integers(1, 9), min_size=1, max_size=40)
 
 
 def pieces_of(text: str, sizes: list[int]) -> list[str]:
-    found, at = [], 0
+    found: list[str] = []
+    at = 0
     while at < len(text):
         size = sizes[len(found) % len(sizes)]
         found.append(text[at : at + size])

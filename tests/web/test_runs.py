@@ -213,6 +213,25 @@ def test_what_was_sent_is_a_command_with_a_variable_for_the_key() -> None:
         assert KEY not in repr(events)
 
 
+def test_another_wire() -> None:
+    wrong = {"name": "John", "age": "thirty"}
+    replies = [people(PEOPLE[0], wrong), people(JOHN)]
+    with Scripted(replies) as server, served(server, model="anthropic/scripted") as page:
+        events = page.events(page.start())
+    assert [item["value"] for item in of_kind(events, "item")] == PEOPLE
+    assert json.loads("".join(each["text"] for each in of_kind(events, "text") if each["request"] == 1)) == {
+        "tasks": [PEOPLE[0], wrong]
+    }
+    curl = of_kind(events, "sent")[0]["curl"]
+    assert '$ANTHROPIC_API_KEY"' in curl
+    assert "-H 'anthropic-version: " in curl
+    assert KEY not in repr(events)
+    assert {event.data["value"]["name"] for event in events if event.kind == "draft" and event.data["value"]} <= {
+        "",
+        *(name[:at] for name in ("Jason", "John") for at in range(1, 6)),
+    }
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [

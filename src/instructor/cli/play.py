@@ -71,11 +71,12 @@ def _module(name: str) -> Any:
 def _given(files: list[Path]) -> dict[str, Any]:
     """Return what the files are for the page."""
     recordings = _module("recordings")
-    found: dict[str, Any] = {"classes": {}, "stores": [], "recordings": []}
+    found: dict[str, Any] = {"classes": {}, "files": {}, "stores": [], "recordings": []}
     for path in files:
         if path.suffix == ".py":
-            found["classes"] |= _classes(path)
-            found["class_file"] = str(path)
+            classes = _classes(path)
+            found["classes"] |= classes
+            found["files"] |= dict.fromkeys(classes, str(path))
         elif path.suffix in _STORES or _is_sqlite(path):
             found["stores"].append(path)
         elif recordings.is_recording(path):

@@ -42,8 +42,8 @@ class Session:
     model: str = "local"
     classes: Mapping[str, Any] = field(default_factory=dict)
     """Types that can be asked for, by name."""
-    class_file: str = ""
-    """The Python file that they are in."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """The Python file that each class is in."""
     text: str = ""
     """The text that the page begins with."""
     stores: Sequence[Path] = ()
@@ -220,7 +220,7 @@ class _Page:
         if form not in FORMATS:
             raise NotFoundError(f"There is no export {form!r}. There are {', '.join(FORMATS)}.")
         made = FORMATS[form]
-        body = made.write(run, self._session.class_file)
+        body = made.write(run, self._session.files.get(run.wanted.schema["text"], ""))
         name = f"extraction-{run.id}.{form}"
         return Response(body, media_type=made.kind, headers={"content-disposition": f'attachment; filename="{name}"'})
 

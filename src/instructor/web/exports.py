@@ -46,7 +46,7 @@ class Format(NamedTuple):
     kind: str
     """The media type."""
     write: Callable[[Run, str], str]
-    """Returns the text for a run; the second argument is the file that has the classes."""
+    """Returns the text for a run; the second argument is the file of its class, if it has one."""
 
 
 FORMATS = {

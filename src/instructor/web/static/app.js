@@ -24,7 +24,8 @@ async function ask(path, body) {
     method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body),
   };
   const reply = await fetch(path, options);
-  const answer = await reply.json();
+  const isJson = reply.headers.get("content-type") === "application/json";
+  const answer = isJson ? await reply.json() : { error: `The server failed: status ${reply.status}.` };
   if (!reply.ok) throw new Error(answer.error);
   return answer;
 }
