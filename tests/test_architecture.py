@@ -26,6 +26,7 @@ ROOMS = {
         "exceptions",
         "hooks",
         "mode",
+        "notebook",
         "redaction",
         "report",
         "usage",

@@ -12,10 +12,13 @@ from typing_extensions import Self
 
 from instructor.core.drivers import StreamCloser
 from instructor.core.state import RunState
-from instructor.display import Displayed, Lines, lines_of_report
+from instructor.display import Displayed, Lines, html_of_items, lines_of_report
 from instructor.exceptions import ConfigurationError, InstructorError
 from instructor.report import Report
 from instructor.usage import Usage
+
+if TYPE_CHECKING:
+    from instructor.notebook import LiveView
 
 T = TypeVar("T")
 
@@ -27,6 +30,16 @@ class _StreamBase(Displayed):
         self._state, self._closer = state, closer
         self._left = False
         self._was_looped = False  # to the end
+        self._view: LiveView | None = None
+
+    def _ipython_display_(self) -> None:
+        """Show the stream in a notebook's cell. The output changes while a later cell reads the stream."""
+        from instructor.notebook import show
+
+        self._view = show(self)
+
+    def _note(self, view: LiveView, value: Any) -> None:
+        view.add(self, value, replaces=self.report.good <= view.count)  # an item is counted before it comes
 
     def _is_left(self, error: Exception) -> bool:
         """Return whether somebody else closes the stream just now: no code of the generator's has raised this error."""
@@ -87,16 +100,28 @@ class Stream(_StreamBase, Generic[T]):
     def __iter__(self) -> Iterator[T]:
         if self._was_looped:
             _warn_of_second_loop()
-        try:
-            yield from self._values  # a generator of its own: the loop alone holds it, and leaving the loop closes both
+        try:  # a generator of its own: the loop alone holds it, and leaving the loop closes both
+            yield from self._values if self._view is None else self._viewed(self._view)
             self._was_looped = not self._left
         except ValueError as error:
             if not self._is_left(error):
                 raise
 
+    def _viewed(self, view: LiveView) -> Iterator[T]:
+        try:
+            for value in self._values:
+                self._note(view, value)
+                yield value
+        finally:
+            self._values.close()
+            view.draw(self)
+
     def __next__(self) -> T:
         try:
-            return next(self._values)
+            value = next(self._values)
+            if self._view is not None:
+                self._note(self._view, value)
+            return value
         except ValueError as error:
             if self._is_left(error):
                 raise StopIteration from None
@@ -147,6 +172,8 @@ class AsyncStream(_StreamBase, Generic[T]):
             _warn_of_second_loop()
         try:
             async for value in self._values:
+                if self._view is not None:
+                    self._note(self._view, value)
                 yield value
             self._was_looped = not self._left
         except RuntimeError as error:
@@ -155,9 +182,18 @@ class AsyncStream(_StreamBase, Generic[T]):
         finally:
             if not (self._left and self._values.ag_running):
                 await self._values.aclose()
+            if self._view is not None:
+                self._view.draw(self)
 
     def __anext__(self) -> Awaitable[T]:
-        return _no_more() if self._left and self._values.ag_running else self._values.__anext__()
+        if self._left and self._values.ag_running:
+            return _no_more()
+        return self._values.__anext__() if self._view is None else self._next_viewed(self._view)
+
+    async def _next_viewed(self, view: LiveView) -> T:
+        value = await self._values.__anext__()
+        self._note(view, value)
+        return value
 
     async def aclose(self) -> None:
         """Close the connection at once. If another task reads the stream, the stream ends there.
@@ -208,6 +244,10 @@ class ListResponse(list[T]):
     def get_total_usage(self) -> Usage | None:
         """Return the tokens of all requests that this list took."""
         return self._total_usage
+
+    def _repr_html_(self) -> str:
+        """Return the items as a table, for notebooks."""
+        return html_of_items(self)
 
     @overload
     def __getitem__(self, index: SupportsIndex) -> T: ...
