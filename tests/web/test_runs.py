@@ -126,6 +126,7 @@ def test_stop_ends_the_request_at_once_and_go_on_asks_for_the_rest() -> None:
             assert page.ask("POST", f"/runs/{run}/stop", {})[1]["state"] == "stopped"
             assert server.served[0].wait().client_left  # the provider's connection is closed
             seen += [next(event for event in events if event.kind == "state")]
+            assert next(event for event in events if event.kind == "counts").data["output_tokens"] > 0
             assert len(server.requests) == 1  # nothing is asked until somebody says so
             assert page.ask("POST", f"/runs/{run}/stop", {})[0] == 200  # twice is as once
             assert page.ask("POST", f"/runs/{run}/continue", {})[1]["state"] == "running"

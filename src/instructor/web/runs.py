@@ -203,6 +203,7 @@ class Run:
     def _note_continuation(self, _report: Report) -> None:
         self._cause = "continuation"
         self._automatic += 1
+        self._count()  # the request may have to wait
         if self._automatic > CONTINUATIONS:
             self.stop()
 
@@ -210,7 +211,7 @@ class Run:
         """Note that a request is made."""
         self._requests += 1
         self._open_items = {}
-        if self._requests > 1:
+        if self._cause == "reask":
             self._count()
         self.log.add("request", {
             "request": self._requests, "cause": self._cause, "at": self._now(),

@@ -143,9 +143,8 @@ class TappedTransport:
 
 
 async def _called(function: Callable[..., Awaitable[Any]], arguments: Sequence[Any]) -> Any:
-    return await function(
-        *arguments
-    )  # it is called here: a task that is cancelled before it begins leaves nothing open
+    """Call a function and await it, in one: a task that is cancelled before it begins leaves nothing half done."""
+    return await function(*arguments)
 
 
 class _Nothing:
