@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from itertools import pairwise
 
 from instructor.grounding.assign import Candidate, in_any_order, in_order
 
@@ -38,7 +39,7 @@ def test_the_most_characters_are_matched_in_order() -> None:
     for _ in range(CASES):
         items = random_items(chance)
         places = chosen(items, in_order(items))
-        assert all(one.end <= two.start for one, two in zip(places, places[1:], strict=False)), items
+        assert all(one.end <= two.start for one, two in pairwise(places)), items
         assert sum(place.weight for place in places) == best_by_trying_all(items), items
 
 
@@ -48,7 +49,7 @@ def test_in_any_order_no_places_overlap_and_no_item_with_a_free_place_is_left() 
         items = random_items(chance)
         taken = in_any_order(items)
         places = sorted(chosen(items, taken))
-        assert all(one.end <= two.start for one, two in zip(places, places[1:], strict=False)), items
+        assert all(one.end <= two.start for one, two in pairwise(places)), items
         assert sum(p.weight for p in places) >= best_by_trying_all(items)
         for item, choice in enumerate(taken):
             if choice is None:

@@ -26,9 +26,10 @@ def in_order(candidates: Sequence[Sequence[Candidate]]) -> list[int | None]:
 
     An item may take none. Places do not overlap. Of equal choices the one that ends first is taken.
 
-    Theory of operation. `ends` and `weights` are a staircase: the best weight of a choice for the items so far whose
-    last place ends at `ends[i]` or before. Each candidate looks up the step before its start, and adds a step of its own
-    unless a step before it is as high; steps behind it that are not higher go. So the work is n log n for n candidates.
+    Theory of operation. `ends` and `weights` are a staircase: the best weight of a choice for the items so far
+    whose last place ends at `ends[i]` or before. Each candidate looks up the step before its start, and adds a step
+    of its own unless a step before it is as high; steps behind it that are not higher go. So the work is n log n for
+    n candidates.
     """
     ends, weights, nodes = [-1], [0], list[_Node | None]([None])
     for item, choices in enumerate(candidates):

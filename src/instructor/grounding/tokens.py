@@ -32,14 +32,24 @@ _ASCII = re.compile(rf"{_NUMBER}|[A-Za-z]+|[^\w\s{SOFT}]")
 _NEAR = 256
 """How many places of a frequent token are looked at on each side of where a value is expected."""
 _ZEROS = re.compile(r"^0+(?=\d)")
-_MARK_BLOCKS = ((0x300, 0x1DFF), (0x20D0, 0x20FF), (0x2CEF, 0x2DFF), (0x302A, 0x309A), (0xA66F, 0xABED), (0xFB1E, 0xFB1E))
+_MARK_BLOCKS = (
+    (0x300, 0x1DFF),
+    (0x20D0, 0x20FF),
+    (0x2CEF, 0x2DFF),
+    (0x302A, 0x309A),
+    (0xA66F, 0xABED),
+    (0xFB1E, 0xFB1E),
+)
 
 
 @cache
 def _marks() -> str:
     """Return the combining marks of Unicode's main blocks as ranges for a character class."""
     codes = [
-        code for first, last in _MARK_BLOCKS for code in range(first, last + 1) if unicodedata.category(chr(code))[0] == "M"
+        code
+        for first, last in _MARK_BLOCKS
+        for code in range(first, last + 1)
+        if unicodedata.category(chr(code))[0] == "M"
     ]
     ranges: list[list[int]] = []
     for code in codes:
@@ -197,8 +207,10 @@ class Text:
             for number in self._some(index.get(key, []), near):
                 first = number - place
                 self.looked += 1
-                if first >= 0 and first + size <= len(self.keys) and all(
-                    self.has(first + step, keys) for step, keys in enumerate(pattern) if step != place
+                if (
+                    first >= 0
+                    and first + size <= len(self.keys)
+                    and all(self.has(first + step, keys) for step, keys in enumerate(pattern) if step != place)
                 ):
                     found.add(first)
         return sorted(found)

@@ -1,14 +1,14 @@
 """Numbers, dates and amounts of money, compared by value: each is written as all token sequences that mean the same.
 
-    rule                what is the same
-    number              1250 · 1,250.00 · 1.250,00 · 1 250
-    words               30 · thirty
-    scale               1200000 · 1.2 million
-    percent             0.15 · 15 %
-    money               EUR 1,250 · 1.250,00 €
-    date                2024-03-03 · 3 March 2024 · March 3rd, 2024 · 03/03/2024 · 3. März 2024 · 2024年3月3日
-    date-without-year   2024-03-03 · 3 March
-    time                14:30 · 2:30 pm
+rule                what is the same
+number              1250 · 1,250.00 · 1.250,00 · 1 250
+words               30 · thirty
+scale               1200000 · 1.2 million
+percent             0.15 · 15 %
+money               EUR 1,250 · 1.250,00 €
+date                2024-03-03 · 3 March 2024 · March 3rd, 2024 · 03/03/2024 · 3. März 2024 · 2024年3月3日
+date-without-year   2024-03-03 · 3 March
+time                14:30 · 2:30 pm
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from functools import cache
 from typing import NamedTuple
 
 from instructor.grounding.tokens import canonical, keys_of, matches
+from instructor.grounding.words import MONTH_NAMES, MONTHS, ONES, SAME_CURRENCY, SCALES, TENS
 
 Pattern = tuple[tuple[str, ...], ...]
 
@@ -39,50 +40,6 @@ _SPACE = re.compile(r"[ \u00a0\u202f]")
 _IN_DATE = re.compile(r"[-/.‐‑–]\s?|\s?/\s?|")
 _IN_TIME = re.compile(r"[:.]| ?")
 
-_ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-_SCALES = ((1000, ("thousand", "k")), (10**6, ("million", "m", "mn", "mio")), (10**9, ("billion", "bn", "b")))
-NUMBER_WORDS = frozenset(("hundred", "dozen", "half", *_ONES, *_TENS, *(word for _, words in _SCALES for word in words)))
-
-_MONTHS = (
-    "january jan januar enero ene janvier gennaio janeiro",
-    "february feb februar febrero février fevrier fév febbraio fevereiro fev",
-    "march mar märz marz mrz marzo mars março marco",
-    "april apr abril abr avril avr aprile",
-    "may mai mayo maggio maio",
-    "june jun juni junio juin giugno junho",
-    "july jul juli julio juillet juil luglio julho",
-    "august aug agosto ago août aout",
-    "september sep sept septiembre septembre settembre setembro",
-    "october oct oktober okt octubre octobre ottobre outubro",
-    "november nov noviembre novembre novembro",
-    "december dec dezember dez diciembre dic décembre dicembre dezembro",
-)
-MONTHS = {name: number for number, names in enumerate(_MONTHS, 1) for name in names.split()}
-_NAMES = {number: tuple(names.split()) for number, names in enumerate(_MONTHS, 1)}
-
-_CURRENCIES = (
-    ("$", "usd", "us$", "dollar", "dollars"),
-    ("€", "eur", "euro", "euros"),
-    ("£", "gbp", "pound", "pounds"),
-    ("¥", "jpy", "yen", "円"),
-    ("¥", "cny", "rmb", "yuan", "元"),
-    ("chf", "fr", "francs"),
-    ("₹", "inr", "rs", "rupees"),
-    ("₽", "rub"),
-    ("₩", "krw", "won"),
-)
-_SAME_CURRENCY = {name: names for names in _CURRENCIES for name in names}
-CURRENCIES = frozenset(_SAME_CURRENCY)
-UNITS = frozenset(
-    "mg g kg mcg µg μg ug t l ml dl cl µl μl km m cm mm nm µm μm mi ft in yd lb lbs oz h hr hrs min mins s sec ms d wk mo "
-    "yr yrs y °c °f ° c f k % ‰ am pm a p kb mb gb tb hz khz mhz ghz w kw kwh v a ma mmhg bpm iu mol mmol px pt x m2 m3 "
-    "percent bn mn mio b".split()
-)
-
 
 @cache
 def spelled(number: int) -> tuple[str, ...]:
@@ -90,9 +47,9 @@ def spelled(number: int) -> tuple[str, ...]:
     if number < 0 or number > 999_999:
         return ()
     if number < 20:
-        return (_ONES[number],)
+        return (ONES[number],)
     if number < 100:
-        return (_TENS[number // 10 - 2], *(spelled(number % 10) if number % 10 else ()))
+        return (TENS[number // 10 - 2], *(spelled(number % 10) if number % 10 else ()))
     size, word = (100, "hundred") if number < 1000 else (1000, "thousand")
     return (*spelled(number // size), word, *(spelled(number % size) if number % size else ()))
 
@@ -125,7 +82,7 @@ def of_number(number: Decimal) -> Iterator[Variant]:
         if "hundred" in words[:-1]:
             at = words.index("hundred") + 1
             yield Variant("words", tuple((word,) for word in (*words[:at], "and", *words[at:])), _ANY)
-    for scale, names in _SCALES:
+    for scale, names in SCALES:
         if size >= scale and (scaled := size / scale) < 1000 and scaled == round(scaled, 3):
             yield Variant("scale", ((key_of(scaled),), names), _ANY)
     if size <= 10:
@@ -134,7 +91,7 @@ def of_number(number: Decimal) -> Iterator[Variant]:
 
 def of_date(year: int | None, month: int, day: int | None) -> Iterator[Variant]:
     """Yield how a date, or a part of one, may be written."""
-    names, m = _NAMES[month], (str(month),)
+    names, m = MONTH_NAMES[month], (str(month),)
     if day is None:
         if year is not None:
             yield Variant("date", (names, (str(year),)), _ANY)
@@ -177,7 +134,7 @@ def of_text(text: str) -> Iterator[Variant]:
     others = [keys[0] for keys in tokens if not keys[0][0].isdigit()]
     if len(numbers) != 1:
         return
-    if len(others) == 1 and (names := _SAME_CURRENCY.get(others[0])):
+    if len(others) == 1 and (names := SAME_CURRENCY.get(others[0])):
         yield Variant("money", (names, numbers[0]), _ANY)
         yield Variant("money", (numbers[0], names), _ANY)
     elif not others and text.strip().lstrip("-−+")[:1].isdigit():
