@@ -47,9 +47,9 @@ def in_order(candidates: Sequence[Sequence[Candidate]]) -> list[int | None]:
                 last += 1
             ends[first:last], weights[first:last], nodes[first:last] = [end], [weight], [node]
     taken: list[int | None] = [None] * len(candidates)
-    node = nodes[-1]
-    while node is not None:
-        taken[node.item], node = node.choice, node.before
+    final = nodes[-1]
+    while final is not None:
+        taken[final.item], final = final.choice, final.before
     return taken
 
 

@@ -9,7 +9,7 @@ import types
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
-from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, cast, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel
 from pydantic_core import from_json
@@ -119,7 +119,7 @@ def _walk(
                 yield from _walk(part, field.annotation, (*path, field.name), (*location, field.key), group)
         yield from _walk(value.model_extra or None, None, path, location, group)
     elif dataclasses.is_dataclass(value):
-        for field in _fields_of(type(value)):
+        for field in _fields_of(cast("type", type(value))):
             part = getattr(value, field.name, None)
             yield from _walk(part, field.annotation, (*path, field.name), (*location, field.key), group)
     elif isinstance(value, Mapping):

@@ -13,10 +13,10 @@ import re
 import unicodedata
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from difflib import SequenceMatcher
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from instructor.grounding.tokens import Text, is_single, keys_of, matches
 from instructor.grounding.values import Variant, of_date, of_number, of_text, of_time
@@ -59,9 +59,11 @@ class Matcher:
         key = kind, value, written
         found = self._found.get(key)
         if found is None:
-            search = {"text": self._text, "number": self._number, "date": self._date, "time": self._time}[kind]
+            searches: dict[str, Callable[[Any, str, int], Iterator[Place]]] = {
+                "text": self._text, "number": self._number, "date": self._date, "time": self._time,
+            }  # fmt: skip
             unique: dict[tuple[int, int], Place] = {}
-            for place in search(value, written, near):
+            for place in searches[kind](value, written, near):
                 unique.setdefault(place[:2], place)
             found = sorted(unique.values())
             if len(self.text.starts) < 1000 or len(found) < 256:  # what is near differs from item to item
@@ -188,16 +190,18 @@ class Matcher:
             yield Place(start, end, "exact" if exact else f"normalised:{variant.rule}")
 
     def _has_year(self, first: int, last: int) -> bool:
-        text = self.text
-        for number, gap in (
-            (last + 1, text.text[text.ends[last] : text.starts[last + 1]] if last + 1 < len(text.keys) else "\0"),
-            (first - 1, text.text[text.ends[first - 1] : text.starts[first]] if first else "\0"),
-        ):
-            if len(gap) <= 2 and "\0" not in gap and 0 <= number < len(text.keys):
-                key = text.keys[number]
-                if key.isdigit() and len(key) == 4:
-                    return True
-        return False
+        """Return whether a year follows, or comes before."""
+        text, count = self.text, len(self.text.keys)
+        after, before = last + 1, first - 1
+        if after < count and text.keys[after] in ("of", "de"):
+            after += 1
+        return (after < count and self._is_year(after, text.ends[after - 1], text.starts[after])) or (
+            before >= 0 and self._is_year(before, text.ends[before], text.starts[first])
+        )
+
+    def _is_year(self, number: int, begin: int, end: int) -> bool:
+        key = self.text.keys[number]
+        return end - begin <= 2 and "\0" not in self.text.text[begin:end] and key.isdigit() and len(key) == 4
 
     def _goes_on(self, first: int, last: int) -> bool:
         """Return whether the words of a number are a part of a longer one: "thirty" in "thirty-five"."""
@@ -289,6 +293,7 @@ class Matcher:
         place = Place(text.starts[begin + first], text.ends[begin + last], "fuzzy")
         if (
             "\0" in there[first : last + 1]
+            or "\n\n" in text.text[place.start : place.end]
             or not self._is_bound_left(begin + first)
             or not self._is_bound_right(begin + last)
         ):

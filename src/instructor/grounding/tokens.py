@@ -29,7 +29,7 @@ _GROUPED = r"(?<!\d[.,])\d{1,3}(?:([.,'’\u00a0\u202f])\d{3})(?:\1\d{3})*(?:[.,
 _DECIMAL = r"(?<!\d[.,])\d+[.,]\d+(?!\d|[.,]\d)"
 _NUMBER = rf"{_GROUPED}|{_DECIMAL}|\d+(?:st|nd|rd|th)\b|\d+"
 _ASCII = re.compile(rf"{_NUMBER}|[A-Za-z]+|[^\w\s{SOFT}]")
-_NEAR = 256
+_NEAR = 48
 """How many places of a frequent token are looked at on each side of where a value is expected."""
 _ZEROS = re.compile(r"^0+(?=\d)")
 _MARK_BLOCKS = (

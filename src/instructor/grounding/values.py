@@ -92,23 +92,22 @@ def of_number(number: Decimal) -> Iterator[Variant]:
 def of_date(year: int | None, month: int, day: int | None) -> Iterator[Variant]:
     """Yield how a date, or a part of one, may be written."""
     names, m = MONTH_NAMES[month], (str(month),)
+    y, short = (str(year),), (str(year), str((year or 0) % 100))
     if day is None:
-        if year is not None:
-            yield Variant("date", (names, (str(year),)), _ANY)
-            yield Variant("date", ((str(year),), m), _IN_DATE)
-            yield Variant("date", (m, (str(year),)), _IN_DATE)
+        orders: list[Pattern] = [] if year is None else [(names, y)]
+        numeric: list[Pattern] = [] if year is None else [(y, m), (m, y)]
+        yield from (Variant("date", order, _ANY) for order in orders)
+        yield from (Variant("date", order, _IN_DATE) for order in numeric)
         return
     d = (str(day),)
     if year is not None:
-        y, short = (str(year),), (str(year), str(year % 100))
-        for order in ((y, m, d), (d, m, short), (m, d, short)):
-            yield Variant("date", order, _IN_DATE)
-        for order in ((d, names, y), (d, ("of", "de"), names, y), (d, ("de",), names, ("de",), y), (names, d, y)):
-            yield Variant("date", order, _ANY)
-        yield Variant("date", (y, ("年",), m, ("月",), d, ("日",)), _IN_DATE)
+        numeric = [(y, m, d), (d, m, short), (m, d, short), (y, ("年",), m, ("月",), d, ("日",))]
+        orders = [(d, names, y), (d, ("of", "de"), names, y), (d, ("de",), names, ("de",), y), (names, d, y)]
+        yield from (Variant("date", order, _IN_DATE) for order in numeric)
+        yield from (Variant("date", order, _ANY) for order in orders)
     rule = "date" if year is None else "date-without-year"
-    for order in ((d, names), (d, ("of", "de"), names), (names, d)):
-        yield Variant(rule, order, _ANY)
+    orders = [(d, names), (d, ("of", "de"), names), (names, d)]
+    yield from (Variant(rule, order, _ANY) for order in orders)
 
 
 def of_time(time: dt.time) -> Iterator[Variant]:
