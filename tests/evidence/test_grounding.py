@@ -229,7 +229,7 @@ async def test_only_texts_of_the_user_are_sources(harness: Harness, serve: Any) 
         {"role": "assistant", "content": "Oslo"},
         {"role": "user", "content": "In Bern."},
     ]
-    server = serve(answer(*map(json.dumps, ("Rome", "Paris", "Oslo", "Bern"))))
+    server = serve(answer({"tasks": ["Rome", "Paris", "Oslo", "Bern"]}))
     found = await grounded(harness, server, list[str], messages)
     assert [each.status[""] for each in found.evidence] == ["none", "exact", "none", "exact"]
     paris, bern = found.evidence[1].item, found.evidence[3].item

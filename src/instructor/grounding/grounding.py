@@ -27,6 +27,10 @@ _BEFORE, _AFTER = 12, 20
 """How many places before and after the expected one may be an item's."""
 _SPEAKING = 8
 """How many other values of the item speak for a place."""
+_ENDS = (". ", "! ", "? ", ";", "\n", "\0", "。")
+"""What ends a sentence or a line."""
+_CLAIMED = 4
+"""How many places on each side of an item a short value may claim."""
 _OTHERS = 8
 """How many further places of a field are told."""
 NONE, UNAVAILABLE = "none", "unavailable"
@@ -299,6 +303,7 @@ class Grounding:
             self._seen[group.same] += 1
             chosen = None if choice is None else candidates[number][choice]
             self._take(group, number, chosen, self._cursor)
+        self._claim()
         before: _Group | None = None
         last = len(self._text.text)
         in_text = sorted(self._groups, key=lambda each: last if each.place is None else each.place.start)
@@ -308,6 +313,29 @@ class Grounding:
         for group in in_text:  # what only a later group made known: "Ann and Bob, both 30"
             if len(group.found) < len(group.leaves):
                 self._resolve(group, self._before(group))
+
+    def _claim(self) -> None:
+        """Give each place of a short value to the group that it stands nearest to."""
+        claims: list[tuple[int, int, int, int]] = []
+        for number, group in enumerate(self._groups):
+            if group.place is None:
+                continue
+            low, high = self._bounds(group)
+            for index, leaf in enumerate(group.leaves):
+                if leaf.short and index != group.lead:
+                    inside = _around(_between(group.places[index], low, high), group.place)
+                    claims += [(self._cost(group.place, place), number, index, place.start) for place in inside]
+        settled = set[tuple[int, int]]()
+        for _, number, index, start in sorted(claims):
+            if (number, index) not in settled and start not in self._taken:
+                settled.add((number, index))
+                self._taken[start] = self._groups[number]
+
+    def _cost(self, one: Place, two: Place) -> int:
+        """Return how far apart two places are; the end of a sentence or a line between them counts much."""
+        first, last = sorted((one, two))
+        between = self._text.text[first.end : last.start]
+        return len(between) + _REACH * any(sign in between for sign in _ENDS)
 
     def _bounds(self, group: _Group) -> tuple[int, int]:
         """Return between which offsets the short values of a group may stand."""
@@ -365,8 +393,9 @@ class Grounding:
     ) -> Place | None:
         """Return the place of a short value, if there is one that can be this group's."""
         at = group.place or Place(low, low, "")
-        free = [each for each in _between(places, low, high) if self._taken.get(each.start, group) is group]
-        chosen = min(free, key=lambda each: _distance(each, at), default=None)
+        inside = _around(_between(places, low, high), at)
+        free = [each for each in inside if self._taken.get(each.start, group) is group]
+        chosen = min(free, key=lambda each: self._cost(at, each), default=None)
         if chosen is not None:
             self._taken[chosen.start] = group
             return chosen
@@ -389,7 +418,7 @@ class Grounding:
             return False
         first, last = sorted((place, group.place))
         between = self._text.text[first.end : last.start]
-        if any(sign in between for sign in (". ", "! ", "? ", ";", "\n", "\0")):
+        if any(sign in between for sign in _ENDS):
             return False
         keys, starts = self._text.keys, self._text.starts
         inside = range(bisect_left(starts, max(low, group.place.start - _NEAR)), bisect_left(starts, high))
@@ -443,6 +472,12 @@ def _between(places: list[Place], low: int, high: int) -> list[Place]:
         return places
     first, last = bisect_left(places, (low, 0, "")), bisect_left(places, (high, 0, ""))
     return [each for each in places[first:last] if each.end <= high]
+
+
+def _around(places: list[Place], to: Place) -> list[Place]:
+    """Return the places nearest to another."""
+    at = bisect_left(places, (to.start, to.end, ""))
+    return places[max(0, at - _CLAIMED) : at + _CLAIMED]
 
 
 def _distance(one: Place, two: Place) -> int:
