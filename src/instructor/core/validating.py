@@ -23,8 +23,11 @@ class Grounds(Protocol):
 
     def refused(self, outcomes: Sequence[Outcome], name: str) -> list[Outcome]: ...
     def add(self, valid: Valid) -> None: ...
-    def close(self) -> list[int]:
-        """Decide for good where all items are, and return the indices of those that moved."""
+    def close(self) -> None:
+        """Note that there are no more values."""
+
+    def moved(self) -> list[int]:
+        """Return the indices of the items whose evidence is not what it was when it was asked for."""
         ...
 
 
@@ -61,7 +64,9 @@ class ValidatingRun(Run):
             self._grounds.add(good)
 
     def finalizer(self) -> Steps:
-        """Decide where the items are, however the call ended, and call the hooks for its end."""
-        if self._grounds is not None and (moved := self._grounds.close()):
-            yield from self.state.tell(HookName.EVIDENCE_MOVED, moved)
+        """Say which evidence has moved, however the call ended, and call the hooks for its end."""
+        if self._grounds is not None:
+            self._grounds.close()
+            if self.state.tells(HookName.EVIDENCE_MOVED) and (moved := self._grounds.moved()):
+                yield from self.state.tell(HookName.EVIDENCE_MOVED, moved)
         yield from super().finalizer()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, overload
+from typing import Any, Protocol, overload
 
 from instructor.exceptions import ConfigurationError
 
@@ -92,13 +92,39 @@ class Evidence:
         }
 
 
+class Finds(Protocol):
+    """What finds evidence when it is asked for."""
+
+    def evidence_of(self, index: int) -> Evidence: ...
+
+
 class Held:
-    """The evidence of an item as it is now. The item has this, for its evidence may change while a list is open."""
+    """What an item has of its evidence: where to ask, until it is final."""
 
-    __slots__ = ("evidence",)
+    __slots__ = ("_evidence", "_finds", "_index")
 
-    def __init__(self, evidence: Evidence) -> None:
-        self.evidence = evidence
+    def __init__(self, finds: Finds, index: int) -> None:
+        self._finds, self._index = finds, index
+        self._evidence: Evidence | None = None
+
+    @property
+    def evidence(self) -> Evidence:
+        return self._finds.evidence_of(self._index) if self._evidence is None else self._evidence
+
+    def settle(self, evidence: Evidence) -> None:
+        """Keep the final evidence, and forget how it was found."""
+        self._evidence = evidence
+        del self._finds
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _held, (self.evidence,)
+
+
+def _held(evidence: Evidence) -> Held:
+    """Return a copy's evidence: it stays as it was when the copy was made."""
+    held = Held.__new__(Held)
+    held._evidence = evidence
+    return held
 
 
 class EvidenceList(Sequence[Evidence]):
@@ -125,6 +151,8 @@ class EvidenceList(Sequence[Evidence]):
 
 def evidence(item: object) -> Evidence:
     """Return where in the user's text an item comes from.
+
+    It is looked for when it is first asked for, so ask before you change the item.
 
     Args:
         item: A model or a dataclass that a call with `ground=True` returned, or an item of its list or stream.

@@ -32,7 +32,7 @@ _ENDS = (". ", "! ", "? ", ";", "\n", "\0", "。")
 _CLAIMED = 4
 """How many places on each side of an item a short value may claim."""
 _OTHERS = 8
-"""How many further places of a field are told."""
+"""How many further places of a field are in the evidence."""
 NONE, UNAVAILABLE = "none", "unavailable"
 
 
@@ -66,11 +66,6 @@ class _Group:
         return tuple((leaf.path[len(self.path) :] if self.path else leaf.path, leaf.written) for leaf in self.leaves)
 
 
-class _Item(NamedTuple):
-    groups: list[_Group]
-    held: Held
-
-
 class _Lead(NamedTuple):
     start: int
     end: int
@@ -83,8 +78,10 @@ class Grounding:
     Theory of operation. Each group of values has a leading value: the longest one that stands in the text as often as
     groups have it. Its places are the candidates of the group; values of the group that stand near one speak for it.
 
-        add()      an item has come: it takes the best free place after the item before it. Its evidence is provisional
-        close()    the list is complete: all groups are assigned again, together (`assign.in_any_order`)
+    Nothing is done before evidence is asked for: an extraction must not wait for what nobody reads.
+
+        while the list is open    each item takes the best free place after the item before it
+        when it is complete       all groups are assigned together (`assign.in_any_order`)
 
     Then, group by group in the order of the text: a long value takes the place that is nearest to the leading one. A
     short value must stand between the groups before and after, in a place that no other group has taken, or in one that
@@ -113,8 +110,11 @@ class Grounding:
         self._matcher = Matcher(self._text)
         self.held: list[Held] = []
         """The evidence of each item, in the order in which they came."""
-        self.values: list[Any] = []
-        self._items: list[_Item] = []
+        self._waiting: list[Valid] = []
+        self._items: list[list[_Group]] = []
+        self._shown: dict[int, Evidence] = {}
+        """The provisional evidence that was asked for, by the index of the item."""
+        self._closed = False
         self._groups: list[_Group] = []
         self._counts: Counter[tuple[str, str]] = Counter()
         self._leads: list[_Lead] = []
@@ -129,45 +129,69 @@ class Grounding:
         return self._text.looked
 
     def add(self, valid: Valid) -> None:
-        """Give an item that is delivered its evidence."""
-        if not self._many and self._items:  # the answer is asked for again: only the last one counts
+        """Let an item that is delivered have evidence. Nothing is looked for before it is asked for."""
+        if not self._many and self.held:  # the answer is asked for again: only the last one counts
             self._begin_again()
-        item = self._settled(valid)
-        item.held.evidence = self._evidence(item, provisional=True)
-        self._items.append(item)
-        self.held.append(item.held)
-        self.values.append(valid.value)
-        self._attach(valid.value, item.held)
+        held = Held(self, len(self.held))
+        self.held.append(held)
+        self._waiting.append(valid)
+        self._attach(valid.value, held)
+
+    def evidence_of(self, index: int) -> Evidence:
+        """Return the evidence of an item. While the list is open it is provisional."""
+        if self._closed:
+            self._decide()
+            return self.held[index].evidence
+        self._catch_up()
+        if index not in self._shown:
+            self._shown[index] = self._evidence(self._items[index], provisional=True)
+        return self._shown[index]
 
     def refused(self, outcomes: Sequence[Outcome], name: str) -> list[Outcome]:
         """Return outcomes, in which items with a value that is not in the text are invalid."""
         return [self._judged(each, name) if isinstance(each, Valid) and each.final else each for each in outcomes]
 
-    def close(self) -> list[int]:
-        """Assign all places together, and return the indices of the items whose spans moved."""
+    def close(self) -> None:
+        """Note that the list is complete: from now on its evidence is final."""
+        self._closed = True
+
+    def moved(self) -> list[int]:
+        """Return the indices of the items whose evidence was seen while the list was open, and is another now."""
+        if not self._shown:
+            return []
+        self._decide()
+        now = ((index, self._shown[index], self.held[index].evidence) for index in sorted(self._shown))
+        return [index for index, one, two in now if (one.item, one.fields) != (two.item, two.fields)]
+
+    def _decide(self) -> None:
+        """Assign all places together, once."""
+        self._take_waiting(resolve=False)
         self._assign()
-        moved = []
-        for index, item in enumerate(self._items):
-            before, now = item.held.evidence, self._evidence(item, provisional=False)
-            item.held.evidence = now
-            if before.provisional and (before.item, before.fields) != (now.item, now.fields):
-                moved.append(index)
-        return moved
+        for item, held in zip(self._items, self.held, strict=True):
+            held.settle(self._evidence(item, provisional=False))
+
+    def _catch_up(self) -> None:
+        self._take_waiting(resolve=True)
+
+    def _take_waiting(self, *, resolve: bool) -> None:
+        for valid in self._waiting:
+            self._items.append(self._settled(valid, resolve=resolve))
+        self._waiting.clear()
 
     def _begin_again(self) -> None:
-        for kept in (self._items, self.held, self.values, self._groups, self._leads):
+        for kept in (self._waiting, self._items, self.held, self._groups, self._leads):
             kept.clear()
-        self._counts.clear()
-        self._taken.clear()
-        self._seen.clear()
+        for counted in (self._counts, self._taken, self._seen, self._shown):
+            counted.clear()
         self._cursor = 0
 
     def _judged(self, valid: Valid, name: str) -> Outcome:
+        self._catch_up()
         cursor = self._cursor
-        item = self._settled(valid)
-        again = any(self._seen[group.same] > 1 for group in item.groups if not group.path)
+        item = self._settled(valid, resolve=True)
+        again = any(self._seen[group.same] > 1 for group in item if not group.path)
         faults: list[InitErrorDetails] = []
-        for group in item.groups:
+        for group in item:
             for index, leaf in enumerate(group.leaves):
                 if index not in group.found and not leaf.exempt and not (again and group.places[index]):
                     kind = PydanticCustomError("not_in_text", "{what}", {"what": prompts.NOT_IN_TEXT})
@@ -178,7 +202,7 @@ class Grounding:
             return valid
         return Invalid(valid.at, valid.text, ValidationError.from_exception_data(name, faults), valid.tool)
 
-    def _settled(self, valid: Valid) -> _Item:
+    def _settled(self, valid: Valid, *, resolve: bool) -> list[_Group]:
         """Return an item that has taken the best places which are free now."""
         groups: dict[str, _Group] = {}
         for leaf in leaves_of(valid.value, self._annotation):
@@ -200,16 +224,17 @@ class Grounding:
             self._groups.append(group)
             group.lead = self._lead_of(group)
             self._take_first(group, number)
-        for group in groups.values():
+        item = list(groups.values())
+        for group in item if resolve else ():
             self._resolve(group, self._before(group))
-        return _Item(list(groups.values()), Held(_NOTHING))
+        return item
 
-    def _forget(self, item: _Item) -> None:
+    def _forget(self, item: list[_Group]) -> None:
         """Undo what `_settled` did for an item that is not delivered yet."""
-        first = len(self._groups) - len(item.groups)
-        self._leads = [lead for lead in self._leads if lead.number < first] if item.groups else self._leads
+        first = len(self._groups) - len(item)
+        self._leads = [lead for lead in self._leads if lead.number < first] if item else self._leads
         del self._groups[first:]
-        for group in item.groups:
+        for group in item:
             self._seen[group.same] -= 1
             for leaf in group.leaves:
                 if not leaf.short:
@@ -433,13 +458,13 @@ class Grounding:
         at = bisect_left(self._leads, (place.start, place.end, -1))
         return at < len(self._leads) and self._leads[at][:2] == place[:2]
 
-    def _evidence(self, item: _Item, *, provisional: bool) -> Evidence:
+    def _evidence(self, item: list[_Group], *, provisional: bool) -> Evidence:
         fields: dict[str, tuple[Span, ...]] = {}
         status: dict[str, str] = {}
         missing = UNAVAILABLE if self._sources.unavailable else NONE
         own: list[Place] = []
         make = self._sources.span
-        for group in item.groups:
+        for group in item:
             low, high = self._bounds(group)
             for index, leaf in enumerate(group.leaves):
                 places = group.found.get(index)
@@ -461,9 +486,6 @@ class Grounding:
         found = {place.status for place in here}
         status = "fuzzy" if "fuzzy" in found else next((each for each in sorted(found) if each != "exact"), "exact")
         return self._sources.span(min(place.start for place in here), max(place.end for place in here), status)
-
-
-_NOTHING = Evidence(None, {}, {}, provisional=True)
 
 
 def _between(places: list[Place], low: int, high: int) -> list[Place]:

@@ -112,9 +112,9 @@ def _walk(
     if isinstance(value, str) and type(value) is str:
         yield _leaf(value, annotation, path, location, group)
     elif isinstance(value, BaseModel):
-        told = value.model_fields_set
+        written = value.model_fields_set
         for field in _fields_of(type(value)):
-            if field.name in told:
+            if field.name in written:
                 part = getattr(value, field.name)
                 yield from _walk(part, field.annotation, (*path, field.name), (*location, field.key), group)
         yield from _walk(value.model_extra or None, None, path, location, group)
