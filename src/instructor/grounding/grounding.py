@@ -75,8 +75,8 @@ class _Lead(NamedTuple):
 class Grounding:
     """Finds the evidence of the items of a call.
 
-    Theory of operation. Each group of values has a leading value: the longest one that stands in the text as often as
-    groups have it. Its places are the candidates of the group; values of the group that stand near one speak for it.
+    Theory of operation. Each group of values has a leading value: one that no other group has, or else stands in the text
+    as often as groups have it; of several the longest. Its places are the candidates of the group; values of the group that stand near one speak for it.
 
     Nothing is done before evidence is asked for: an extraction must not wait for what nobody reads.
 
@@ -192,8 +192,10 @@ class Grounding:
         again = any(self._seen[group.same] > 1 for group in item if not group.path)
         faults: list[InitErrorDetails] = []
         for group in item:
-            for index, leaf in enumerate(group.leaves):
+            for index, leaf in sorted(enumerate(group.leaves), key=_is_short):
                 if index not in group.found and not leaf.exempt and not (again and group.places[index]):
+                    if leaf.short and faults and group.place is None:
+                        continue  # nobody knows where it would have to stand
                     kind = PydanticCustomError("not_in_text", "{what}", {"what": prompts.NOT_IN_TEXT})
                     faults.append(InitErrorDetails(type=kind, loc=leaf.location, input=leaf.given))
         self._forget(item)
@@ -251,8 +253,8 @@ class Grounding:
             if not places:
                 continue
             if not leaf.short:
-                enough = len(places) >= self._counts[leaf.kind, leaf.written]
-                rank = 4 if enough else 3
+                count = self._counts[leaf.kind, leaf.written]
+                rank = 5 if count == 1 else 4 if len(places) >= count else 3
             else:
                 rank = 2 if leaf.kind == "text" else 1 if all(each.short for each in group.leaves) else 0
             if rank and (rank, leaf.weight) > score:
@@ -340,14 +342,14 @@ class Grounding:
                 self._resolve(group, self._before(group))
 
     def _claim(self) -> None:
-        """Give each place of a short value to the group that it stands nearest to."""
+        """Give each place of a value to the group that it stands nearest to."""
         claims: list[tuple[int, int, int, int]] = []
         for number, group in enumerate(self._groups):
             if group.place is None:
                 continue
             low, high = self._bounds(group)
-            for index, leaf in enumerate(group.leaves):
-                if leaf.short and index != group.lead:
+            for index in range(len(group.leaves)):
+                if index != group.lead:
                     inside = _around(_between(group.places[index], low, high), group.place)
                     claims += [(self._cost(group.place, place), number, index, place.start) for place in inside]
         settled = set[tuple[int, int]]()
@@ -360,7 +362,7 @@ class Grounding:
         """Return how far apart two places are; the end of a sentence or a line between them counts much."""
         first, last = sorted((one, two))
         between = self._text.text[first.end : last.start]
-        return len(between) + _REACH * any(sign in between for sign in _ENDS)
+        return len(between) + _REACH * (any(sign in between for sign in _ENDS) + ("\n\n" in between))
 
     def _bounds(self, group: _Group) -> tuple[int, int]:
         """Return between which offsets the short values of a group may stand."""
@@ -408,10 +410,18 @@ class Grounding:
                 if chosen is not None:
                     group.found[index] = [chosen]
             else:
-                inside = [each for each in _between(places, low, high) if not self._is_lead(each)]
-                own = _nearest(inside or places, group.place or places[0])
-                assert own is not None
+                own = self._long(group, places, low, high)
                 group.found[index] = [own, *self._further(places, own, low, high)]
+
+    def _long(self, group: _Group, places: list[Place], low: int, high: int) -> Place:
+        """Return the place of a longer value: if possible one that no other group has, or else the nearest."""
+        at = group.place or places[0]
+        inside = [each for each in _around(_between(places, low, high), at) if not self._is_lead(each)]
+        free = [each for each in inside if self._taken.get(each.start, group) is group]
+        own = min(free or inside or _around(places, at), key=lambda each: self._cost(at, each))
+        if free:
+            self._taken[own.start] = group
+        return own
 
     def _short(
         self, group: _Group, leaf: Leaf, places: list[Place], low: int, high: int, before: _Group | None
@@ -434,7 +444,15 @@ class Grounding:
         shared = _nearest(places, group.place)
         if shared is not None and self._is_shared(group, shared, low, high):
             return shared
-        return None
+        return self._heading(group.place, places) if leaf.heads else None
+
+    def _heading(self, place: Place, places: list[Place]) -> Place | None:
+        """Return the last of these places before another one in its line."""
+        at = bisect_left(places, (place.start, 0, ""))
+        if not at or place.start - places[at - 1].end > _NEAR:
+            return None
+        between = self._text.text[places[at - 1].end : place.start]
+        return None if "\n" in between or "\0" in between else places[at - 1]
 
     def _is_shared(self, group: _Group, place: Place, low: int, high: int) -> bool:
         """Return whether a value of another group may be this group's too: "Ann and Bob, both 30"."""
@@ -486,6 +504,10 @@ class Grounding:
         found = {place.status for place in here}
         status = "fuzzy" if "fuzzy" in found else next((each for each in sorted(found) if each != "exact"), "exact")
         return self._sources.span(min(place.start for place in here), max(place.end for place in here), status)
+
+
+def _is_short(numbered: tuple[int, Leaf]) -> bool:
+    return numbered[1].short
 
 
 def _between(places: list[Place], low: int, high: int) -> list[Place]:
