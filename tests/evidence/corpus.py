@@ -65,6 +65,8 @@ class Document:
     answer: list[dict[str, Any]] = field(default_factory=list)
     right: list[dict[str, bool]] = field(default_factory=list)
     """For each value of the answer whether it is the text's."""
+    borrowed: list[set[str]] = field(default_factory=list)
+    """The values of the answer that are another item's."""
     of: list[int] = field(default_factory=list)
     """For each item of the answer the index of the text's."""
 
@@ -130,7 +132,8 @@ class Writer:
         month = MONTHS[day.month - 1]
         forms = [
             day.isoformat(), f"{day.day} {month} {day.year}", f"{month} {day.day}, {day.year}",
-            f"{day.day:02}/{day.month:02}/{day.year}", f"{day.day}.{day.month}.{day.year}", f"{day.day} {month[:3]} {day.year}",
+            f"{day.day:02}/{day.month:02}/{day.year}", f"{day.day}.{day.month}.{day.year}",
+            f"{day.day} {month[:3]} {day.year}",
         ]  # fmt: skip
         return day, self.chance.choice(forms)
 
@@ -189,8 +192,8 @@ class Writer:
             strength = self.chance.choice([f"{dose} mg", f"{dose}mg", f"{dose} mg"])
             made.write(
                 "Patient ", ("name", name, self.written_name(name)), " has no history of stroke and takes ",
-                ("dose", f"{dose} mg", strength), " of ", ("drug", drug, drug), " since ", ("since", day, written), ". ",
-                self.filler(), "\n",
+                ("dose", f"{dose} mg", strength), " of ", ("drug", drug, drug), " since ",
+                ("since", day, written), ". ", self.filler(), "\n",
             )  # fmt: skip
         return made
 
@@ -228,7 +231,8 @@ class Writer:
         findings = [
             ("severe headache and nausea since Monday", "severe headache with nausea since Monday"),
             ("the organisation of the archive was poor", "the organization of the archive was poor"),
-            ("a “quiet” engine – mostly", 'a "quiet" engine - mostly'), ("leaks at the back door", "leaks at the back door"),
+            ("a “quiet” engine – mostly", 'a "quiet" engine - mostly'),
+            ("leaks at the back door", "leaks at the back door"),
             ("walls with 3 cracks near the stairs", "walls with 3 cracks near the stairs"),
             ("the ﬁnal coat of paint is missing", "the final coat of paint is missing"),
         ]  # fmt: skip
@@ -244,8 +248,10 @@ class Writer:
             age, city = self.chance.randint(18, 80), self.chance.choice(cities)
             who, old, where = ("name", name, name), ("age", age, str(age)), ("city", city, city)
             forms: dict[str, tuple[Any, ...]] = {
-                "zh": (who, "今年", old, "岁，住在", where, "。"), "ko": (who, "는 ", old, "세이며 ", where, "에 산다. "),
-                "vi": (who, " ", old, " tuổi, sống ở ", where, " 😀. "), "ar": (who, " عمره ", old, " ويعيش في ", where, ". "),
+                "zh": (who, "今年", old, "岁，住在", where, "。"),
+                "ko": (who, "는 ", old, "세이며 ", where, "에 산다. "),
+                "vi": (who, " ", old, " tuổi, sống ở ", where, " 😀. "),
+                "ar": (who, " عمره ", old, " ويعيش في ", where, ". "),
             }  # fmt: skip
             made.write(*forms[language])
         return made
@@ -262,6 +268,13 @@ class Writer:
                 wrong = self.wrong(item[name], made.text)
                 if wrong is not None:
                     item[name], right[name] = wrong, False
+            borrowed = set[str]()
+            if self.chance.random() < 0.06:
+                name, other = self.chance.choice(list(item)), self.chance.choice(made.items)
+                if other[name] != made.items[index][name] and str(other[name]) not in str(made.items[index][name]):
+                    item[name], right[name] = other[name], False
+                    borrowed.add(name)
+            made.borrowed.append(borrowed)
             made.answer.append(item)
             made.right.append(right)
             made.of.append(index)
@@ -270,7 +283,8 @@ class Writer:
     def wrong(self, value: Any, text: str) -> Any:
         """Return a value like this one that the text does not have; None if none is found."""
         tries: list[Callable[[], Any]] = {
-            int: [lambda: value + self.chance.choice([1, 3, 10, 100])], float: [lambda: value + self.chance.choice([1, 10, 0.25])],
+            int: [lambda: value + self.chance.choice([1, 3, 10, 100])],
+            float: [lambda: value + self.chance.choice([1, 10, 0.25])],
             dt.date: [lambda: value + dt.timedelta(days=self.chance.choice([1, 31, 366]))],
         }.get(type(value), [self.name, lambda: self.changed(value)])  # fmt: skip
         for _ in range(5):
