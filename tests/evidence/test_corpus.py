@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 import pytest
-from corpus import Document, corpus
+from corpus import Document, Person, corpus
 
 from instructor.core.types import Invalid, Valid
 from instructor.grounding.evidence import Evidence, Held
@@ -96,6 +96,25 @@ def count(made: Document, counts: Counts) -> None:
                 and bool(spans)
                 and max(overlap((spans[0].start, spans[0].end), place) for place in places[name]) >= OVERLAP
             )
+
+
+@pytest.mark.parametrize(("order", "rows"), [("same", 3000), ("reversed", 3000), ("plain", 3000), ("plain", 28_000)])
+def test_work_is_linear_in_the_text_and_every_item_is_in_its_line(order: str, rows: int) -> None:
+    """To 1 MB: every line has a value that all have, and a short one that many have."""
+    made = Document(order, Person)
+    for number in range(rows):
+        name, age = "John Smith" if order == "same" else f"Person{number} Smith", number % 90
+        made.write(("name", name, name), ", aged ", ("age", age, str(age)), ", in ", ("city", "Paris", "Paris"), ".\n")
+    made.of = list(range(rows))[:: -1 if order == "reversed" else 1]
+    made.answer = [made.items[index] for index in made.of]
+    grounds = grounding(made, requires=False)
+    for index in range(rows):
+        grounds.add(valid(made, index))
+    grounds.close()
+    for index, held in enumerate(grounds.held):
+        there = {name: [(spans[0].start, spans[0].end)] for name, spans in held.evidence.fields.items()}
+        assert there == made.places[made.of[index]]
+    assert grounds.looked < 8 * len(made.text)
 
 
 def test_evidence_is_right_on_a_labelled_corpus(capsys: pytest.CaptureFixture[str]) -> None:

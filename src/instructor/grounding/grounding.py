@@ -75,8 +75,9 @@ class _Lead(NamedTuple):
 class Grounding:
     """Finds the evidence of the items of a call.
 
-    Theory of operation. Each group of values has a leading value: one that no other group has, or else stands in the text
-    as often as groups have it; of several the longest. Its places are the candidates of the group; values of the group that stand near one speak for it.
+    Theory of operation. Each group of values has a leading value: one that no other group has, or else one that stands
+    in the text as often as groups have it; of several the longest. Its places are the candidates of the group. Other
+    values of the group that stand near one speak for it.
 
     Nothing is done before evidence is asked for: an extraction must not wait for what nobody reads.
 
@@ -234,7 +235,10 @@ class Grounding:
     def _forget(self, item: list[_Group]) -> None:
         """Undo what `_settled` did for an item that is not delivered yet."""
         first = len(self._groups) - len(item)
-        self._leads = [lead for lead in self._leads if lead.number < first] if item else self._leads
+        for number in range(first, len(self._groups)):
+            place = self._groups[number].place
+            if place is not None and self._groups[number].own:
+                del self._leads[bisect_left(self._leads, (place.start, place.end, number))]
         del self._groups[first:]
         for group in item:
             self._seen[group.same] -= 1
@@ -307,6 +311,16 @@ class Grounding:
             self._cursor = chosen.end
         elif self._seen[group.same] < 2:  # it says something new, so it may share a place
             group.place = _nearest(places, Place(near, near, ""))
+        if group.place is not None and self._matcher.frequent:
+            for index in range(len(group.leaves)):
+                if index != group.lead:
+                    self._look_again(group, index, group.place.start)
+
+    def _look_again(self, group: _Group, index: int, near: int) -> None:
+        """Look up the places of a very frequent value near an item."""
+        leaf = group.leaves[index]
+        if (leaf.kind, leaf.value, leaf.written) in self._matcher.frequent:
+            group.places[index] = self._matcher.places(leaf.kind, leaf.value, leaf.written, near)
 
     def _is_free(self, place: Candidate) -> bool:
         leads = self._leads
@@ -321,6 +335,8 @@ class Grounding:
         for group in self._groups:
             group.lead = self._lead_of(group)
             near = group.place.start if group.place is not None else near
+            if group.lead is not None:
+                self._look_again(group, group.lead, near)
             candidates.append(self._candidates(group, near))
         taken = in_any_order(candidates)
         self._leads, self._cursor = [], 0
@@ -361,6 +377,8 @@ class Grounding:
     def _cost(self, one: Place, two: Place) -> int:
         """Return how far apart two places are; the end of a sentence or a line between them counts much."""
         first, last = sorted((one, two))
+        if last.start - first.end > _REACH:
+            return last.start - first.end + 2 * _REACH
         between = self._text.text[first.end : last.start]
         return len(between) + _REACH * (any(sign in between for sign in _ENDS) + ("\n\n" in between))
 

@@ -28,6 +28,8 @@ _MOST_TOKENS = 64
 """Longer values are never compared fuzzily."""
 _WINDOWS = 4
 """How many places are compared fuzzily for one value."""
+_REGION = 512
+"""Very frequent values are looked up for each region of so many characters."""
 _PER_WORD = 32
 """How many places of one word vote for them."""
 
@@ -40,12 +42,20 @@ class Place(NamedTuple):
     status: str
 
 
+_Key = tuple[str, Any, str]
+"""A value: its kind, the value, how the model wrote it."""
+
+
 class Matcher:
     """Finds values in texts. It remembers what it has found: a value that comes again is looked up once."""
 
     def __init__(self, text: Text) -> None:
         self.text = text
-        self._found: dict[tuple[str, object, str], list[Place]] = {}
+        self._found: dict[_Key, list[Place]] = {}
+        self._near: dict[tuple[_Key, int], list[Place]] = {}
+        self.frequent: set[_Key] = set()
+        """Values of which only the places in a region are looked up."""
+        self._cut = False
 
     def places(self, kind: str, value: object, written: str, near: int) -> list[Place]:
         """Return the places of a value, in order.
@@ -57,17 +67,32 @@ class Matcher:
             near: Where the places of a very frequent value are looked for.
         """
         key = kind, value, written
-        found = self._found.get(key)
-        if found is None:
-            searches: dict[str, Callable[[Any, str, int], Iterator[Place]]] = {
-                "text": self._text, "number": self._number, "date": self._date, "time": self._time,
-            }  # fmt: skip
-            unique: dict[tuple[int, int], Place] = {}
-            for place in searches[kind](value, written, near):
-                unique.setdefault(place[:2], place)
-            found = sorted(unique.values())
-            if len(self.text.starts) < 1000 or len(found) < 256:  # what is near differs from item to item
-                self._found[key] = found
+        if (found := self._found.get(key)) is None:
+            region = near // _REGION
+            found = self._near.get((key, region))
+            if found is None:
+                found = self._search(key, region * _REGION + _REGION // 2)
+                if self._cut:  # what is near differs from item to item
+                    self.frequent.add(key)
+                    self._near[key, region] = found
+                else:
+                    self._found[key] = found
+        return found
+
+    def _search(self, key: _Key, near: int) -> list[Place]:
+        kind, value, written = key
+        searches: dict[str, Callable[[Any, str, int], Iterator[Place]]] = {
+            "text": self._text, "number": self._number, "date": self._date, "time": self._time,
+        }  # fmt: skip
+        self._cut = False
+        unique: dict[tuple[int, int], Place] = {}
+        for place in searches[kind](value, written, near):
+            unique.setdefault(place[:2], place)
+        return sorted(unique.values())
+
+    def _at(self, pattern: Sequence[Sequence[str]], near: int) -> list[int]:
+        found = self.text.find(pattern, near)
+        self._cut = self._cut or self.text.cut
         return found
 
     def _text(self, value: str, written: str, near: int) -> Iterator[Place]:
@@ -77,7 +102,7 @@ class Matcher:
             return
         keys = [keys_of(value[start:end]) for start, end in spans]
         found = False
-        for first in self.text.find(keys, near):
+        for first in self._at(keys, near):
             place = self._compared(value, spans, first)
             if place is not None:
                 found = True
@@ -174,7 +199,7 @@ class Matcher:
     def _variant(self, variant: Variant, near: int, written: str) -> Iterator[Place]:
         """Yield the places of one way to write a value."""
         text, size = self.text, len(variant.pattern)
-        for first in text.find(variant.pattern, near):
+        for first in self._at(variant.pattern, near):
             last = first + size - 1
             gaps = (text.text[text.ends[at] : text.starts[at + 1]] for at in range(first, last))
             if not all(variant.gap.fullmatch(gap) for gap in gaps):

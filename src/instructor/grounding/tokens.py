@@ -29,7 +29,7 @@ _GROUPED = r"(?<!\d[.,])\d{1,3}(?:([.,'’\u00a0\u202f])\d{3})(?:\1\d{3})*(?:[.,
 _DECIMAL = r"(?<!\d[.,])\d+[.,]\d+(?!\d|[.,]\d)"
 _NUMBER = rf"{_GROUPED}|{_DECIMAL}|\d+(?:st|nd|rd|th)\b|\d+"
 _ASCII = re.compile(rf"{_NUMBER}|[A-Za-z]+|[^\w\s{SOFT}]")
-_NEAR = 48
+_NEAR = 96
 """How many places of a frequent token are looked at on each side of where a value is expected."""
 _ZEROS = re.compile(r"^0+(?=\d)")
 _MARK_BLOCKS = (
@@ -147,6 +147,8 @@ class Text:
             base += len(each) + 1
         self.looked = 0
         """How many tokens were looked at: the work that was done."""
+        self.cut = False
+        """Whether the last search left out places of a frequent token that are far away."""
         self.starts: list[int] = []
         self.ends: list[int] = []
         self.keys: list[str] = []
@@ -197,7 +199,7 @@ class Text:
             pattern: The keys that each token may have.
             near: Where in the text a frequent token is looked for.
         """
-        index = self.index
+        index, self.cut = self.index, False
         counts = [sum(len(index.get(key, ())) for key in keys) for keys in pattern]
         least = min(counts, default=0)
         if not least:
@@ -218,6 +220,7 @@ class Text:
     def _some(self, numbers: list[int], near: int) -> list[int]:
         if len(numbers) <= 2 * _NEAR:
             return numbers
+        self.cut = True
         middle = bisect_left(numbers, bisect_left(self.starts, near))
         return numbers[max(0, middle - _NEAR) : middle + _NEAR]
 
