@@ -48,17 +48,18 @@ ARROWS = {
     "schema": {"values", "core"},
     "features": {"values", "core", "providers"},
     "cache": {"values", "core"},
+    "grounding": {"values", "core"},
     "dsl": {"values", "core", "parsing", "schema"},
     "outputs": {"values", "core", "dsl", "parsing", "schema"},
     "providers": {"values", "core", "parsing", "schema"},
     "local": {"values", "core", "parsing", "providers", "schema"},
     "bulk": {"values", "cache", "core", "features", "outputs", "providers"},
-    "client": {"values", "bulk", "cache", "core", "dsl", "features", "outputs", "providers", "schema"},
+    "client": {"values", "bulk", "cache", "core", "dsl", "features", "grounding", "outputs", "providers", "schema"},
     "testing": {"values", "parsing"},
-    "web": {"values", "bulk", "client", "core", "door", "local", "parsing", "providers", "schema", "testing"},
+    "web": {"values", "bulk", "client", "core", "grounding", "local", "parsing", "providers", "schema", "testing"},
     "cli": {"values", "bulk", "client", "local", "outputs", "providers", "schema", "web"},
     "older": {"values", "core", "client", "outputs", "parsing", "providers"},
-    "door": {"values", "bulk", "core", "dsl", "client", "features", "providers"},
+    "door": {"values", "bulk", "core", "dsl", "client", "features", "grounding", "providers"},
 }
 """Which other rooms a room may import. What only a type checker imports counts too: knowledge has a direction."""
 

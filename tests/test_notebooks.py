@@ -136,3 +136,15 @@ def test_a_list_is_a_table() -> None:
     assert "1,000 items, of which 200 are shown" in ListResponse([PEOPLE[0]] * 1000)._repr_html_()
     assert cells(ListResponse([1, "<i>"])._repr_html_()) == ["2 items", "", "value", "1", "1", "2", "&lt;i&gt;"]
     assert cells(ListResponse[User]()._repr_html_()) == ["0 items", ""]
+
+
+async def test_a_list_with_evidence_has_a_column_of_places(
+    harness: Harness, scripted_server: Callable[..., Any]
+) -> None:
+    client = harness.client(scripted_server([answer([PEOPLE[0], User(name="Cy", age=7)])]))
+    messages = [{"role": "user", "content": "<i>Ann</i>, age 1"}]
+    items = await harness.create(client, list[User], messages=messages, ground=True)
+    text = items._repr_html_()
+    assert cells(text)[2:5] == ["name", "age", "in the text"]
+    assert cells(text)[8] == "3-17: Ann&lt;/i&gt;, age 1"
+    assert cells(text)[12] == ""

@@ -46,17 +46,21 @@ class Displayed:
 
 ROWS = 200
 """The most items of a list that a notebook shows."""
+_PLACE = "in the text"
 _LONG = 300
 """Characters of a value that a notebook shows."""
 
 
-def html_of_items(items: Sequence[Any], *, first: int = 0, total: int | None = None) -> str:
+def html_of_items(
+    items: Sequence[Any], *, first: int = 0, total: int | None = None, places: Sequence[str] | None = None
+) -> str:
     """Return items as a table. All text in it is escaped.
 
     Args:
         items: The items that are shown.
         first: The index of the first of them.
         total: How many there are, if these are not all.
+        places: Where in the text each of them is from, if that is known.
     """
     from html import escape
 
@@ -66,6 +70,9 @@ def html_of_items(items: Sequence[Any], *, first: int = 0, total: int | None = N
     found = [to_jsonable_python(item, by_alias=True, inf_nan_mode="strings", fallback=str) for item in items[:ROWS]]
     rows = [value if isinstance(value, dict) else {"value": value} for value in found]
     columns = list(dict.fromkeys(name for row in rows for name in row))
+    if places is not None:
+        columns.append(_PLACE)
+        rows = [{**row, _PLACE: place} for row, place in zip(rows, places, strict=False)]
     head = "".join(f"<th>{escape(str(name))}</th>" for name in columns)
     lines = [
         f"<tr><th>{first + at + 1}</th>{''.join(f'<td>{escape(_cell(row.get(name)))}</td>' for name in columns)}</tr>"

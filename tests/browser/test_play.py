@@ -20,7 +20,6 @@ from instructor.testing import Gate, Recorder, Scripted, answer, error
 from instructor.testing.replies import Reply
 from instructor.web.app import Session, application
 from instructor.web.recordings import Recording
-from instructor.web.spans import PlacedText
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -43,21 +42,9 @@ def people(*values: object, **faults: Any) -> Reply:
     return answer({"tasks": list(values)}, **faults)
 
 
-def spans_by_search(self: PlacedText, item: Any) -> list[dict[str, Any]]:
-    found, text = [], self.text
-    for name in type(item).model_fields:
-        word = str(getattr(item, name))
-        start = text.find(word)
-        if start >= 0:
-            before, inside = (len(part.encode("utf-16-le")) // 2 for part in (text[:start], word))
-            found.append({"field": name, "start": before, "end": before + inside, "status": "exact"})
-    return found
-
-
 @pytest.fixture
-def play(monkeypatch: pytest.MonkeyPatch) -> Iterator[Play]:
+def play() -> Iterator[Play]:
     """Return a function that serves the page for a provider and returns its address."""
-    monkeypatch.setattr("instructor.web.spans.PlacedText.spans_of", spans_by_search)
     with ExitStack() as servers:
 
         def start(provider: Scripted | None, text: str = TEXT, **session: Any) -> str:

@@ -49,6 +49,10 @@ def person(name: str, age: int) -> dict[str, object]:
     return {"name": name, "age": age}
 
 
+def visit(patient: str, age: int, dose: str) -> dict[str, object]:
+    return {"patient": patient, "age": age, "dose": dose}
+
+
 def letter(asked: Asked) -> Reply:
     name, age = re.findall(r"Person\d+|\d+(?= years)", str(asked.messages[-1]["content"]))
     return answer(person(name, int(age)))
@@ -92,6 +96,12 @@ SCRIPTS: dict[str, Script] = {
                 ]
             }
         )
+    ],
+    "evidence": [
+        items(visit("John Smith", 30, "350 mg"), visit("Anna Lee", 31, "400 mg"), visit("John Smith", 45, "250 mg")),
+        items({**visit("John Smith", 30, "350 mg"), "summary": "Well."}),
+        items({**visit("John Smith", 30, "250 mg"), "summary": "Well."}),
+        items(7),
     ],
     "actions": [
         answer({"content": {"action": "look_up", "fruit": "apple"}}),

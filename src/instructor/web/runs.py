@@ -24,7 +24,7 @@ from instructor.web.curl import curl_of
 from instructor.web.events import EventLog, Json
 from instructor.web.open_item import OpenItem
 from instructor.web.plain import for_page
-from instructor.web.spans import GROUNDING, PlacedText
+from instructor.web.spans import PlacedText
 from instructor.web.tap import Sent, TappedTransport, Valve
 
 State = Literal["running", "stopped", "ended", "failed"]
@@ -92,7 +92,7 @@ class Run:
         self._open_items: dict[int, OpenItem] = {}
         self._shows_open = False
         client = AsyncInstructor(replace(binding, transport=self.tap, hooks=self._hooks()))
-        arguments = {**GROUNDING, "max_continuations": _ENDLESS} if wanted.many else GROUNDING
+        arguments: Json = {"ground": True, **({"max_continuations": _ENDLESS} if wanted.many else {})}
         create = client.create_iterable if wanted.many else client.create_partial
         self._stream: Any = create(response_model=wanted.kind, messages=wanted.messages, **arguments)
         self.report = self._stream.report
@@ -147,11 +147,6 @@ class Run:
 
     def _set_ended(self, state: State) -> None:
         self._forget_open()
-        for number, row in enumerate(self.rows):
-            spans = self._places.spans_of(row.value)
-            if spans != row.spans:
-                row.spans = spans
-                self.log.add("spans", {"row": number, "spans": spans})
         self._count()
         self._set(state)
         self.log.end()
@@ -165,6 +160,7 @@ class Run:
         hooks.on(HookName.ITEM_BAD, self._note_wrong)
         hooks.on(HookName.PARSE_ERROR, self._note_problem)
         hooks.on(HookName.STREAM_CONTINUE, self._note_continuation)
+        hooks.on(HookName.EVIDENCE_MOVED, self._note_moved)
         return hooks
 
     def _note_good(self, index: int, _value: Any) -> None:
@@ -206,6 +202,12 @@ class Run:
         self._count()  # the request may have to wait
         if self._automatic > CONTINUATIONS:
             self.stop()
+
+    def _note_moved(self, numbers: Sequence[int]) -> None:
+        for number in numbers:
+            row = self.rows[number]
+            row.spans = self._places.spans_of(row.value)
+            self.log.add("spans", {"row": number, "spans": row.spans})
 
     def asked(self, body: Mapping[str, Any]) -> None:
         """Note that a request is made."""

@@ -5,12 +5,10 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import Any
 
-import instructor
 from instructor.exceptions import ConfigurationError
+from instructor.grounding.evidence import evidence
 
 Json = dict[str, Any]
-GROUNDING: Json = {"ground": True} if hasattr(instructor, "evidence") else {}
-"""The arguments of a call whose items tell where they come from."""
 
 
 class PlacedText:
@@ -27,9 +25,6 @@ class PlacedText:
 
     def spans_of(self, item: Any) -> list[Json]:
         """Return the spans of an item: field, start, end and status."""
-        evidence: Any = getattr(instructor, "evidence", None)
-        if evidence is None:
-            return []
         try:
             found = evidence(item)
         except ConfigurationError:  # its type cannot carry evidence
