@@ -382,7 +382,8 @@ def test_the_end_of_the_server_is_said(page: Page) -> None:
     with Scripted([people(*PEOPLE, silence_after=16)]) as provider:
         options = {"base_url": provider.base_url, "api_key": "sk-fake"}
         with PageServer(Session(model="openai/scripted", text=TEXT, options=options)) as server:
-            run(page, server.root)
+            page.goto(server.root)
+            page.get_by_role("button", name="Run").click()
             page.locator("tr.good", has_text="Jason").wait_for()
         page.get_by_role("alert").filter(has_text="The server has ended.").wait_for()
         assert page.locator("tr.good", has_text="Jason").is_visible()
