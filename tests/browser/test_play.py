@@ -15,10 +15,9 @@ from pydantic import BaseModel
 
 import instructor
 from instructor.bulk import Limits
-from instructor.local.loopback import LoopbackServer
 from instructor.testing import Gate, Recorder, Scripted, answer, error
 from instructor.testing.replies import Reply
-from instructor.web.app import Session, application
+from instructor.web.app import PageServer, Session
 from instructor.web.recordings import Recording
 
 if TYPE_CHECKING:
@@ -50,8 +49,8 @@ def play() -> Iterator[Play]:
         def start(provider: Scripted | None, text: str = TEXT, **session: Any) -> str:
             options = {"base_url": provider.base_url, "api_key": "sk-fake", "max_retries": 0} if provider else {}
             model = "openai/scripted" if provider else "local"
-            made = application(Session(model=model, text=text, options=options, **session))
-            return servers.enter_context(LoopbackServer(made, lifespan=True)).root
+            made = Session(model=model, text=text, options=options, **session)
+            return servers.enter_context(PageServer(made)).root
 
         yield start
 
@@ -364,6 +363,17 @@ def test_a_class_of_a_file_and_one_value(play: Play, page: Page) -> None:
         page.get_by_role("button", name="Run").click()
         ended(page)
         assert [row.split() for row in rows(page)] == [["1", "Zoë"]]
+
+
+def test_the_end_of_the_server_is_said(page: Page) -> None:
+    with Scripted([people(*PEOPLE, silence_after=16)]) as provider:
+        options = {"base_url": provider.base_url, "api_key": "sk-fake"}
+        with PageServer(Session(model="openai/scripted", text=TEXT, options=options)) as server:
+            page.goto(server.root)
+            page.get_by_role("button", name="Run").click()
+            page.locator("tr.good", has_text="Jason").wait_for()
+        page.get_by_role("alert").filter(has_text="The server has ended.").wait_for()
+        assert page.locator("tr.good", has_text="Jason").is_visible()
 
 
 def test_what_is_wrong_is_said(play: Play, page: Page) -> None:

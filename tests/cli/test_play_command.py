@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from shell import Shell
 
+from instructor.testing import Scripted, silence
+
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Iterator[Shell]:
@@ -44,6 +46,27 @@ def test_what_the_command_is_given_is_on_the_page(shell: Shell) -> None:
     assert process.wait(20) == 0
     assert process.stderr is not None
     assert process.stderr.read() == ""
+
+
+def test_ctrl_c_ends_it_quietly_though_a_page_follows_a_run(shell: Shell) -> None:
+    with Scripted([silence()]) as provider:
+        shell.environment |= {"OPENAI_BASE_URL": provider.base_url, "OPENAI_API_KEY": "sk-test"}
+        process = shell.start("play", "--no-open", "--port", "0", "--model", "openai/scripted")
+        assert process.stdout is not None
+        assert process.stderr is not None
+        address = process.stdout.readline().split()[4]
+        wanted = {"text": "Jason is 10.", "schema": {"kind": "fields", "text": "name"}}
+        headers = {"Content-Type": "application/json", "Sec-Fetch-Site": "same-origin"}
+        begun = urllib.request.Request(f"{address}/runs", json.dumps(wanted).encode(), headers)
+        with urllib.request.urlopen(begun) as reply:
+            run = json.load(reply)["id"]
+        with urllib.request.urlopen(f"{address}/runs/{run}/events") as events:
+            while not events.readline().startswith(b"event: sent"):
+                pass
+            process.send_signal(signal.SIGINT)
+            assert events.read().endswith(b"event: end\ndata: {}\n\n")
+        assert process.wait(20) == 0
+        assert process.stderr.read() == ""
 
 
 def test_a_port_in_use_and_files_that_are_wrong(shell: Shell) -> None:

@@ -9,9 +9,8 @@ import socket
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from instructor.local.loopback import LoopbackServer
 from instructor.testing import Scripted
-from instructor.web.app import Session, application
+from instructor.web.app import PageServer, Session
 
 KEY = "sk-test-0123456789abcdef0123"
 OWN = {"content-type": "application/json", "sec-fetch-site": "same-origin"}
@@ -98,7 +97,7 @@ def served(server: Scripted, model: str = "openai/scripted", **session: Any) -> 
     address = server.base_url if model.startswith("openai/") else server.root
     options = {"base_url": address, "api_key": KEY, "max_retries": 0}
     made = Session(model=model, options=options, **session)
-    with LoopbackServer(application(made), lifespan=True) as running:
+    with PageServer(made) as running:
         yield Served(running.port)
 
 

@@ -114,12 +114,12 @@ def test_of_many_rows_the_first_are_sent_and_all_are_counted(tmp_path: Path, mon
 
 
 def test_a_file_that_is_no_store_is_said_to_be_none(tmp_path: Path) -> None:
-    from instructor.web.app import Session, application
+    from instructor.web.app import PageServer, Session
 
     path = tmp_path / "a.sqlite"
     path.write_text("text")
     with pytest.raises(StoreError, match="not a store"):
-        application(Session(stores=[path]))
+        PageServer(Session(stores=[path]))
 
 
 def test_the_number_of_rows_is_in_the_store_and_makes_no_other_job(tmp_path: Path) -> None:

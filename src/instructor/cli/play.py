@@ -36,10 +36,8 @@ def play(
     with errors_reported("instructor play --help shows what it takes"):
         app = _module("app")
         session = app.Session(model=model, **_given(files or []))
-        application = app.application(session)
-        loopback = importlib.import_module("instructor.local.loopback")
-    with errors_reported("--port 0 takes one that is free"):
-        server = loopback.LoopbackServer(application, port, lifespan=True)
+    with errors_reported("--port 0 takes one that is free; a store is made by instructor extract --store FILE"):
+        server = app.PageServer(session, port)
     sys.stdout.write(f"The page is at {server.root} (Ctrl-C ends it)\n")
     sys.stdout.flush()
     if browser:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 
 import uvicorn
@@ -17,15 +17,22 @@ CONNECTIONS = 512
 
 
 class _Uvicorn(uvicorn.Server):
-    """Tells when it listens."""
+    """Tells when it listens, and when it ends, before it waits for the connections."""
 
-    def __init__(self, config: uvicorn.Config, started: Callable[[], object]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, started: Callable[[], object], ending: Callable[[], Awaitable[None]] | None
+    ) -> None:
         super().__init__(config)
-        self._started = started
+        self._started, self._ending = started, ending
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._ending is not None:
+            await self._ending()
+        await super().shutdown(sockets)
 
 
 class LoopbackServer:
@@ -40,7 +47,9 @@ class LoopbackServer:
         OSError: The port is in use.
     """
 
-    def __init__(self, application: ASGIApp, port: int = 0, *, lifespan: bool = False) -> None:
+    def __init__(
+        self, application: ASGIApp, port: int = 0, *, ending: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
         self._socket = socket.create_server((HOST, port))
         self.port: int = self._socket.getsockname()[1]
         self.root = f"http://{HOST}:{self.port}"
@@ -51,11 +60,11 @@ class LoopbackServer:
             limit_concurrency=CONNECTIONS,
             log_level="warning",
             access_log=False,
-            lifespan="on" if lifespan else "off",
+            lifespan="off",
             timeout_graceful_shutdown=1,
         )
         self._listening = threading.Event()
-        self._server = _Uvicorn(config, self._listening.set)
+        self._server = _Uvicorn(config, self._listening.set, ending)
         self._thread = threading.Thread(target=self.run, name="instructor-server", daemon=True)
 
     def run(self) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from instructor.binding import Binding
 from instructor.exceptions import ConfigurationError, InstructorError
 from instructor.factories import from_provider
 from instructor.local.intake import Intake, Refused
+from instructor.local.loopback import LoopbackServer
 from instructor.web.events import EventLog, Json
 from instructor.web.exports import FORMATS
 from instructor.web.guard import Guard
@@ -58,9 +58,21 @@ class NotFoundError(Exception):
     """There is no such thing."""
 
 
-def application(session: Session) -> ASGIApp:
-    """Return the application."""
-    return _Page(session).application()
+class PageServer(LoopbackServer):
+    """The server of the page, on a port of its own.
+
+    Args:
+        session: What the page offers.
+        port: The port; 0 is any that is free.
+
+    Raises:
+        OSError: The port is in use.
+        StoreError: A file is not a store.
+    """
+
+    def __init__(self, session: Session, port: int = 0) -> None:
+        page = _Page(session)
+        super().__init__(page.application(), port, ending=page.end)
 
 
 class _Page:
@@ -99,13 +111,11 @@ class _Page:
                 InstructorError: _wrong,
                 ClientDisconnect: _left,
             },
-            lifespan=self._lifespan,
         )
         return Guard(inner)
 
-    @contextlib.asynccontextmanager
-    async def _lifespan(self, _application: Starlette) -> AsyncIterator[None]:
-        yield
+    async def end(self) -> None:
+        """End all runs and all event streams."""
         await self._runs.close()
         for store in self._stores:
             await store.close()

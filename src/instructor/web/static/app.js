@@ -95,7 +95,7 @@ function watch(number) {
   const store = (page.store = new StoreView());
   page.run = null;
   document.body.classList.add("watching");
-  follow(`/stores/${number}/events`, ["store", "rows", "progress"], store);
+  follow(`/stores/${number}/events`, ["store", "rows", "progress", "end"], store);
   $("edit").hidden = true;
   edit(false);
   marks.setText("");
@@ -143,13 +143,17 @@ function read() {
   while (at < page.queue.length && (at % 32 || performance.now() < until)) {
     const [kind, text] = page.queue[at++];
     const data = JSON.parse(text);
+    if (kind === "end") {
+      page.stream.close();
+      if (store || !["ended", "failed"].includes(run.state)) tell("The server has ended.");
+      continue;
+    }
     if (store) {
       store.apply(kind, data);
       if (kind === "store") table.setColumns(store.columns);
       continue;
     }
     if (kind === "draft") table.setOpen(data.value);
-    else if (kind === "end") page.stream.close();
     else run.apply(kind, data);
     if (kind === "run") begin(run);
     marksChanged ||= kind === "item" || kind === "spans" || kind === "wrong";
