@@ -163,7 +163,8 @@ def evidence(item: object) -> Evidence:
 
     Example:
         >>> user = client.create(User, messages, ground=True)
-        >>> evidence(user).fields["name"][0].text
+        >>> place, *others = evidence(user).fields["name"]
+        >>> place.text
         'Jason Liu'
     """
     held = vars(item).get(ATTRIBUTE) if hasattr(item, "__dict__") and not isinstance(item, type) else None
