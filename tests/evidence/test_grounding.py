@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, computed_field, field_validator
 from typing_extensions import TypedDict
 
 import instructor
@@ -20,7 +20,8 @@ from harness import Harness
 from instructor import Evidence, Mode, NotInText, evidence
 from instructor.cache import AutoCache
 from instructor.exceptions import ConfigurationError, InstructorRetryException
-from instructor.testing import answer, content
+from instructor.testing import ToolCall, answer, content, tools
+from instructor.validators import async_field_validator
 
 
 class Person(BaseModel):
@@ -272,6 +273,7 @@ class Review(BaseModel):
     by: str | None = None
     source: str = "web"
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def length(self) -> int:
         return len(self.summary)
@@ -310,6 +312,52 @@ async def test_require_does_not_ask_for_what_need_not_be_in_the_text(harness: Ha
     assert found.status == {
         "product": "exact", "day": "normalised:date", "tone": "none", "stars": "none",
     }  # fmt: skip
+
+
+async def test_require_holds_for_a_growing_value_too(harness: Harness, serve: Any) -> None:
+    server = serve(answer({"name": "Zoe Fox"}), answer({"name": "Ann Lee"}))
+    stream = harness.client(server).create_partial(
+        response_model=Person, messages=said("Ann Lee"), model="scripted", ground="require"
+    )
+    values = await harness.items(stream)
+    assert values[-1].name == "Ann Lee"
+    assert texts(evidence(values[-1])) == {"name": "Ann Lee"}
+    assert stream.report.attempts == 2
+
+
+async def test_evidence_and_asynchronous_validators_go_together(harness: Harness, serve: Any) -> None:
+    if not harness.is_async:
+        pytest.skip("a sync client refuses asynchronous validators")
+
+    class Known(BaseModel):
+        name: str
+
+        @async_field_validator("name")
+        async def lower(self, name: str) -> str:
+            return name.lower()
+
+    found = await grounded(harness, serve(answer({"name": "Ann Lee"})), list[Known], "Ann Lee", ground="require")
+    assert [each.name for each in found] == ["ann lee"]
+    assert [texts(each) for each in found.evidence] == [{"name": "Ann Lee"}]
+
+
+async def test_calls_of_several_tools_have_evidence(harness: Harness, serve: Any) -> None:
+    server = serve(tools(ToolCall({"name": "Ann Lee"}, "Person"), ToolCall({"what": "a lamp", "price": 3}, "Line")))
+    found = await harness.create(
+        harness.client(server, Mode.PARALLEL_TOOLS), Iterable[Person | Line],
+        messages=said("Ann Lee bought a lamp for 3."), ground=True,
+    )  # fmt: skip
+    assert [texts(evidence(each)) for each in found] == [{"name": "Ann Lee"}, {"what": "a lamp", "price": "3"}]
+
+
+async def test_a_model_that_has_a_field_called_evidence_is_no_list(harness: Harness, serve: Any) -> None:
+    class Claim(BaseModel):
+        evidence: str
+
+    found = await grounded(harness, serve(answer({"evidence": "a knife"})), Claim, "There was a knife.")
+    assert texts(evidence(found)) == {"evidence": "a knife"}
+    with pytest.raises(ConfigurationError, match="has no evidence"):
+        evidence(Claim(evidence="a knife"))
 
 
 async def test_a_list_that_is_continued_has_evidence_in_order(harness: Harness, serve: Any) -> None:

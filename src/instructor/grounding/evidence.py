@@ -163,19 +163,21 @@ def evidence(item: object) -> Evidence:
 
     Example:
         >>> user = client.create(User, messages, ground=True)
-        >>> evidence(user).fields["name"][0].text
+        >>> place, *others = evidence(user).fields["name"]
+        >>> place.text
         'Jason Liu'
     """
     held = vars(item).get(ATTRIBUTE) if hasattr(item, "__dict__") and not isinstance(item, type) else None
     if isinstance(held, Held):
         return held.evidence
     shown = f"{type(item).__name__} {str(item)[:80]!r}"
-    if hasattr(item, "evidence"):
-        raise ConfigurationError(f"{shown} is a list or a stream, not an item: use .evidence[i], or evidence(item).")
     if hasattr(item, "model_fields_set") or dataclasses.is_dataclass(item):
         raise ConfigurationError(
-            f"{shown} has no evidence: it must be a complete item, as a call with ground=True returned it."
+            f"{shown} has no evidence: it must be a complete item, as a call with ground=True returned it. Items that "
+            "cannot carry it (slots, revalidate_instances) have it by index: stream.evidence[i] or items.evidence[i]."
         )
+    if hasattr(item, "evidence"):
+        raise ConfigurationError(f"{shown} is a list or a stream, not an item: use .evidence[i], or evidence(item).")
     raise ConfigurationError(
         f"{shown} cannot carry its evidence: take it by the index of the item, stream.evidence[i] or items.evidence[i]."
     )

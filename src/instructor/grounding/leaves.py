@@ -69,7 +69,10 @@ def _fields_of(cls: type) -> tuple[_Field, ...]:
             if not (any(map(_is_mark, info.metadata)) or _is_marked(info.annotation)):
                 found.append(_Field(name, key, info.annotation))
         return tuple(found)
-    hints = get_type_hints(cls, include_extras=True)
+    try:
+        hints = get_type_hints(cls, include_extras=True)
+    except NameError:  # a name of a function's own
+        hints = dict.fromkeys(cls.__annotations__)
     return tuple(_Field(name, name, hint) for name, hint in hints.items() if not _is_marked(hint))
 
 

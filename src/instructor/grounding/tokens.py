@@ -22,7 +22,7 @@ _JAMO = "\u1100-\u115f\u1160-\u11a7\u11a8-\u11ff"
 _INVISIBLE = "\u00ad\u200c\u200d\u2060\ufeff"
 SOFT = re.escape(
     ".,;:!?'\"()[]{}-/\\_*#|~`^…‘’‚‛“”„«»‹›–—―‐‑‒−·•、。，；：！？（）「」『』【】《》〈〉・¿¡،؛؟\u200b\u200e\u200f"
-    "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u00ad\u200c\u200d\u2060\ufeff"
 )
 """Punctuation that stands in gaps."""
 _GROUPED = r"(?<!\d[.,])\d{1,3}(?:([.,'’\u00a0\u202f])\d{3})(?:\1\d{3})*(?:[.,]\d+)?(?!\d|[.,]\d)"
@@ -89,7 +89,7 @@ def is_single(character: str) -> bool:
 def fold(token: str) -> str:
     """Return what is compared of a token: without case, ligatures, width and composition."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", token).casefold())
-    return _invisible.sub("", folded).replace("i\u0307", "i")
+    return _invisible.sub("", folded).replace("i\u0307", "i") or token
 
 
 def matches(text: str) -> list[tuple[int, int]]:
