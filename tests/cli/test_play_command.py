@@ -95,5 +95,5 @@ def test_without_its_extra_the_command_says_what_to_install(module: str) -> None
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert f"needs the module '{module}'" in done.stderr
+    assert f"needs the module '{module}" in done.stderr
     assert "pip install" in done.stderr
