@@ -59,6 +59,7 @@ def run(page: Page, address: str, schema: str = "name, age int") -> None:
     page.goto(address)
     page.get_by_role("textbox", name="Schema").fill(schema)
     page.keyboard.press("Control+Enter")
+    page.wait_for_url("**/*#run=*")
 
 
 def ended(page: Page) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,3 +85,15 @@ def test_a_port_in_use_and_files_that_are_wrong(shell: Shell) -> None:
         assert message in done.stderr
         assert "hint:" in done.stderr
         assert done.stdout == ""
+
+
+@pytest.mark.parametrize("module", ["starlette", "uvicorn"])
+def test_without_its_extra_the_command_says_what_to_install(module: str) -> None:
+    program = (
+        f"import sys; sys.modules[{module!r}] = None; sys.argv = ['instructor', 'play', '--no-open']\n"
+        "from instructor.cli import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert f"needs the module '{module}" in done.stderr
+    assert "pip install" in done.stderr
