@@ -23,6 +23,11 @@ def user(at: int) -> dict[str, Any]:
     return {"name": f"Person {at}", "age": at % 90}
 
 
+def people(count: int) -> str:
+    """Make the text that so many users are extracted from."""
+    return "\n".join(f"Person {at}, who is {at % 90} years old, came." for at in range(count))
+
+
 def order(at: int, lines: int) -> dict[str, Any]:
     """Make an object of about 110 characters a line, and 300 more."""
     return {

@@ -118,6 +118,20 @@ MEASURES = [
         cap=75,
         slow=("reference",),
     ),
+    *[
+        Measure(
+            key,
+            f"250 items of a text of 10 kB{told}",
+            "users-250/4/16",
+            "grounded",
+            "User",
+            ("ours",),
+            15,
+            9,
+            more={"count": 250, "ground": ground},
+        )
+        for key, told, ground in (("ungrounded", "", False), ("grounded", ", with ground=True", True))
+    ],
     Measure(
         "create",
         "plain create, 100 calls",
@@ -269,6 +283,8 @@ GOALS = [
         for at, told in SHAPES.items()
     ],
     Goal("snapshots of 100 kB, the reference ÷ ours", 200, ("partial100", "reference"), ("partial100", "ours"), True),
+    Goal("items of 10 kB with `ground=True` ÷ without", 1.1, ("grounded", "ours"), ("ungrounded", "ours")),
+    Goal("reading the evidence of a field, µs", 50, ("grounded", "ours"), kind="read_us"),
     Goal("200 streams at once ÷ bare `AsyncOpenAI`", 0.10, ("streams", "ours"), ("streams", "bare")),
     Goal(
         "1,000 concurrent calls over aiohttp ÷ bare `AsyncOpenAI`, default client",

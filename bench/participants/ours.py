@@ -39,6 +39,23 @@ def items(url: str, model: Any, **_: Any) -> Callable[[], int]:
     return lambda: sum(1 for _ in client.create_iterable(MESSAGES, model))
 
 
+def grounded(url: str, model: Any, count: int, ground: bool, **_: Any) -> Callable[[], dict[str, float]]:
+    """Stream items of a text of 10 kB, then read the evidence of each, which is not part of the CPU time."""
+    client = blocking(url)
+    messages = [{"role": "user", "content": documents.people(count)}]
+
+    def run() -> dict[str, float]:
+        begin = time.process_time()
+        items = list(client.create_iterable(messages, model, ground=ground))
+        streamed = time.process_time()
+        fields = sum(len(instructor.evidence(item).fields) for item in items) if ground else 0
+        read = time.process_time()
+        assert fields == ground * count * len(model.model_fields), fields
+        return {"count": len(items), "cpu": streamed - begin, "read_us": (read - streamed) / max(1, fields) * 1e6}
+
+    return run
+
+
 def snapshots(url: str, model: Any, **_: Any) -> Callable[[], int]:
     client = blocking(url)
     return lambda: sum(1 for _ in client.create_partial(model, MESSAGES))

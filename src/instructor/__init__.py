@@ -30,6 +30,7 @@ _NAMES = {
     "CitationMixin": "instructor.dsl",
     "ClientError": "instructor.exceptions",
     "ConfigurationError": "instructor.exceptions",
+    "Evidence": "instructor.grounding.evidence",
     "EventTooLargeError": "instructor.exceptions",
     "FailedAttempt": "instructor.exceptions",
     "HookName": "instructor.hooks",
@@ -45,6 +46,7 @@ _NAMES = {
     "Mode": "instructor.mode",
     "ModeError": "instructor.exceptions",
     "MultimodalError": "instructor.exceptions",
+    "NotInText": "instructor.grounding.evidence",
     "NothingToPatchError": "instructor.factories",
     "OpenAISchema": "instructor.function_calls",
     "Partial": "instructor.dsl",
@@ -58,6 +60,8 @@ _NAMES = {
     "RowError": "instructor.bulk.rows",
     "RunawayError": "instructor.core.watchdog",
     "StoreError": "instructor.bulk.rows",
+    "Source": "instructor.grounding.evidence",
+    "Span": "instructor.grounding.evidence",
     "Stream": "instructor.results",
     "TokenBudgetError": "instructor.exceptions",
     "TokenBudgetExceeded": "instructor.exceptions",
@@ -69,6 +73,7 @@ _NAMES = {
     "ValidationError": "instructor.exceptions",
     "Watchdog": "instructor.core.watchdog",
     "apatch": "instructor.factories",
+    "evidence": "instructor.grounding.evidence",
     "from_openai": "instructor.factories",
     "from_provider": "instructor.factories",
     "generate_anthropic_schema": "instructor.function_calls",
@@ -141,6 +146,11 @@ if TYPE_CHECKING:  # the same names again, for editors; a test compares the two
     from instructor.function_calls import generate_openai_schema as generate_openai_schema
     from instructor.function_calls import openai_schema as openai_schema
     from instructor.function_calls import response_schema as response_schema
+    from instructor.grounding.evidence import Evidence as Evidence
+    from instructor.grounding.evidence import NotInText as NotInText
+    from instructor.grounding.evidence import Source as Source
+    from instructor.grounding.evidence import Span as Span
+    from instructor.grounding.evidence import evidence as evidence
     from instructor.hooks import HookName as HookName
     from instructor.hooks import Hooks as Hooks
     from instructor.hooks import UnknownHookError as UnknownHookError

@@ -39,6 +39,7 @@ OURS = _NAMES_NOT_HERE.union(
         "cache",
         "cache_ttl",
         "cache_namespace",
+        "ground",
     )
 )
 """Arguments that are not the SDK's."""
@@ -62,6 +63,7 @@ _EXPECTED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "timeout": (_may_be_number, "a number of seconds"),
     "stream": _FLAG,
     "autodetect_images": _FLAG,
+    "ground": (lambda value: value is True or value is False or value == "require", 'True, False or "require"'),
     "strict": (_is_flag, "True, False or None"),
     "hooks": (lambda value: isinstance(value, Hooks), "an instructor.Hooks"),
 }

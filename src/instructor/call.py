@@ -42,10 +42,11 @@ from instructor.exceptions import (
     InstructorRetryException,
     TokenBudgetValueError,
 )
+from instructor.grounding.evidence import EvidenceList
 from instructor.hooks import Hooks
 from instructor.mode import Mode
 from instructor.outputs import growing_for, item_of, list_for, output_for, parallel_for, streamed_for
-from instructor.results import AsyncStream, ListResponse, Stream, attach_metadata, with_total_usage
+from instructor.results import AsyncStream, ListResponse, Stream, attach_evidence, attach_metadata, with_total_usage
 
 if TYPE_CHECKING:
     from instructor.bulk.run import AsyncBulkRun, BulkRun
@@ -227,10 +228,11 @@ class CallBuilder:
         if not output.many:
             check_for_one(arguments)
         check = self._check_for(output)
+        state.grounds = _grounds(call, given["ground"]) if given.get("ground") else None
         run = (
             Run(call, self.dialect, policy, state)
-            if check is None
-            else ValidatingRun(call, self.dialect, policy, state, check)
+            if check is None and state.grounds is None
+            else ValidatingRun(call, self.dialect, policy, state, check, state.grounds)
         )
         run.loads = loads
         check_names(given, run.body, self.transport.arguments, self.provider)
@@ -317,6 +319,8 @@ class CallBuilder:
         given = self._given(arguments)
         if token_budget_of(arguments) is not None:
             raise TokenBudgetValueError("token_budget needs a response_model: without one there is only one request.")
+        if arguments.get("ground"):
+            raise ConfigurationError("ground needs a response_model: the SDK's own response has no items.")
         if arguments.get("cache") not in (None, False):
             raise ConfigurationError("cache needs a response_model: the SDK's own response is not cached.")
         context = context_of(given)
@@ -329,6 +333,25 @@ class CallBuilder:
             return written
 
         return UntypedCall(body, said, loads)
+
+
+def _grounds(call: Call, ground: Any) -> Any:
+    """Return what finds the items of a call in its texts."""
+    from instructor.grounding.grounding import Grounding
+    from instructor.grounding.sources import Sources
+
+    sources = Sources(call.messages)
+    if not any(message.get("role") == "user" for message in call.messages):
+        raise ConfigurationError(
+            f"ground={ground!r} needs a message of the role 'user': it has the text that values must come from."
+        )
+    return Grounding(
+        sources,
+        call.output.kind,
+        many=call.output.many,
+        requires=ground == "require",
+        attach=attach_evidence,
+    )
 
 
 def _loaded(
@@ -357,7 +380,8 @@ def _finished(values: list[Any], plan: PreparedCall) -> Any:
     state, replaced = plan.state, plan.run.replaced
     value = values if plan.output.many and not replaced else values[-1]
     if type(value) is list and not replaced:
-        return ListResponse(value, state.raw, state.report.usage, state.report)
+        found = None if state.grounds is None else EvidenceList(state.grounds.held)
+        return ListResponse(value, state.raw, state.report.usage, state.report, found)
     return attach_metadata(value, raw_response=state.raw, total_usage=state.report.usage, report=state.report)
 
 

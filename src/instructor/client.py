@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         | IPv4Network | IPv6Network
     )  # fmt: skip
     Context = Mapping[str, Any] | None
+    Ground = bool | Literal["require"]
     AsyncRetries = int | Retrying | AsyncRetrying
 
 T = TypeVar("T")
@@ -80,7 +81,7 @@ class AsyncInstructor(ClientBase):
         hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
         token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
         cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
-        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
+        max_tokens: int | None = ..., timeout: Any = ..., ground: Ground = ..., **options: Any,
     ) -> AsyncStream[T]: ...
     @overload
     async def create(
@@ -89,7 +90,7 @@ class AsyncInstructor(ClientBase):
         hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
         token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
         cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
-        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
+        max_tokens: int | None = ..., timeout: Any = ..., ground: Ground = ..., **options: Any,
     ) -> AsyncStream[WholeT]: ...
     @overload
     async def create(
@@ -98,7 +99,7 @@ class AsyncInstructor(ClientBase):
         hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
         token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
         cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
-        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
+        max_tokens: int | None = ..., timeout: Any = ..., ground: Ground = ..., **options: Any,
     ) -> AsyncStream[T]: ...
     @overload
     async def create(
@@ -107,7 +108,7 @@ class AsyncInstructor(ClientBase):
         hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
         token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
         cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
-        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
+        max_tokens: int | None = ..., timeout: Any = ..., ground: Ground = ..., **options: Any,
     ) -> AsyncStream[T]: ...
     @overload
     async def create(
@@ -116,7 +117,7 @@ class AsyncInstructor(ClientBase):
         hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
         token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
         cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
-        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
+        max_tokens: int | None = ..., timeout: Any = ..., ground: Ground = ..., **options: Any,
     ) -> T: ...
     @overload
     async def create(  # pyright: ignore[reportOverlappingOverload] - a model is iterable, and meant to come first
@@ -125,7 +126,7 @@ class AsyncInstructor(ClientBase):
         hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
         token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
         cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
-        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
+        max_tokens: int | None = ..., timeout: Any = ..., ground: Ground = ..., **options: Any,
     ) -> WholeT: ...
     @overload
     async def create(
@@ -134,7 +135,7 @@ class AsyncInstructor(ClientBase):
         hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
         token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
         cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
-        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
+        max_tokens: int | None = ..., timeout: Any = ..., ground: Ground = ..., **options: Any,
     ) -> ListResponse[T]: ...
     @overload
     async def create(
@@ -143,7 +144,7 @@ class AsyncInstructor(ClientBase):
         hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
         token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
         cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
-        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
+        max_tokens: int | None = ..., timeout: Any = ..., ground: Ground = ..., **options: Any,
     ) -> T: ...
     @overload
     async def create(
@@ -152,7 +153,8 @@ class AsyncInstructor(ClientBase):
         on_invalid: OnInvalid = "reask", hooks: Hooks | None = None, max_continuations: int | None = None,
         watchdog: Watchdog | None = ..., token_budget: int | None = None, cache: Any = None,
         cache_ttl: float | None = None, cache_namespace: str | None = None, model: str | None = None,
-        temperature: float | None = None, max_tokens: int | None = None, timeout: Any = None, **options: Any,
+        temperature: float | None = None, max_tokens: int | None = None, timeout: Any = None,
+        ground: Ground = False, **options: Any,
     ) -> Any: ...
     async def create(self, response_model: Any, messages: Messages = None, **options: Any) -> Any:  # type: ignore[misc]  # pyright: ignore
         """Ask the model, and return an answer of the type `response_model`.
@@ -177,6 +179,8 @@ class AsyncInstructor(ClientBase):
                 `cache_ttl` (seconds) and `cache_namespace`.
             model: The model's name. It may be left out if the client has one.
             temperature, max_tokens, timeout: As the SDK takes them. The timeout is in seconds.
+            ground: Whether items say where in the user's text they stand, `instructor.evidence(item)` (default False).
+                "require": a value that is not in the text makes its item invalid.
             options: All other arguments go to the SDK.
 
         Returns:
@@ -202,7 +206,7 @@ class AsyncInstructor(ClientBase):
         hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
         token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
         cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
-        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
+        max_tokens: int | None = ..., timeout: Any = ..., ground: Ground = ..., **options: Any,
     ) -> AsyncStream[T]: ...
     @overload
     def create_partial(
@@ -211,7 +215,7 @@ class AsyncInstructor(ClientBase):
         hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
         token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
         cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
-        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
+        max_tokens: int | None = ..., timeout: Any = ..., ground: Ground = ..., **options: Any,
     ) -> AsyncStream[T]: ...
     @overload
     def create_partial(
@@ -220,7 +224,8 @@ class AsyncInstructor(ClientBase):
         on_invalid: OnInvalid = "reask", hooks: Hooks | None = None, max_continuations: int | None = None,
         watchdog: Watchdog | None = ..., token_budget: int | None = None, cache: Any = None,
         cache_ttl: float | None = None, cache_namespace: str | None = None, model: str | None = None,
-        temperature: float | None = None, max_tokens: int | None = None, timeout: Any = None, **options: Any,
+        temperature: float | None = None, max_tokens: int | None = None, timeout: Any = None,
+        ground: Ground = False, **options: Any,
     ) -> AsyncStream[Any]: ...
     def create_partial(self, response_model: Any, messages: Messages = None, **options: Any) -> Any:
         """Return a stream of snapshots of one value while it arrives. The last one is complete and validated.
@@ -243,6 +248,8 @@ class AsyncInstructor(ClientBase):
                 `cache_ttl` (seconds) and `cache_namespace`.
             model: The model's name. It may be left out if the client has one.
             temperature, max_tokens, timeout: As the SDK takes them. The timeout is in seconds.
+            ground: Whether items say where in the user's text they stand, `instructor.evidence(item)` (default False).
+                "require": a value that is not in the text makes its item invalid.
             options: All other arguments go to the SDK.
 
         Returns:
@@ -267,7 +274,7 @@ class AsyncInstructor(ClientBase):
         hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
         token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
         cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
-        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
+        max_tokens: int | None = ..., timeout: Any = ..., ground: Ground = ..., **options: Any,
     ) -> AsyncStream[WholeT]: ...
     @overload
     def create_iterable(
@@ -276,7 +283,7 @@ class AsyncInstructor(ClientBase):
         hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
         token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
         cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
-        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
+        max_tokens: int | None = ..., timeout: Any = ..., ground: Ground = ..., **options: Any,
     ) -> AsyncStream[T]: ...
     @overload
     def create_iterable(
@@ -285,7 +292,7 @@ class AsyncInstructor(ClientBase):
         hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
         token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
         cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
-        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
+        max_tokens: int | None = ..., timeout: Any = ..., ground: Ground = ..., **options: Any,
     ) -> AsyncStream[T]: ...
     @overload
     def create_iterable(
@@ -294,7 +301,8 @@ class AsyncInstructor(ClientBase):
         on_invalid: OnInvalid = "reask", hooks: Hooks | None = None, max_continuations: int | None = None,
         watchdog: Watchdog | None = ..., token_budget: int | None = None, cache: Any = None,
         cache_ttl: float | None = None, cache_namespace: str | None = None, model: str | None = None,
-        temperature: float | None = None, max_tokens: int | None = None, timeout: Any = None, **options: Any,
+        temperature: float | None = None, max_tokens: int | None = None, timeout: Any = None,
+        ground: Ground = False, **options: Any,
     ) -> AsyncStream[Any]: ...
     def create_iterable(self, messages: Messages = None, response_model: Any = None, **options: Any) -> Any:
         """Return a stream of the items of a list. Each item is validated and yielded as soon as it is complete.
@@ -317,6 +325,8 @@ class AsyncInstructor(ClientBase):
                 `cache_ttl` (seconds) and `cache_namespace`.
             model: The model's name. It may be left out if the client has one.
             temperature, max_tokens, timeout: As the SDK takes them. The timeout is in seconds.
+            ground: Whether items say where in the user's text they stand, `instructor.evidence(item)` (default False).
+                "require": a value that is not in the text makes its item invalid.
             options: All other arguments go to the SDK.
 
         Returns:
@@ -345,7 +355,7 @@ class AsyncInstructor(ClientBase):
         hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
         token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
         cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
-        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
+        max_tokens: int | None = ..., timeout: Any = ..., ground: Ground = ..., **options: Any,
     ) -> tuple[T, Any]: ...
     @overload
     async def create_with_completion(  # pyright: ignore[reportOverlappingOverload] - as in `create`
@@ -354,7 +364,7 @@ class AsyncInstructor(ClientBase):
         hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
         token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
         cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
-        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
+        max_tokens: int | None = ..., timeout: Any = ..., ground: Ground = ..., **options: Any,
     ) -> tuple[WholeT, Any]: ...
     @overload
     async def create_with_completion(
@@ -363,7 +373,7 @@ class AsyncInstructor(ClientBase):
         hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
         token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
         cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
-        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
+        max_tokens: int | None = ..., timeout: Any = ..., ground: Ground = ..., **options: Any,
     ) -> tuple[ListResponse[T], Any]: ...
     @overload
     async def create_with_completion(
@@ -372,7 +382,7 @@ class AsyncInstructor(ClientBase):
         hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
         token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
         cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
-        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
+        max_tokens: int | None = ..., timeout: Any = ..., ground: Ground = ..., **options: Any,
     ) -> tuple[T, Any]: ...
     @overload
     async def create_with_completion(
@@ -381,7 +391,8 @@ class AsyncInstructor(ClientBase):
         on_invalid: OnInvalid = "reask", hooks: Hooks | None = None, max_continuations: int | None = None,
         watchdog: Watchdog | None = ..., token_budget: int | None = None, cache: Any = None,
         cache_ttl: float | None = None, cache_namespace: str | None = None, model: str | None = None,
-        temperature: float | None = None, max_tokens: int | None = None, timeout: Any = None, **options: Any,
+        temperature: float | None = None, max_tokens: int | None = None, timeout: Any = None,
+        ground: Ground = False, **options: Any,
     ) -> tuple[Any, Any]: ...
     async def create_with_completion(
         self, messages: Messages = None, response_model: Any = None, **options: Any
@@ -406,6 +417,8 @@ class AsyncInstructor(ClientBase):
                 `cache_ttl` (seconds) and `cache_namespace`.
             model: The model's name. It may be left out if the client has one.
             temperature, max_tokens, timeout: As the SDK takes them. The timeout is in seconds.
+            ground: Whether items say where in the user's text they stand, `instructor.evidence(item)` (default False).
+                "require": a value that is not in the text makes its item invalid.
             options: All other arguments go to the SDK.
 
         Returns:
@@ -460,7 +473,7 @@ class AsyncInstructor(ClientBase):
             seed: Chooses the sample.
             on_row: A function that gets each row, before it is yielded.
             on_progress: A function that gets the report, ten times a second at most, and at the end.
-            options: All other arguments are those of `create`: model, temperature, max_retries, context ...
+            options: All other arguments are those of `create`: model, temperature, max_retries, ground ...
 
         Returns:
             The run, an iterator of rows with `report`, `stop()`, `estimate()` and `store`.

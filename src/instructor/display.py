@@ -1,4 +1,4 @@
-"""How reports, usage and streams are shown: as text, in a notebook, and in a terminal with rich."""
+"""How reports, usage, streams and lists are shown: as text, in a notebook, and in a terminal with rich."""
 
 from __future__ import annotations
 
@@ -42,6 +42,52 @@ class Displayed:
         for name, value in lines:
             table.add_row(Text(name, style="bold"), Text(value))
         return table
+
+
+ROWS = 200
+"""The most items of a list that a notebook shows."""
+_PLACE = "in the text"
+_LONG = 300
+"""Characters of a value that a notebook shows."""
+
+
+def html_of_items(
+    items: Sequence[Any], *, first: int = 0, total: int | None = None, places: Sequence[str] | None = None
+) -> str:
+    """Return items as a table. All text in it is escaped.
+
+    Args:
+        items: The items that are shown.
+        first: The index of the first of them.
+        total: How many there are, if these are not all.
+        places: Where in the text each of them is from, if that is known.
+    """
+    from html import escape
+
+    from pydantic_core import to_jsonable_python
+
+    total = len(items) if total is None else total
+    found = [to_jsonable_python(item, by_alias=True, inf_nan_mode="strings", fallback=str) for item in items[:ROWS]]
+    rows = [value if isinstance(value, dict) else {"value": value} for value in found]
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    if places is not None:
+        columns.append(_PLACE)
+        rows = [{**row, _PLACE: place} for row, place in zip(rows, places, strict=False)]
+    head = "".join(f"<th>{escape(str(name))}</th>" for name in columns)
+    lines = [
+        f"<tr><th>{first + at + 1}</th>{''.join(f'<td>{escape(_cell(row.get(name)))}</td>' for name in columns)}</tr>"
+        for at, row in enumerate(rows)
+    ]
+    shown = "" if len(rows) == total else f", of which {len(rows):,} are shown"
+    caption = f"{total:,} item{'' if total == 1 else 's'}{shown}"
+    return f"<table><caption>{caption}</caption><tr><th></th>{head}</tr>{''.join(lines)}</table>"
+
+
+def _cell(value: Any) -> str:
+    import json
+
+    text = "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONG else f"{text[:_LONG]} ..."
 
 
 def lines_of_usage(usage: Usage) -> Lines:

@@ -34,6 +34,8 @@ class HookName(str, enum.Enum):
     """When an item is valid, with its index and value."""
     ITEM_BAD = "item:bad"
     """When an item is invalid, with its index, text and exception."""
+    EVIDENCE_MOVED = "evidence:moved"
+    """When an answer has ended, with the indices of the items whose evidence is not what it was when it was read."""
     STREAM_CONTINUE = "stream:continue"
     """Before a broken answer is continued, with the report."""
     STREAM_END = "stream:end"

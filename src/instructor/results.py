@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Generator, Iterable, Iterator, Mapping
+from dataclasses import is_dataclass
 from types import AsyncGeneratorType, GeneratorType, SimpleNamespace, TracebackType
 from typing import TYPE_CHECKING, Any, Generic, SupportsIndex, TypeVar, cast, overload
 
@@ -12,10 +13,14 @@ from typing_extensions import Self
 
 from instructor.core.drivers import StreamCloser
 from instructor.core.state import RunState
-from instructor.display import Displayed, Lines, lines_of_report
+from instructor.display import Displayed, Lines, html_of_items, lines_of_report
 from instructor.exceptions import ConfigurationError, InstructorError
+from instructor.grounding.evidence import ATTRIBUTE, EvidenceList, Held
 from instructor.report import Report
 from instructor.usage import Usage
+
+if TYPE_CHECKING:
+    from instructor.notebook import LiveView
 
 T = TypeVar("T")
 
@@ -27,6 +32,16 @@ class _StreamBase(Displayed):
         self._state, self._closer = state, closer
         self._left = False
         self._was_looped = False  # to the end
+        self._view: LiveView | None = None
+
+    def _ipython_display_(self) -> None:
+        """Show the stream in a notebook's cell. The output changes while a later cell reads the stream."""
+        from instructor.notebook import show
+
+        self._view = show(self)
+
+    def _note(self, view: LiveView, value: Any) -> None:
+        view.add(self, value, replaces=self.report.good <= view.count)  # an item is counted before it comes
 
     def _is_left(self, error: Exception) -> bool:
         """Return whether somebody else closes the stream just now: no code of the generator's has raised this error."""
@@ -46,6 +61,15 @@ class _StreamBase(Displayed):
         return self._state.report
 
     @property
+    def evidence(self) -> EvidenceList:
+        """The evidence of each item that has come, by its index: `stream.evidence[0]`.
+
+        Raises:
+            ConfigurationError: The call did not ask for it.
+        """
+        return _evidence_of(None if self._state.grounds is None else EvidenceList(self._state.grounds.held))
+
+    @property
     def completion(self) -> Any:
         """The SDK's response, put together from the events of the last request. It is made when you ask for it.
 
@@ -57,6 +81,12 @@ class _StreamBase(Displayed):
     def response_headers(self) -> Any:
         """The headers of the last response, or None if there is none yet."""
         return self._state.headers
+
+
+def _evidence_of(found: EvidenceList | None) -> EvidenceList:
+    if found is None:
+        raise ConfigurationError("There is no evidence, for the call did not ask for it: pass ground=True.")
+    return found
 
 
 def _warn_of_second_loop() -> None:
@@ -87,16 +117,28 @@ class Stream(_StreamBase, Generic[T]):
     def __iter__(self) -> Iterator[T]:
         if self._was_looped:
             _warn_of_second_loop()
-        try:
-            yield from self._values  # a generator of its own: the loop alone holds it, and leaving the loop closes both
+        try:  # a generator of its own: the loop alone holds it, and leaving the loop closes both
+            yield from self._values if self._view is None else self._viewed(self._view)
             self._was_looped = not self._left
         except ValueError as error:
             if not self._is_left(error):
                 raise
 
+    def _viewed(self, view: LiveView) -> Iterator[T]:
+        try:
+            for value in self._values:
+                self._note(view, value)
+                yield value
+        finally:
+            self._values.close()
+            view.draw(self)
+
     def __next__(self) -> T:
         try:
-            return next(self._values)
+            value = next(self._values)
+            if self._view is not None:
+                self._note(self._view, value)
+            return value
         except ValueError as error:
             if self._is_left(error):
                 raise StopIteration from None
@@ -147,6 +189,8 @@ class AsyncStream(_StreamBase, Generic[T]):
             _warn_of_second_loop()
         try:
             async for value in self._values:
+                if self._view is not None:
+                    self._note(self._view, value)
                 yield value
             self._was_looped = not self._left
         except RuntimeError as error:
@@ -155,9 +199,18 @@ class AsyncStream(_StreamBase, Generic[T]):
         finally:
             if not (self._left and self._values.ag_running):
                 await self._values.aclose()
+            if self._view is not None:
+                self._view.draw(self)
 
     def __anext__(self) -> Awaitable[T]:
-        return _no_more() if self._left and self._values.ag_running else self._values.__anext__()
+        if self._left and self._values.ag_running:
+            return _no_more()
+        return self._values.__anext__() if self._view is None else self._next_viewed(self._view)
+
+    async def _next_viewed(self, view: LiveView) -> T:
+        value = await self._values.__anext__()
+        self._note(view, value)
+        return value
 
     async def aclose(self) -> None:
         """Close the connection at once. If another task reads the stream, the stream ends there.
@@ -192,14 +245,25 @@ class ListResponse(list[T]):
         raw_response: Any = None,
         total_usage: Usage | None = None,
         report: Report | None = None,
+        evidence: EvidenceList | None = None,
     ) -> None:
         super().__init__(items)
+        self._evidence = evidence
         self._raw_response, self._total_usage = raw_response, total_usage
         self.report = Report() if report is None else report
 
     @classmethod
     def from_list(cls, items: Iterable[T], *, raw_response: Any = None, total_usage: Any = None) -> ListResponse[T]:
         return cls(items, raw_response, total_usage)
+
+    @property
+    def evidence(self) -> EvidenceList:
+        """The evidence of each item, by the index that it had in the answer.
+
+        Raises:
+            ConfigurationError: The call did not ask for it.
+        """
+        return _evidence_of(self._evidence)
 
     def get_raw_response(self) -> Any:
         """Return the SDK's own response object."""
@@ -209,6 +273,10 @@ class ListResponse(list[T]):
         """Return the tokens of all requests that this list took."""
         return self._total_usage
 
+    def _repr_html_(self) -> str:
+        """Return the items as a table, for notebooks, and the places that they are from if the call asked for them."""
+        return html_of_items(self, places=None if self._evidence is None else [_place_of(item) for item in self])
+
     @overload
     def __getitem__(self, index: SupportsIndex) -> T: ...
     @overload
@@ -216,12 +284,20 @@ class ListResponse(list[T]):
     def __getitem__(self, index: Any) -> Any:
         found = super().__getitem__(index)
         if isinstance(index, slice):
-            return type(self)(found, self._raw_response, self._total_usage, self.report)
+            evidence = None if self._evidence is None else self._evidence[index]
+            return type(self)(found, self._raw_response, self._total_usage, self.report, evidence)
         return found
 
 
 ResponseList = ListResponse
 """The same, by the name that older versions had for it too."""
+
+
+def _place_of(item: object) -> str:
+    """Return where an item is from, as a text; an empty one if it has no place of its own, or cannot carry it."""
+    held = vars(item).get(ATTRIBUTE) if hasattr(item, "__dict__") else None
+    span = held.evidence.item if isinstance(held, Held) else None
+    return "" if span is None else f"{span.start}-{span.end}: {span.text}"
 
 
 class _Unlisted(str):
@@ -253,6 +329,14 @@ def attach_metadata(value: Any, *, raw_response: Any, total_usage: Any, report: 
         else:
             metadata["_report"] = report
     return value
+
+
+def attach_evidence(value: Any, held: Held) -> None:
+    """Give a model or a dataclass its evidence, in the instance's own dict; other values have no room for it."""
+    if (isinstance(value, BaseModel) and not _is_read_again(value)) or (
+        is_dataclass(value) and hasattr(value, "__dict__")
+    ):
+        vars(value)[ATTRIBUTE] = held
 
 
 def report_of(result: object) -> Report:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         | IPv4Network | IPv6Network
     )  # fmt: skip
     Context = Mapping[str, Any] | None
+    Ground = bool | Literal["require"]
     Retries = int | Retrying
 
 T = TypeVar("T")
@@ -61,7 +62,7 @@ class Instructor(ClientBase):
         hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
         token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
         cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
-        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
+        max_tokens: int | None = ..., timeout: Any = ..., ground: Ground = ..., **options: Any,
     ) -> Stream[T]: ...
     @overload
     def create(
@@ -70,7 +71,7 @@ class Instructor(ClientBase):
         hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
         token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
         cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
-        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
+        max_tokens: int | None = ..., timeout: Any = ..., ground: Ground = ..., **options: Any,
     ) -> Stream[WholeT]: ...
     @overload
     def create(
@@ -79,7 +80,7 @@ class Instructor(ClientBase):
         hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
         token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
         cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
-        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
+        max_tokens: int | None = ..., timeout: Any = ..., ground: Ground = ..., **options: Any,
     ) -> Stream[T]: ...
     @overload
     def create(
@@ -88,7 +89,7 @@ class Instructor(ClientBase):
         hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
         token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
         cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
-        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
+        max_tokens: int | None = ..., timeout: Any = ..., ground: Ground = ..., **options: Any,
     ) -> Stream[T]: ...
     @overload
     def create(
@@ -97,7 +98,7 @@ class Instructor(ClientBase):
         hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
         token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
         cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
-        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
+        max_tokens: int | None = ..., timeout: Any = ..., ground: Ground = ..., **options: Any,
     ) -> T: ...
     @overload
     def create(  # pyright: ignore[reportOverlappingOverload] - a model is iterable, and meant to come first
@@ -106,7 +107,7 @@ class Instructor(ClientBase):
         hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
         token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
         cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
-        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
+        max_tokens: int | None = ..., timeout: Any = ..., ground: Ground = ..., **options: Any,
     ) -> WholeT: ...
     @overload
     def create(
@@ -115,7 +116,7 @@ class Instructor(ClientBase):
         hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
         token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
         cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
-        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
+        max_tokens: int | None = ..., timeout: Any = ..., ground: Ground = ..., **options: Any,
     ) -> ListResponse[T]: ...
     @overload
     def create(
@@ -124,7 +125,7 @@ class Instructor(ClientBase):
         hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
         token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
         cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
-        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
+        max_tokens: int | None = ..., timeout: Any = ..., ground: Ground = ..., **options: Any,
     ) -> T: ...
     @overload
     def create(
@@ -133,7 +134,8 @@ class Instructor(ClientBase):
         on_invalid: OnInvalid = "reask", hooks: Hooks | None = None, max_continuations: int | None = None,
         watchdog: Watchdog | None = ..., token_budget: int | None = None, cache: Any = None,
         cache_ttl: float | None = None, cache_namespace: str | None = None, model: str | None = None,
-        temperature: float | None = None, max_tokens: int | None = None, timeout: Any = None, **options: Any,
+        temperature: float | None = None, max_tokens: int | None = None, timeout: Any = None,
+        ground: Ground = False, **options: Any,
     ) -> Any: ...
     def create(self, response_model: Any, messages: Messages = None, **options: Any) -> Any:  # type: ignore[misc]  # pyright: ignore
         """Ask the model, and return an answer of the type `response_model`.
@@ -158,6 +160,8 @@ class Instructor(ClientBase):
                 `cache_ttl` (seconds) and `cache_namespace`.
             model: The model's name. It may be left out if the client has one.
             temperature, max_tokens, timeout: As the SDK takes them. The timeout is in seconds.
+            ground: Whether items say where in the user's text they stand, `instructor.evidence(item)` (default False).
+                "require": a value that is not in the text makes its item invalid.
             options: All other arguments go to the SDK.
 
         Returns:
@@ -183,7 +187,7 @@ class Instructor(ClientBase):
         hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
         token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
         cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
-        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
+        max_tokens: int | None = ..., timeout: Any = ..., ground: Ground = ..., **options: Any,
     ) -> Stream[T]: ...
     @overload
     def create_partial(
@@ -192,7 +196,7 @@ class Instructor(ClientBase):
         hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
         token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
         cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
-        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
+        max_tokens: int | None = ..., timeout: Any = ..., ground: Ground = ..., **options: Any,
     ) -> Stream[T]: ...
     @overload
     def create_partial(
@@ -201,7 +205,8 @@ class Instructor(ClientBase):
         on_invalid: OnInvalid = "reask", hooks: Hooks | None = None, max_continuations: int | None = None,
         watchdog: Watchdog | None = ..., token_budget: int | None = None, cache: Any = None,
         cache_ttl: float | None = None, cache_namespace: str | None = None, model: str | None = None,
-        temperature: float | None = None, max_tokens: int | None = None, timeout: Any = None, **options: Any,
+        temperature: float | None = None, max_tokens: int | None = None, timeout: Any = None,
+        ground: Ground = False, **options: Any,
     ) -> Stream[Any]: ...
     def create_partial(self, response_model: Any, messages: Messages = None, **options: Any) -> Any:
         """Return a stream of snapshots of one value while it arrives. The last one is complete and validated.
@@ -224,6 +229,8 @@ class Instructor(ClientBase):
                 `cache_ttl` (seconds) and `cache_namespace`.
             model: The model's name. It may be left out if the client has one.
             temperature, max_tokens, timeout: As the SDK takes them. The timeout is in seconds.
+            ground: Whether items say where in the user's text they stand, `instructor.evidence(item)` (default False).
+                "require": a value that is not in the text makes its item invalid.
             options: All other arguments go to the SDK.
 
         Returns:
@@ -248,7 +255,7 @@ class Instructor(ClientBase):
         hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
         token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
         cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
-        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
+        max_tokens: int | None = ..., timeout: Any = ..., ground: Ground = ..., **options: Any,
     ) -> Stream[WholeT]: ...
     @overload
     def create_iterable(
@@ -257,7 +264,7 @@ class Instructor(ClientBase):
         hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
         token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
         cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
-        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
+        max_tokens: int | None = ..., timeout: Any = ..., ground: Ground = ..., **options: Any,
     ) -> Stream[T]: ...
     @overload
     def create_iterable(
@@ -266,7 +273,7 @@ class Instructor(ClientBase):
         hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
         token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
         cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
-        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
+        max_tokens: int | None = ..., timeout: Any = ..., ground: Ground = ..., **options: Any,
     ) -> Stream[T]: ...
     @overload
     def create_iterable(
@@ -275,7 +282,8 @@ class Instructor(ClientBase):
         on_invalid: OnInvalid = "reask", hooks: Hooks | None = None, max_continuations: int | None = None,
         watchdog: Watchdog | None = ..., token_budget: int | None = None, cache: Any = None,
         cache_ttl: float | None = None, cache_namespace: str | None = None, model: str | None = None,
-        temperature: float | None = None, max_tokens: int | None = None, timeout: Any = None, **options: Any,
+        temperature: float | None = None, max_tokens: int | None = None, timeout: Any = None,
+        ground: Ground = False, **options: Any,
     ) -> Stream[Any]: ...
     def create_iterable(self, messages: Messages = None, response_model: Any = None, **options: Any) -> Any:
         """Return a stream of the items of a list. Each item is validated and yielded as soon as it is complete.
@@ -298,6 +306,8 @@ class Instructor(ClientBase):
                 `cache_ttl` (seconds) and `cache_namespace`.
             model: The model's name. It may be left out if the client has one.
             temperature, max_tokens, timeout: As the SDK takes them. The timeout is in seconds.
+            ground: Whether items say where in the user's text they stand, `instructor.evidence(item)` (default False).
+                "require": a value that is not in the text makes its item invalid.
             options: All other arguments go to the SDK.
 
         Returns:
@@ -326,7 +336,7 @@ class Instructor(ClientBase):
         hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
         token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
         cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
-        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
+        max_tokens: int | None = ..., timeout: Any = ..., ground: Ground = ..., **options: Any,
     ) -> tuple[T, Any]: ...
     @overload
     def create_with_completion(  # pyright: ignore[reportOverlappingOverload] - as in `create`
@@ -335,7 +345,7 @@ class Instructor(ClientBase):
         hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
         token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
         cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
-        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
+        max_tokens: int | None = ..., timeout: Any = ..., ground: Ground = ..., **options: Any,
     ) -> tuple[WholeT, Any]: ...
     @overload
     def create_with_completion(
@@ -344,7 +354,7 @@ class Instructor(ClientBase):
         hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
         token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
         cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
-        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
+        max_tokens: int | None = ..., timeout: Any = ..., ground: Ground = ..., **options: Any,
     ) -> tuple[ListResponse[T], Any]: ...
     @overload
     def create_with_completion(
@@ -353,7 +363,7 @@ class Instructor(ClientBase):
         hooks: Hooks | None = ..., max_continuations: int | None = ..., watchdog: Watchdog | None = ...,
         token_budget: int | None = ..., cache: Any = ..., cache_ttl: float | None = ...,
         cache_namespace: str | None = ..., model: str | None = ..., temperature: float | None = ...,
-        max_tokens: int | None = ..., timeout: Any = ..., **options: Any,
+        max_tokens: int | None = ..., timeout: Any = ..., ground: Ground = ..., **options: Any,
     ) -> tuple[T, Any]: ...
     @overload
     def create_with_completion(
@@ -362,7 +372,8 @@ class Instructor(ClientBase):
         on_invalid: OnInvalid = "reask", hooks: Hooks | None = None, max_continuations: int | None = None,
         watchdog: Watchdog | None = ..., token_budget: int | None = None, cache: Any = None,
         cache_ttl: float | None = None, cache_namespace: str | None = None, model: str | None = None,
-        temperature: float | None = None, max_tokens: int | None = None, timeout: Any = None, **options: Any,
+        temperature: float | None = None, max_tokens: int | None = None, timeout: Any = None,
+        ground: Ground = False, **options: Any,
     ) -> tuple[Any, Any]: ...
     def create_with_completion(
         self, messages: Messages = None, response_model: Any = None, **options: Any
@@ -387,6 +398,8 @@ class Instructor(ClientBase):
                 `cache_ttl` (seconds) and `cache_namespace`.
             model: The model's name. It may be left out if the client has one.
             temperature, max_tokens, timeout: As the SDK takes them. The timeout is in seconds.
+            ground: Whether items say where in the user's text they stand, `instructor.evidence(item)` (default False).
+                "require": a value that is not in the text makes its item invalid.
             options: All other arguments go to the SDK.
 
         Returns:
@@ -441,7 +454,7 @@ class Instructor(ClientBase):
             seed: Chooses the sample.
             on_row: A function that gets each row, before it is yielded.
             on_progress: A function that gets the report, ten times a second at most, and at the end.
-            options: All other arguments are those of `create`: model, temperature, max_retries, context ...
+            options: All other arguments are those of `create`: model, temperature, max_retries, ground ...
 
         Returns:
             The run, an iterator of rows with `report`, `stop()`, `estimate()` and `store`.

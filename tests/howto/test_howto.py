@@ -49,6 +49,10 @@ def person(name: str, age: int) -> dict[str, object]:
     return {"name": name, "age": age}
 
 
+def visit(patient: str, age: int, dose: str) -> dict[str, object]:
+    return {"patient": patient, "age": age, "dose": dose}
+
+
 def letter(asked: Asked) -> Reply:
     name, age = re.findall(r"Person\d+|\d+(?= years)", str(asked.messages[-1]["content"]))
     return answer(person(name, int(age)))
@@ -93,6 +97,12 @@ SCRIPTS: dict[str, Script] = {
             }
         )
     ],
+    "evidence": [
+        items(visit("John Smith", 30, "350 mg"), visit("Anna Lee", 31, "400 mg"), visit("John Smith", 45, "250 mg")),
+        items({**visit("John Smith", 30, "350 mg"), "summary": "Well."}),
+        items({**visit("John Smith", 30, "250 mg"), "summary": "Well."}),
+        items(7),
+    ],
     "actions": [
         answer({"content": {"action": "look_up", "fruit": "apple"}}),
         answer({"content": {"action": "multiply", "a": 12, "b": 0.5}}),
@@ -108,6 +118,7 @@ SCRIPTS: dict[str, Script] = {
     ],
     "many-documents": letter,
     "traces": [items(person("Jason", 10), {"name": "John"}), items(person("John", 30))],
+    "play": [items(person("Jason", 10), {"name": "John", "age": "thirty"}), items(person("John", 30))],
     "../errors": [
         answer({"name": "Jason"}),
         answer({"name": "Jason", "age": "ten"}),

@@ -13,7 +13,8 @@ import pytest
 from local_people import FORCED, JASON, JOHN, MESSAGES, Users
 
 from instructor.local.chat import LocalModel
-from instructor.local.server import HOST, Server
+from instructor.local.loopback import HOST
+from instructor.local.server import Server
 
 pytestmark = pytest.mark.model
 

@@ -17,6 +17,10 @@ class Configuration(NamedTuple):
     schema: str
     """The JSON schema of the answer, or of an item."""
 
+    def described(self, total: int | None) -> str:
+        """Return the description of one run: with the number of its rows, which makes no other job."""
+        return json.dumps({**json.loads(self.text), "total": total})
+
 
 def configuration(binding: Any, model: Any, options: Mapping[str, Any], prompt: str, output: Any) -> Configuration:
     """Return what describes a run."""

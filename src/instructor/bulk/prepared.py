@@ -131,7 +131,7 @@ class Prepared:
         """Return the run itself. It opens the store."""
         engine, store, settings = self.engine(), self.store, self._settings()
         journal = Journal(None) if store is None else Journal(store.path, durable=store.durable)
-        journal.begin(self.configuration.job, self.configuration.text)
+        journal.begin(self.configuration.job, self.configuration.described(self.total))
         if store is not None:
             absorb(journal, _workers_folder(store))  # of a run that was killed
         reader = Reader(self._calls, settings.response_model, settings.options)

@@ -38,6 +38,8 @@ class RunInfo:
     """provider, model, mode, options, prompt, type, schema."""
     differs: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
     """What is not as in the run before: its old and its new value, by name."""
+    total: int | None = None
+    """The number of rows of the source, if it was known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +102,10 @@ class Store:
         with self.reader() as reader:
             for id_, started, ended, stopped, config, rows, failed, cost, tokens in reader.execute(_RUNS):
                 facts = json.loads(config)
+                total = facts.pop("total", None)
                 before = found[-1].configuration if found else facts
                 differs = {name: (before.get(name), facts[name]) for name in facts if before.get(name) != facts[name]}
-                found.append(RunInfo(id_, started, ended, stopped, rows, failed, cost, tokens, facts, differs))
+                found.append(RunInfo(id_, started, ended, stopped, rows, failed, cost, tokens, facts, differs, total))
         return found
 
     def rows(self, *, failed: bool | None = None, since: float | None = None) -> Iterator[StoredRow]:

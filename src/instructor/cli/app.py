@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from instructor._version import __version__
-from instructor.cli import extract, known, local, schema, stores
+from instructor.cli import extract, known, local, play, schema, stores
 from instructor.cli.messages import INTERRUPTED, USAGE, tell
 
 app = typer.Typer(name="instructor", no_args_is_help=True, pretty_exceptions_enable=False)
@@ -17,6 +17,7 @@ app.command()(stores.runs)
 app.command()(stores.show)
 app.command("providers")(known.list_providers)
 app.command()(schema.schema)
+app.command()(play.play)
 app.add_typer(local.group, name="local")
 
 

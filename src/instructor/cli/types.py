@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from instructor._install import install_command
 from instructor.exceptions import ConfigurationError
 
 _PATH = re.compile(r"([\w./\\-]+\.py|[A-Za-z_][\w.]*):([A-Za-z_]\w*)")
@@ -29,7 +28,7 @@ def type_of(text: str) -> Any:
     if match := _PATH.fullmatch(text):
         where, name = match.groups()
         if where.endswith(".py"):
-            return _attribute(_file(Path(where)), name, text)
+            return _attribute(module_of(Path(where)), name, text)
         if name not in ("str", "text") and (found := _module(where)) is not None:
             return _attribute(found, name, text)
     return concise_model(text)
@@ -45,7 +44,7 @@ def imported(path: str) -> Any:
     if match is None:
         raise ConfigurationError(f"{path!r} names no type: write package.module:Name or file.py:Name.")
     where, name = match.groups()
-    module = _file(Path(where)) if where.endswith(".py") else _module(where)
+    module = module_of(Path(where)) if where.endswith(".py") else _module(where)
     if module is None:
         raise ConfigurationError(f"{path!r} cannot be found: No module named {where!r}.")
     return _attribute(module, name, path)
@@ -62,7 +61,8 @@ def _module(name: str) -> Any:
         raise ConfigurationError(f"{name!r} cannot be imported: {error}.") from error
 
 
-def _file(path: Path) -> Any:
+def module_of(path: Path) -> Any:
+    """Import a Python file, and return its module."""
     if not path.is_file():
         raise ConfigurationError(f"There is no file {str(path)!r}.")
     spec = importlib.util.spec_from_file_location(path.stem, path)
@@ -85,15 +85,15 @@ def _attribute(module: Any, name: str, path: str) -> Any:
 
 
 def _of_json_schema(path: Path) -> Any:
-    try:
-        make = importlib.import_module("json_schema_to_pydantic").create_model
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(f"A JSON Schema needs the module {error.name!r}: {install_command('cli')}") from error
+    from instructor.schema.concise import model_of_schema
+
     try:
         schema = json.loads(path.read_text("utf-8"))
-        schema.setdefault("title", path.stem.title().replace("_", "").replace("-", "").replace(".", ""))
-        return make(schema)
     except FileNotFoundError:
         raise ConfigurationError(f"There is no file {str(path)!r}.") from None
-    except Exception as error:
+    except ValueError as error:
         raise ConfigurationError(f"{str(path)!r} is not a JSON Schema of an object: {error}") from error
+    try:
+        return model_of_schema(schema, path.stem.title().replace("_", "").replace("-", "").replace(".", ""))
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{str(path)!r}: {error}") from error

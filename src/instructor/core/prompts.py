@@ -145,6 +145,8 @@ def one_value(left: str) -> str:
 
 NO_JSON = "The answer contains no JSON in the requested format. Return only that JSON."
 
+NOT_IN_TEXT = "The text does not contain this value. Use a value that it contains, or leave this out"
+
 NO_LIST = "The arguments contain neither the list nor an item. Call the tool again with the complete answer."
 
 _OF_FIELDS = frozenset(("QUOTES", "JUDGED_VALID", "JUDGED_REASON", "JUDGED_FIXED"))

@@ -47,6 +47,8 @@ class RunState:
             None  # what the SDK's object was built of, and the object
         )
         self.failed: list[FailedAttempt] = []
+        self.grounds: Any = None
+        """What has the evidence of the items; None if the call did not ask for it."""
 
     def completion(self) -> Any:
         """Return the SDK's object for the last response. For a stream it is built on demand, once for what has come."""

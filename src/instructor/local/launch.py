@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from instructor.local.chat import LocalModel
-from instructor.local.server import HOST, Server
+from instructor.local.loopback import HOST
+from instructor.local.server import Server
 
 GRACE = 5.0
 """Seconds that a script has to end after it was asked to."""

@@ -5,13 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import socket
-import threading
-from collections.abc import AsyncGenerator, Callable, Coroutine
-from types import TracebackType
+from collections.abc import AsyncGenerator, Coroutine
 from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -19,17 +15,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
-from typing_extensions import Self
 
 from instructor.core.types import Json
 from instructor.exceptions import ProviderError
 from instructor.local.chat import LocalModel
 from instructor.local.intake import Intake, Refused, check_sender
+from instructor.local.loopback import LoopbackServer
 from instructor.local.weights import NAMES
 
-HOST = "127.0.0.1"
-CONNECTIONS = 512
-"""How many connections there may be; those beyond are answered with 503."""
 _REJECTED = 499
 """The status of a request whose client has gone; nobody reads it."""
 
@@ -172,51 +165,9 @@ async def _left(_request: Request, _error: Exception) -> Response:
     return Response(status_code=_REJECTED)
 
 
-class _Uvicorn(uvicorn.Server):
-    """Tells when it listens."""
-
-    def __init__(self, config: uvicorn.Config, started: Callable[[], object]) -> None:
-        super().__init__(config)
-        self._started = started
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._started()
-
-
-class Server:
-    """The server on a port of its own. `run` serves until it is interrupted; as a context it serves in a thread."""
+class Server(LoopbackServer):
+    """The server on a port of its own, by the address that OpenAI's clients take."""
 
     def __init__(self, model: LocalModel, port: int = 0, *, intake: Intake | None = None) -> None:
-        self._socket = socket.create_server((HOST, port))
-        self.port: int = self._socket.getsockname()[1]
-        self.base_url = f"http://{HOST}:{self.port}/v1"
-        config = uvicorn.Config(
-            application(model, intake),
-            http="h11",  # which bounds the headers, too
-            ws="none",
-            limit_concurrency=CONNECTIONS,
-            log_level="warning",
-            access_log=False,
-            lifespan="off",
-            timeout_graceful_shutdown=1,
-        )
-        self._listening = threading.Event()
-        self._server = _Uvicorn(config, self._listening.set)
-        self._thread = threading.Thread(target=self.run, name="instructor-local-server", daemon=True)
-
-    def run(self) -> None:
-        try:
-            self._server.run(sockets=[self._socket])
-        finally:
-            self._socket.close()
-            self._listening.set()
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self._listening.wait()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._server.should_exit = True
-        self._thread.join()
+        super().__init__(application(model, intake), port)
+        self.base_url = f"{self.root}/v1"

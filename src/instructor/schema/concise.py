@@ -1,4 +1,6 @@
-"""Types written in one line, for shells and pages: `name, age int, email?: the address, tags str[], home {city, zip?}`.
+"""Types that are written as text: JSON Schemas, and fields in one line, for shells and pages.
+
+The fields: `name, age int, email?: the address, tags str[], home {city, zip?}`.
 
     field   NAME [?] [TYPE] [: DESCRIPTION]      `?`: it may be missing; without a type it is text
     TYPE    str int float bool date datetime any | one of some words: a|b|c | { fields } | TYPE[] for a list
@@ -8,6 +10,7 @@ Fields are separated by commas or line ends. A description that has a comma is w
 
 from __future__ import annotations
 
+import importlib
 import re
 from datetime import date, datetime
 from typing import Any, Literal, NamedTuple
@@ -15,6 +18,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from instructor._compat import did_you_mean
+from instructor._install import install_command
 from instructor.exceptions import ConfigurationError
 
 TYPES: dict[str, Any] = {
@@ -55,6 +59,25 @@ def concise_model(text: str, name: str = "Item") -> type[BaseModel]:
         Item(name='Ann', age=1)
     """
     return _Reader(text).model(name)
+
+
+def model_of_schema(schema: Any, name: str = "Item") -> type[BaseModel]:
+    """Return the model that a JSON Schema of an object describes. It has the schema's title, or else this name.
+
+    Raises:
+        ConfigurationError: It is not a JSON Schema of an object, or the package that reads it is missing.
+    """
+    try:
+        make = importlib.import_module("json_schema_to_pydantic").create_model
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(f"A JSON Schema needs the module {error.name!r}: {install_command('cli')}") from error
+    if not isinstance(schema, dict):
+        raise ConfigurationError(f"A JSON Schema must be an object, got {str(schema)[:80]!r}.")
+    try:
+        made: type[BaseModel] = make({"title": name, **schema})
+    except Exception as error:
+        raise ConfigurationError(f"This is not a JSON Schema of an object: {error}") from error
+    return made
 
 
 class _Reader:

@@ -1,7 +1,7 @@
 """A scripted provider on loopback, for tests of code that extracts: answers, faults, gates, recordings.
 
-Nothing in the library imports it, and it imports no SDK and no test framework. Each of the files `wires_*.py` adds its
-wire format to the table `WIRES`.
+Nothing in the library imports it but the page of `instructor play`, which reads recordings. It imports no SDK and no
+test framework. Each of the files `wires_*.py` adds its wire format to the table `WIRES`.
 """
 
 from importlib import import_module as _import_module

@@ -8,23 +8,26 @@ from __future__ import annotations
 
 import base64
 import http.client
+import json
 import re
 import socket
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from typing_extensions import Self, Unpack
 
 from instructor import redaction
 from instructor.testing.loopback import SECRET, Link, Loopback
-from instructor.testing.replies import Asked, Faults, Reply
+from instructor.testing.replies import Asked, Faults, Json, Reply
 from instructor.testing.scripted import Scripted
 from instructor.testing.wires import dump, split_events
 
-_FIRST = "instructor recording 1"
+FIRST = "instructor recording 1"
+"""The first line of a recording."""
 _KEPT = ("content-type", "content-encoding", "retry-after")
 _HOP = {"host", "connection", "content-length", "transfer-encoding", "accept-encoding", "expect", "keep-alive"}
 _KEY = re.compile(rb"\b(sk|gsk|pplx|xai|org|proj)[-_](?=[\w-]*\d)[\w-]{16,}")
@@ -47,7 +50,7 @@ class Recorder(Loopback):
         return self.root
 
     def __enter__(self) -> Self:
-        self._path.write_text(_FIRST + "\n", encoding="utf-8", newline="\n")
+        self._path.write_text(FIRST + "\n", encoding="utf-8", newline="\n")
         self.start()
         return self
 
@@ -120,14 +123,32 @@ class Recorder(Loopback):
         return whole
 
 
+class Exchange(NamedTuple):
+    """A request and its reply, as a recording has them."""
+
+    target: str
+    """The path and the query."""
+    body: Json
+    """What was sent, without secrets; {} if it was not JSON."""
+    reply: Reply
+
+
 def recorded(path: str | Path) -> list[Reply]:
     """Return the replies of a recording, for a script of your own."""
+    return [exchange.reply for exchange in exchanges(path)]
+
+
+def exchanges(path: str | Path) -> list[Exchange]:
+    """Return the requests of a recording with their replies."""
     first, *lines = _lines_of(Path(path).read_bytes().decode())
-    if first != _FIRST:
-        raise ValueError(f"{str(path)!r} is not a recording: it begins with {first[:40]!r}, not {_FIRST!r}")
-    replies: list[Reply] = []
+    if first != FIRST:
+        raise ValueError(f"{str(path)!r} is not a recording: it begins with {first[:40]!r}, not {FIRST!r}")
+    found: list[Exchange] = []
+    asked: list[str] = []
     at = 0
     while at < len(lines):
+        if lines[at].startswith("> "):
+            asked.append(lines[at][2:])
         if not lines[at].startswith("< "):
             at += 1
             continue
@@ -135,8 +156,11 @@ def recorded(path: str | Path) -> list[Reply]:
         tail = list(_run(lines, at + len(head), "|"))
         at += len(head) + len(tail)
         headers = dict(line.split(": ", 1) for line in head[1:])
-        replies.append(_reply(int(head[0]), headers, _data(tail), whole=lines[at : at + 1] != ["!"]))
-    return replies
+        reply = _reply(int(head[0]), headers, _data(tail), whole=lines[at : at + 1] != ["!"])
+        target = asked[0].partition(" ")[2] if asked else ""
+        found.append(Exchange(target, json.loads(asked[1]) if len(asked) > 1 else {}, reply))
+        asked = []
+    return found
 
 
 class Replay(Scripted):
