@@ -251,7 +251,11 @@ class Job:
         turns = 0
         while self._stopped is None:
             size = min(most, self._engine.size) + _SLACK
-            if self._asked - self._engine.parked < size and self._asked < 2 * most + _SLACK and self._backlog < 8 * most + 64:
+            if (
+                self._asked - self._engine.parked < size
+                and self._asked < 2 * most + _SLACK
+                and self._backlog < 8 * most + 64
+            ):
                 if turns == 0 and self._backlog % 64 == 63:
                     await asyncio.sleep(0)  # rows of the store come without waiting: let the others have their turn
                 return self._stopped is None
