@@ -263,7 +263,7 @@ class Run:
         })  # fmt: skip
 
 
-class TooManyRunsError(ConfigurationError):
+class TooManyRunsError(Exception):
     """So many runs are open that no other is begun."""
 
 
