@@ -17,7 +17,6 @@ from instructor.bulk.limits import Prices
 from instructor.client import AsyncInstructor
 from instructor.core.reask import format_errors
 from instructor.core.types import Delta
-from instructor.exceptions import ConfigurationError
 from instructor.hooks import HookName, Hooks
 from instructor.report import Report
 from instructor.web.curl import curl_of
