@@ -14,7 +14,7 @@ from pydantic import BaseModel, field_validator
 from harness import Harness
 from instructor.bulk import BudgetReachedError, BulkReport, JobStoppedError, Limits, Prices, Row, RowError, Store
 from instructor.exceptions import ConfigurationError
-from instructor.testing import Asked, Reply, answer, error
+from instructor.testing import Asked, Gate, Reply, answer, error
 
 
 class User(BaseModel):
@@ -463,6 +463,53 @@ async def test_stop_finishes_what_is_in_flight(harness: Harness, scripted_server
     run.stop()
     await harness.collect(run, rows)
     assert len(rows) == run.report.rows == len(server.requests) < 200
+    assert run.report.stopped == "cancelled"
+
+
+async def test_after_stop_no_row_begins(harness: Harness, scripted_server: Any, tmp_path: Path) -> None:
+    gate, came = Gate(), threading.Semaphore(0)
+
+    def held(asked: Asked) -> Reply:
+        came.release()
+        return named(asked).but(wait_after=0, gate=gate)
+
+    server, in_flight = scripted_server(held), []
+    run = mapped(harness.client(server), texts(40), store=tmp_path / "s.sqlite", limits=Limits(concurrency=4))
+
+    def stop() -> None:
+        for _ in range(4):
+            assert came.acquire(timeout=60)
+        run.stop()
+        in_flight.append(run.report.in_flight)
+        gate.open(40)
+
+    stopping = threading.Thread(target=stop)
+    stopping.start()
+    rows = await read(harness, run)
+    stopping.join()
+    assert len(rows) == len(server.requests) == 4
+    assert in_flight == [4]
+    assert run.report.in_flight == 0
+    assert run.report.stopped == "cancelled"
+
+
+async def test_stop_ends_a_row_that_waits_after_a_refusal(harness: Harness, scripted_server: Any) -> None:
+    """A row that has no answer yet does not hold up the end of a run for the minute that its provider names."""
+    refused = threading.Semaphore(0)
+
+    def reply(asked: Asked) -> Reply:
+        if text_of(asked).endswith("n0"):
+            refused.release()
+            return error(429, "slow down", headers={"retry-after": "3600"})
+        return named(asked)
+
+    server = scripted_server(reply)
+    run = mapped(harness.client(server), texts(3), limits=Limits(concurrency=3))
+    rows = [await harness.next(run), await harness.next(run)]
+    assert refused.acquire(timeout=60)
+    run.stop()
+    await harness.collect(run, rows)
+    assert sorted(names(rows)) == ["n1", "n2"]
     assert run.report.stopped == "cancelled"
 
 

@@ -90,9 +90,9 @@ class AsyncBulkRun(_Run[T]):
         return row
 
     def stop(self) -> None:
-        """Ask no more rows. Those in flight are still yielded, then the iteration ends."""
-        if self._running is not None:
-            self._running.stop()
+        """Ask no more rows. Those in flight are still yielded, then the iteration ends. Any thread may call it."""
+        if self._running is not None and self._task is not None:
+            _call(self._task.get_loop(), self._running.stop)
 
     async def aclose(self) -> None:
         """Cancel the calls in flight, and close the store."""
