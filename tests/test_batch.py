@@ -16,6 +16,8 @@ from typing import Any, cast
 import anthropic
 import openai
 import pytest
+from google import genai
+from mistralai.client import Mistral
 from pydantic import BaseModel
 
 from harness import Harness
@@ -49,7 +51,7 @@ def person(text: str) -> Json:
 
 
 class Provider:
-    """The files and batches of both providers."""
+    """The files and batches of all providers."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
@@ -68,8 +70,11 @@ class Provider:
 
             def answer(self, body: bytes | Json) -> None:
                 self.send_response(200)
+                if "/upload/" in self.path:  # Google's: the first request is told where the bytes go
+                    self.send_header("X-Goog-Upload-Status", "final" if "bytes=" in self.path else "active")
+                    self.send_header("X-Goog-Upload-URL", f"{provider.root}/google/upload/files?bytes=1")
                 self.send_header(
-                    "Content-Type", "application/x-jsonl" if isinstance(body, bytes) else "application/json"
+                    "Content-Type", "application/octet-stream" if isinstance(body, bytes) else "application/json"
                 )
                 self.end_headers()
                 self.wfile.write(body if isinstance(body, bytes) else json.dumps(body).encode())
@@ -129,7 +134,49 @@ class Provider:
                    "usage": {"input_tokens": 1, "output_tokens": 1}}  # fmt: skip
         return {"custom_id": line["custom_id"], "result": {"type": "succeeded", "message": message}}
 
+    # Mistral: the lines of its results are those of OpenAI
+
+    def mistral_job(self, status: str) -> Json:
+        count = len(self.lines)
+        counts = {"total_requests": count, "completed_requests": count, "succeeded_requests": count}
+        files = {"input_files": ["file_1"], "output_file": "file_out", "error_file": "file_err"}
+        return {"id": "job_1", "object": "batch", "endpoint": "/v1/chat/completions", "errors": [], "status": status,
+                "created_at": 1, "failed_requests": 0, **counts, **files}  # fmt: skip
+
+    # Google
+
+    def google_batch(self, state: str) -> Json:
+        output = {"responsesFile": "files/file_out"} if state.endswith("SUCCEEDED") else None
+        return {
+            "name": "batches/b1",
+            "metadata": {"state": state, "createTime": "2026-01-01T00:00:00Z", "output": output},
+        }
+
+    def google_line(self, line: Json) -> Json:
+        text = json.dumps(person(line["request"]["contents"][-1]["parts"][0]["text"]))
+        content = {"role": "model", "parts": [{"text": text}]}
+        return {"key": line["key"], "response": {"candidates": [{"content": content, "finishReason": "STOP"}]}}
+
+    def of_google(self, path: str, data: bytes) -> bytes | Json:
+        state = "BATCH_STATE_SUCCEEDED" if self.has_ended else "BATCH_STATE_RUNNING"
+        if path.endswith("?bytes=1"):
+            self.lines = [json.loads(line) for line in data.splitlines()]
+            return {"file": {"name": "files/f1"}}
+        if "/upload/" in path:
+            return {}
+        if ":download" in path:
+            lines = [self.google_line(line) for line in self.lines[::-1]]
+            lines.append({"key": "request-9", "error": {"code": 429, "status": "rate_limit", "message": "too many"}})
+            return "".join(json.dumps(line) + "\n" for line in lines).encode()
+        self.asked.append((path, json.loads(data) if data else None))
+        if path.endswith(":cancel"):
+            self.has_ended = False
+            return {}
+        return {"operations": [self.google_batch(state)]} if path.endswith("batches") else self.google_batch(state)
+
     def get(self, path: str) -> bytes | Json:
+        if path.startswith("/google"):
+            return self.of_google(path, b"")
         self.asked.append((path, None))
         if path.endswith("/file_out/content"):
             return "".join(json.dumps(self.openai_line(line)) + "\n" for line in self.lines[::-1]).encode()
@@ -146,18 +193,26 @@ class Provider:
             error: Json = {"type": "error", "error": {"type": "rate_limit", "message": "too many"}}
             lines.append({"custom_id": "request-9", "result": {"type": "errored", "error": error}})
             return "".join(json.dumps(line) + "\n" for line in lines).encode()
+        if "/batch/jobs" in path:
+            job = self.mistral_job("SUCCESS" if self.has_ended else "RUNNING")
+            return {"object": "list", "data": [job], "total": 1} if path.endswith("jobs") else job
         batch = self.anthropic_batch() if "/messages/" in path else self.openai_batch()
         return {"object": "list", "data": [batch], "has_more": False} if path.endswith("batches") else batch
 
-    def post(self, path: str, data: bytes, kind: str) -> Json:
+    def post(self, path: str, data: bytes, kind: str) -> bytes | Json:
+        if path.startswith("/google"):
+            return self.of_google(path, data)
         if path.endswith("/files"):
             form: Message = BytesParser().parsebytes(f"Content-Type: {kind}\r\n\r\n".encode() + data)
             parts = {part.get_param("name", header="content-disposition"): part for part in form.get_payload()}  # type: ignore[union-attr]
             content = parts["file"].get_payload(decode=True)  # type: ignore[union-attr]
             self.lines = [json.loads(line) for line in content.splitlines()]  # type: ignore[union-attr]
             return {"id": "file_1", "object": "file", "bytes": len(data), "created_at": 1, "filename": "batch.jsonl",
-                    "purpose": "batch", "status": "processed"}  # fmt: skip
+                    "purpose": "batch", "status": "processed", "sample_type": "batch_request",
+                    "source": "upload"}  # fmt: skip
         self.asked.append((path, json.loads(data) if data else None))
+        if "/batch/jobs" in path:
+            return self.mistral_job("CANCELLED" if path.endswith("/cancel") else "QUEUED")
         if path.endswith("/cancel"):
             return self.openai_batch(status="cancelled") if "msgbatch" not in path else self.anthropic_batch()
         if "/messages/" in path:
@@ -173,16 +228,26 @@ def provider() -> Iterator[Provider]:
     made.close()
 
 
-@pytest.fixture(params=["openai", "anthropic"])
-def processor(request: pytest.FixtureRequest, provider: Provider, harness: Harness) -> Any:
-    kinds: dict[str, Any] = {
-        "openai": openai.AsyncOpenAI if harness.is_async else openai.OpenAI,
-        "anthropic": anthropic.AsyncAnthropic if harness.is_async else anthropic.Anthropic,
-    }
-    address = provider.root + ("/v1" if request.param == "openai" else "")
-    client = kinds[request.param](base_url=address, api_key="test", max_retries=0)
+def _sdk(name: str, root: str, *, is_async: bool) -> Any:
+    if name == "openai":
+        return (openai.AsyncOpenAI if is_async else openai.OpenAI)(base_url=f"{root}/v1", api_key="test", max_retries=0)
+    if name == "anthropic":
+        return (anthropic.AsyncAnthropic if is_async else anthropic.Anthropic)(
+            base_url=root, api_key="test", max_retries=0
+        )
+    if name == "mistral":
+        return Mistral(api_key="test", server_url=root)
+    return genai.Client(api_key="test", http_options=genai.types.HttpOptions(base_url=f"{root}/google"))
+
+
+@pytest.fixture(params=["openai", "anthropic", "mistral", "google"])
+async def processor(request: pytest.FixtureRequest, provider: Provider, harness: Harness) -> Any:
+    client = _sdk(request.param, provider.root, is_async=harness.is_async)
     make: Any = AsyncBatchProcessor if harness.is_async else BatchProcessor
-    return make(f"{request.param}/m", Person, client=client)
+    yield make(f"{request.param}/m", Person, client=client)
+    if request.param == "google":
+        await client.aio.aclose()
+        client.close()
 
 
 def text_of(path: str | Path) -> str:
@@ -204,7 +269,7 @@ async def test_a_batch_from_its_file_to_its_results(harness: Harness, processor:
     batch_id = await harness.result(processor.submit_batch(path))
     info = await harness.result(processor.get_batch_status(batch_id))
     assert info.status is BatchStatus.COMPLETED
-    assert info.total == 3
+    assert info.total == (0 if processor.provider == "google" else 3)  # Google's API does not say how many
     results = await harness.result(processor.get_results(batch_id, tmp_path / "out.jsonl"))
     by_id = get_results_by_custom_id(results)
     assert by_id["request-0"] == BatchSuccess("request-0", Person(name="Ann", age=1))
@@ -227,15 +292,17 @@ async def test_in_memory_with_names_and_lists(harness: Harness, provider: Provid
     buffer = processor.create_batch_from_messages(conversations(), custom_ids=["a", "b", "c"])
     assert isinstance(buffer, io.BytesIO)
     await harness.result(processor.submit_batch(buffer))
-    assert [line["custom_id"] for line in provider.lines] == ["a", "b", "c"]
+    assert [line.get("custom_id") or line["key"] for line in provider.lines] == ["a", "b", "c"]
     assert "tasks" in json.dumps(provider.lines[0])
 
 
 async def test_a_batch_that_has_not_ended(harness: Harness, provider: Provider, processor: Any) -> None:
     provider.has_ended = False
     with pytest.raises(ProviderError, match="has not ended: its status is processing"):
-        await harness.result(processor.get_results("b"))
-    cancelled = await harness.result(processor.cancel_batch("msgbatch_1" if processor.provider == "anthropic" else "b"))
+        await harness.result(processor.get_results("batches/b"))
+    cancelled = await harness.result(
+        processor.cancel_batch("msgbatch_1" if processor.provider == "anthropic" else "batches/b")
+    )
     assert cancelled.status in (BatchStatus.CANCELLED, BatchStatus.PROCESSING)
 
 
@@ -249,6 +316,12 @@ def test_the_lines_of_requests(tmp_path: Path) -> None:
     assert line["body"]["response_format"]["json_schema"]["schema"]["additionalProperties"] is False
     params = request.to_anthropic_format()["params"]
     assert params["tool_choice"]["type"] == "tool"
+    mistral = request.to_mistral_format()
+    assert (mistral["custom_id"], "model" in mistral["body"]) == ("row-7", False)
+    google = request.to_google_format()
+    assert google["key"] == "row-7"
+    assert google["request"]["generation_config"]["max_output_tokens"] == 1000
+    assert google["request"]["contents"] == [{"role": "user", "parts": [{"text": "Ann is 1"}]}]
     for _ in range(2):
         request.save_to_file(tmp_path / "a.jsonl", "openai")
     assert [json.loads(each)["custom_id"] for each in (tmp_path / "a.jsonl").read_text().splitlines()] == ["row-7"] * 2
@@ -267,7 +340,7 @@ def test_the_oldest_interface(provider: Provider) -> None:
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda: BatchProcessor("opnai/m", Person), "must be one of openai, anthropic, got 'opnai'"),
+        (lambda: BatchProcessor("opnai/m", Person), "must be one of openai, anthropic, mistral, google, got 'opnai'"),
         (lambda: BatchProcessor("openai", Person), 'must be "provider/model"'),
         (
             lambda: BatchProcessor("openai/m", cast("Any", [Person])).create_batch_from_messages(conversations()),

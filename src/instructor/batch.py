@@ -8,67 +8,37 @@
         print(result.custom_id, result.result if result.success else result.error_message)
 
 Theory of operation. The dialect that writes and reads a call writes and reads each line, so a batch takes every type
-that a call takes. What is different with each provider is in a `_Service`: how a line looks, and which of the SDK's
-functions are called. The steps of both processors are generators that yield what is to be called; a sync processor
-calls it, an async one awaits it.
+that a call takes. What is different with each provider is in `batch_services.py`: how a line looks, and which of the
+SDK's functions are called. The steps of both processors are generators that yield what is to be called; a sync
+processor calls it, an async one awaits it.
 """
 
 from __future__ import annotations
 
-import enum
 import io
 import json
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from typing_extensions import TypeForm
 
+from instructor.batch_services import BatchJobInfo as BatchJobInfo
+from instructor.batch_services import BatchStatus as BatchStatus
+from instructor.batch_services import Service, Steps, service_of
 from instructor.bulk.transport import RecordedSync
 from instructor.call import CallBuilder
 from instructor.core.types import Json
 from instructor.exceptions import ConfigurationError, InstructorError, ProviderError
 from instructor.factories import from_provider
-from instructor.mode import Mode
 from instructor.outputs import output_for
 
 __path__: list[str] = []
 """`instructor.batch.processor` is a path of older versions, so this is a package to the import system."""
 T = TypeVar("T")
-Steps = Generator[Callable[[], Any], Any, Any]
-"""Yields what is to be called, and is sent what comes of it."""
 File = str | os.PathLike[str] | io.BytesIO
-
-
-class BatchStatus(str, enum.Enum):
-    """How far a batch is, in one vocabulary for all providers."""
-
-    PENDING = "pending"
-    PROCESSING = "processing"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    EXPIRED = "expired"
-
-
-@dataclass(frozen=True)
-class BatchJobInfo:
-    """What a provider says of a batch."""
-
-    id: str
-    provider: str
-    status: BatchStatus
-    total: int = 0
-    """Requests."""
-    completed: int = 0
-    failed: int = 0
-    created: float | None = None
-    """Seconds since the epoch."""
-    raw: Any = field(default=None, repr=False)
-    """The SDK's own object."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +109,14 @@ class BatchRequest(Generic[T]):
         """Return the line as Anthropic has it."""
         return self._line("anthropic")
 
+    def to_mistral_format(self) -> Json:
+        """Return the line as Mistral has it: the model is named once, when the batch is submitted."""
+        return self._line("mistral")
+
+    def to_google_format(self) -> Json:
+        """Return the line as Google's Gemini API has it: the model is named once, when the batch is submitted."""
+        return self._line("google")
+
     def get_json_schema(self) -> Json:
         """Return the schema of the answer."""
         return output_for(self.response_model).schema
@@ -153,159 +131,21 @@ class BatchRequest(Generic[T]):
             opened.write(line)
 
     def _line(self, provider: str) -> Json:
-        service = _service(provider)
-        return service.line(self.custom_id, service.body(_offline(provider, self.model, service), self))
+        service = service_of(provider)(_no_client)
+        return service.line(self.custom_id, self._body(_offline(provider, self.model, service)))
 
-
-class _Service:
-    """One provider's batches."""
-
-    provider: ClassVar[str]
-    mode: ClassVar[Mode]
-    states: ClassVar[Mapping[str, BatchStatus]]
-
-    def body(self, calls: CallBuilder, request: BatchRequest[Any]) -> Json:
-        """Write the body of a request, as a call would have it."""
-        options = {"model": request.model, "max_tokens": request.max_tokens, "temperature": request.temperature}
+    def _body(self, calls: CallBuilder) -> Json:
+        """Return what a call would send."""
+        options = {"model": self.model, "max_tokens": self.max_tokens, "temperature": self.temperature}
         given = {name: value for name, value in options.items() if value is not None}
-        return dict(calls.prepare(request.response_model, list(request.messages), given).run.body)
-
-    def line(self, custom_id: str, body: Json) -> Json:
-        raise NotImplementedError
-
-    def submit(self, client: Any, content: bytes, metadata: Mapping[str, str] | None) -> Steps:
-        raise NotImplementedError
-
-    def info(self, batch: Any) -> BatchJobInfo:
-        raise NotImplementedError
-
-    def results(self, client: Any, batch_id: str) -> Steps:
-        """Return the lines of a batch that has ended."""
-        raise NotImplementedError
-
-    def read(self, line: Json) -> tuple[str, Json | None, str, str]:
-        """Return a line's id and the response in it; without one, the kind and the text of the error."""
-        raise NotImplementedError
+        return dict(calls.prepare(self.response_model, list(self.messages), given).run.body)
 
 
-class _OpenAIBatches(_Service):
-    provider, mode = "openai", Mode.JSON_SCHEMA
-    states: ClassVar[Mapping[str, BatchStatus]] = {
-        "validating": BatchStatus.PENDING, "in_progress": BatchStatus.PROCESSING, "finalizing": BatchStatus.PROCESSING,
-        "completed": BatchStatus.COMPLETED, "failed": BatchStatus.FAILED, "expired": BatchStatus.EXPIRED,
-        "cancelling": BatchStatus.CANCELLED, "cancelled": BatchStatus.CANCELLED,
-    }  # fmt: skip
-
-    def line(self, custom_id: str, body: Json) -> Json:
-        return {"custom_id": custom_id, "method": "POST", "url": "/v1/chat/completions", "body": body}
-
-    def submit(self, client: Any, content: bytes, metadata: Mapping[str, str] | None) -> Steps:
-        file = yield lambda: client.files.create(file=("batch.jsonl", content), purpose="batch")
-        more = {} if metadata is None else {"metadata": dict(metadata)}
-        batch = yield lambda: client.batches.create(
-            input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h", **more
-        )
-        return batch.id
-
-    def retrieve(self, client: Any, batch_id: str) -> Any:
-        return client.batches.retrieve(batch_id)
-
-    def cancel(self, client: Any, batch_id: str) -> Any:
-        return client.batches.cancel(batch_id)
-
-    def list(self, client: Any, limit: int) -> Any:
-        return client.batches.list(limit=limit)
-
-    def info(self, batch: Any) -> BatchJobInfo:
-        counts = batch.request_counts
-        total, done, failed = (0, 0, 0) if counts is None else (counts.total, counts.completed, counts.failed)
-        status = self.states[batch.status]
-        return BatchJobInfo(batch.id, self.provider, status, total, done, failed, batch.created_at, batch)
-
-    def results(self, client: Any, batch_id: str) -> Steps:
-        batch = yield lambda: client.batches.retrieve(batch_id)
-        lines: list[Json] = []
-        for file_id in (batch.output_file_id, batch.error_file_id):
-            if file_id:
-                content = yield partial(client.files.content, file_id)
-                lines += [json.loads(line) for line in content.text.splitlines() if line.strip()]
-        return lines
-
-    def read(self, line: Json) -> tuple[str, Json | None, str, str]:
-        response, error = line.get("response") or {}, line.get("error") or {}
-        body = response.get("body") or {}
-        if response.get("status_code") == 200:
-            return line["custom_id"], body, "", ""
-        error = error or body.get("error") or {}
-        kind = str(error.get("code") or error.get("type") or f"status {response.get('status_code')}")
-        return line["custom_id"], None, kind, str(error.get("message") or error)
+def _no_client() -> Any:
+    raise TypeError("A line is written without a client.")
 
 
-class _AnthropicBatches(_Service):
-    provider, mode = "anthropic", Mode.TOOLS
-    states: ClassVar[Mapping[str, BatchStatus]] = {
-        "in_progress": BatchStatus.PROCESSING, "canceling": BatchStatus.CANCELLED, "ended": BatchStatus.COMPLETED,
-    }  # fmt: skip
-
-    def line(self, custom_id: str, body: Json) -> Json:
-        return {"custom_id": custom_id, "params": body}
-
-    def submit(self, client: Any, content: bytes, metadata: Mapping[str, str] | None) -> Steps:
-        if metadata:
-            raise ConfigurationError("Anthropic's batches take no metadata: leave metadata= out.")
-        requests = [json.loads(line) for line in content.splitlines() if line.strip()]
-        batch = yield lambda: client.messages.batches.create(requests=requests)
-        return batch.id
-
-    def retrieve(self, client: Any, batch_id: str) -> Any:
-        return client.messages.batches.retrieve(batch_id)
-
-    def cancel(self, client: Any, batch_id: str) -> Any:
-        return client.messages.batches.cancel(batch_id)
-
-    def list(self, client: Any, limit: int) -> Any:
-        return client.messages.batches.list(limit=limit)
-
-    def info(self, batch: Any) -> BatchJobInfo:
-        counts = batch.request_counts
-        failed = counts.errored + counts.canceled + counts.expired
-        total = counts.processing + counts.succeeded + failed
-        created = batch.created_at.timestamp()
-        status = self.states[batch.processing_status]
-        return BatchJobInfo(batch.id, self.provider, status, total, counts.succeeded, failed, created, batch)
-
-    def results(self, client: Any, batch_id: str) -> Steps:
-        found = yield lambda: client.messages.batches.results(batch_id)
-        if hasattr(found, "__aiter__"):
-
-            async def every() -> list[Json]:
-                return [each.model_dump(mode="json", exclude_none=True, warnings=False) async for each in found]
-
-            lines = yield every
-            return lines
-        return [each.model_dump(mode="json", exclude_none=True, warnings=False) for each in found]
-
-    def read(self, line: Json) -> tuple[str, Json | None, str, str]:
-        result = line["result"]
-        if result["type"] == "succeeded":
-            return line["custom_id"], result["message"], "", ""
-        error = (result.get("error") or {}).get("error") or {}
-        return line["custom_id"], None, error.get("type") or result["type"], error.get("message") or result["type"]
-
-
-_SERVICES: dict[str, _OpenAIBatches | _AnthropicBatches] = {
-    "openai": _OpenAIBatches(),
-    "anthropic": _AnthropicBatches(),
-}
-
-
-def _service(provider: str) -> _OpenAIBatches | _AnthropicBatches:
-    if provider not in _SERVICES:
-        raise ConfigurationError(f"The provider of a batch must be one of {', '.join(_SERVICES)}, got {provider!r}.")
-    return _SERVICES[provider]
-
-
-def _offline(provider: str, model: str, service: _Service) -> CallBuilder:
+def _offline(provider: str, model: str, service: Service) -> CallBuilder:
     """Return what writes and reads calls; it sends none."""
     client = from_provider(f"{provider}/{model}", mode=service.mode, api_key="none")
     return CallBuilder(client._binding)
@@ -318,7 +158,7 @@ class _Batches(Generic[T]):
         """`model` is "provider/model"; `client` is one of the provider's SDK (default: a new one, with the key of the
         environment)."""
         self.provider, _, self.model_name = model.partition("/")
-        self._service = _service(self.provider)
+        self._service = service_of(self.provider)(lambda: self.client, is_async=self._is_async)
         if not self.model_name:
             raise ConfigurationError(f'The model must be "provider/model", got {model!r}.')
         self.response_model: Any = response_model
@@ -367,7 +207,7 @@ class _Batches(Generic[T]):
             request: BatchRequest[T] = BatchRequest(
                 name, messages, self.response_model, self.model_name, max_tokens, temperature
             )
-            lines.append(json.dumps(self._service.line(name, self._service.body(self._calls, request))))
+            lines.append(json.dumps(self._service.line(name, request._body(self._calls))))
         content = "".join(f"{line}\n" for line in lines)
         if file_path is None:
             return io.BytesIO(content.encode())
@@ -403,18 +243,21 @@ class _Batches(Generic[T]):
         content = file.getvalue() if isinstance(file, io.BytesIO) else Path(file).read_bytes()
         if not content.strip():
             raise ConfigurationError("The batch has no requests.")
-        batch_id = yield from self._service.submit(self.client, content, metadata)
+        batch_id = yield from self._service.submit(content, self.model_name, metadata)
         return batch_id
 
     def _status(self, batch_id: str) -> Steps:
-        return self._service.info((yield lambda: self._service.retrieve(self.client, batch_id)))
+        return self._service.info((yield lambda: self._service.retrieve(batch_id)))
 
     def _cancelled(self, batch_id: str) -> Steps:
-        return self._service.info((yield lambda: self._service.cancel(self.client, batch_id)))
+        batch = yield lambda: self._service.cancel(batch_id)
+        if batch is None:
+            batch = yield lambda: self._service.retrieve(batch_id)
+        return self._service.info(batch)
 
     def _listed(self, limit: int) -> Steps:
-        page = yield lambda: self._service.list(self.client, limit)
-        return [self._service.info(batch) for batch in page.data]
+        page = yield lambda: self._service.list(limit)
+        return [self._service.info(batch) for batch in self._service.listed(page)]
 
     def _results(self, batch_id: str, file_path: str | os.PathLike[str] | None) -> Steps:
         info = yield from self._status(batch_id)
@@ -422,7 +265,7 @@ class _Batches(Generic[T]):
             raise ProviderError(
                 self.provider, f"The batch {batch_id!r} has not ended: its status is {info.status.value}."
             )
-        lines = yield from self._service.results(self.client, batch_id)
+        lines = yield from self._service.results(batch_id)
         if file_path is not None:
             Path(file_path).write_text("".join(f"{json.dumps(line)}\n" for line in lines), "utf-8")
         return self.parse_results(lines)
@@ -442,7 +285,7 @@ class BatchProcessor(_Batches[T]):
     """Makes, follows and reads the batches of a provider.
 
     Args:
-        model: "openai/..." or "anthropic/...".
+        model: "openai/...", "anthropic/...", "mistral/..." or "google/...".
         response_model: The type of each answer; `Iterable[User]` gives a list.
         client: A client of the provider's SDK. Without it one is made with the key of the environment.
 
