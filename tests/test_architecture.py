@@ -31,10 +31,10 @@ ROOMS = {
         "report",
         "usage",
     },
-    "features": {"fetching", "media", "templating", "validators"},
+    "features": {"batch_services", "fetching", "media", "templating", "validators"},
     "client": {
         *("arguments", "binding", "call", "client", "client_base", "sync_client", "factories", "function_calls"),
-        *("batch", "batch_services", "distil", "results", "tracing"),
+        *("batch", "distil", "results", "tracing"),
     },
     "older": {"older"},
     "door": {"__init__"},

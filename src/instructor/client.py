@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from tenacity import AsyncRetrying, Retrying
 
+    from instructor.bulk.batches import Batches
     from instructor.bulk.engine import EngineName
     from instructor.bulk.limits import Limits
     from instructor.bulk.ray import RayActors
@@ -440,7 +441,7 @@ class AsyncInstructor(ClientBase):
         self, rows: Any, *, response_model: TypeForm[T], messages: str | Messages | Callable[[Any], object] = None,
         key: str | Callable[[Any], object] | None = None, store: str | PathLike[str] | Store | None = None,
         limits: Limits | None = None, on_error: Literal["collect", "skip", "raise"] = "collect", ordered: bool = False,
-        engine: EngineName | RayActors = "asyncio", dedupe: bool = True, retry_failed: bool = False,
+        engine: EngineName | Batches | RayActors = "asyncio", dedupe: bool = True, retry_failed: bool = False,
         reuse: Literal["exact", "compatible"] = "exact", limit: int | None = None, sample: int | None = None,
         seed: int = 0, on_row: Callable[[Row[T]], object] | None = None,
         on_progress: Callable[[BulkReport], object] | None = None, **options: Any,
@@ -463,8 +464,9 @@ class AsyncInstructor(ClientBase):
             limits: Calls in flight, requests and tokens a minute, tokens and money in all.
             on_error: "collect" yields a failed row with its error (default), "skip" only counts it, "raise" raises.
             ordered: Whether rows come in the order of the source. One slow row then holds the others back.
-            engine: What makes the requests: "asyncio", in this process (default); "ray", or a `bulk.ray.RayActors`, in
-                the processes of a Ray cluster.
+            engine: What makes the requests: "asyncio", in this process (default); "batch", or a `bulk.Batches`, in
+                batches of the provider, within a day and for half the price; "ray", or a `bulk.ray.RayActors`, in the
+                processes of a Ray cluster.
             dedupe: Whether rows that ask for the same share one request (default).
             retry_failed: Whether rows that the store has as failed are asked again.
             reuse: "compatible" also takes stored answers that were made with fewer tokens at most.

@@ -550,7 +550,7 @@ async def test_wrong_arguments_are_errors_before_any_request(harness: Harness, s
     client = harness.client(scripted_server(named))
     for wrong, text in (
         ({"on_error": "ignore"}, "on_error must be one of collect, skip, raise, got 'ignore'"),
-        ({"engine": "dask"}, "engine must be one of asyncio, ray, got 'dask'"),
+        ({"engine": "dask"}, "engine must be one of asyncio, ray, batch, got 'dask'"),
         ({"stream": True}, "does not take stream="),
         ({"limit": 0}, "limit must be a number of rows"),
         ({"limits": 5}, "limits must be an instructor.bulk.Limits, got 5"),

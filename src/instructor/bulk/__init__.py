@@ -11,9 +11,11 @@
 or an `AsyncBulkRun` of an async client.
 """
 
+from instructor.bulk.batches import Batches
 from instructor.bulk.documents import Chunk, chunks, merge
 from instructor.bulk.export import Exported
 from instructor.bulk.inputs import Document, Pages, read_document
+from instructor.bulk.journal import StoredBatch
 from instructor.bulk.limits import Limits, Prices
 from instructor.bulk.rows import (
     BudgetReachedError,
@@ -29,6 +31,7 @@ from instructor.bulk.store import RunInfo, Store, StoredRow
 
 __all__ = [
     "AsyncBulkRun",
+    "Batches",
     "BudgetReachedError",
     "BulkReport",
     "BulkRun",
@@ -45,6 +48,7 @@ __all__ = [
     "RunInfo",
     "Store",
     "StoreError",
+    "StoredBatch",
     "StoredRow",
     "chunks",
     "merge",

@@ -16,13 +16,13 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from pydantic_core import to_json
 
-from instructor.bulk.journal import Answer, Attempt, Identity, error_json
+from instructor.bulk.journal import Answer, Attempt, Identity, Journal, error_json
 from instructor.bulk.limiter import Limiter
 from instructor.bulk.limits import Limits
-from instructor.bulk.transport import Gate, Recorded, RowTransport, Threaded
+from instructor.bulk.transport import First, Gate, Recorded, RowTransport, Threaded
 from instructor.hooks import Hooks
 
-EngineName = Literal["asyncio", "ray"]
+EngineName = Literal["asyncio", "ray", "batch"]
 UNREAD = object()
 """The value of an answer that must be read from its recorded replies."""
 _limiters: weakref.WeakKeyDictionary[Any, tuple[Limiter, list[Gate]]] = weakref.WeakKeyDictionary()
@@ -62,8 +62,13 @@ class Engine(Protocol):
     folder: Path | None
     """Where its workers keep answers until the run has ended; None if there are none."""
 
-    async def start(self, changed: Callable[[], None]) -> None:
+    async def start(self, changed: Callable[[], None], journal: Journal | None) -> None:
         """Begin, on the running loop. `changed` is called when `size`, `in_flight` or `parked` may have changed."""
+
+    @property
+    def most(self) -> int:
+        """How many calls may be in flight at most, at any time of the run."""
+        ...
 
     @property
     def size(self) -> int:
@@ -92,6 +97,9 @@ class Engine(Protocol):
             Stop: The run must end.
         """
         ...
+
+    def ended(self) -> None:
+        """Note that the source has no more rows."""
 
     def stop(self) -> None:
         """Let no row begin any more: `ask` raises Stop for rows that wait and have no reply yet."""
@@ -125,7 +133,8 @@ class AsyncioEngine:
         self._threads: ThreadPoolExecutor | None = None
         self.folder: Path | None = None
 
-    async def start(self, changed: Callable[[], None]) -> None:
+    async def start(self, changed: Callable[[], None], journal: Journal | None) -> None:
+        del journal  # the run keeps the answers
         binding = self._base.binding
         limiter, self._gates = _limiter_of(binding.client if binding.client is not None else binding.transport)
         self._share = limiter.join(self._limits)
@@ -140,8 +149,19 @@ class AsyncioEngine:
         self._transport, self._calls = transport, self._base.over(transport)
 
     @property
+    def most(self) -> int:
+        return self._limits.concurrency
+
+    @property
     def size(self) -> int:
         return max(1, int(self._share.size))
+
+    @property
+    def spent(self) -> Literal["total_tokens", "max_cost"] | None:
+        """Which budget is spent; None if there is money and tokens left."""
+        return None if self._share.has_budget() else self._share.spent
+
+    def ended(self) -> None: ...
 
     @property
     def in_flight(self) -> int:
@@ -155,14 +175,15 @@ class AsyncioEngine:
     def rate_limited(self) -> int:
         return self._gate.rate_limited
 
-    async def ask(self, work: Work) -> Done:
+    async def ask(self, work: Work, first: First | None = None) -> Done:
+        """Return the answer to a row's request. `first` answers its first one, instead of the provider."""
         started = time.monotonic()
         transport: RowTransport | None = None
         plan: Any = None
         try:
             try:
                 plan = prepared(self._calls, self._model, self._options, work)
-                transport = RowTransport(self._transport, self._gate, self._limits.attempts, plan.state.report)
+                transport = RowTransport(self._transport, self._gate, self._limits.attempts, plan.state.report, first)
                 value = await self._calls.run(plan, transport, is_row=True)
             finally:
                 if transport is not None:

@@ -141,7 +141,7 @@ class Job:
         self._main = asyncio.current_task()
         self._writing = ThreadPoolExecutor(1, "instructor-journal")
         try:
-            await self._engine.start(self._engine_changed)
+            await self._engine.start(self._engine_changed, self._journal)
             self._started = True
             if self._stopped is not None:
                 self._engine.stop()
@@ -152,6 +152,7 @@ class Job:
         committer = loop.create_task(self._commit())
         try:
             await self._pull()
+            self._engine.ended()
             while self._tasks:
                 await asyncio.wait(set(self._tasks))
         except asyncio.CancelledError:
@@ -247,7 +248,7 @@ class Job:
 
     async def _has_room(self) -> bool:
         """Wait until another row may be asked; return False if the run is stopped."""
-        most = self._limits.concurrency
+        most = self._engine.most
         turns = 0
         while self._stopped is None:
             size = min(most, self._engine.size) + _SLACK

@@ -85,6 +85,14 @@ CREATE VIEW attempts AS
 """
 
 
+_BATCHES = """
+CREATE TABLE IF NOT EXISTS batch (
+  id TEXT PRIMARY KEY, provider TEXT NOT NULL, submitted REAL NOT NULL, names TEXT NOT NULL
+)
+"""
+"""Made when it is needed: older stores do not have it."""
+
+
 class Attempt(NamedTuple):
     """One request that was sent."""
 
@@ -123,6 +131,17 @@ class Answer:
     attempts: Sequence[Attempt] = ()
     cost: float | None = None
     seconds: float = 0.0
+
+
+class StoredBatch(NamedTuple):
+    """A batch of a provider in which rows are, or were, answered."""
+
+    id: str
+    provider: str
+    submitted: float
+    """Seconds since the epoch."""
+    names: list[str]
+    """Of its lines."""
 
 
 class Line(NamedTuple):
@@ -238,6 +257,20 @@ class Journal:
                     self._writer.execute("ROLLBACK")
                 raise _failure(self.path, error) from error
 
+    def add_batch(self, batch: str, provider: str, names: Sequence[str]) -> None:
+        """Keep a batch of the provider, and the names of its lines."""
+        self._write(_BATCHES, ())
+        self._write("INSERT INTO batch VALUES (?, ?, ?, ?)", (batch, provider, time.time(), json.dumps(names)))
+
+    def forget_batch(self, batch: str) -> None:
+        """Forget a batch that will not answer its rows."""
+        self._write("DELETE FROM batch WHERE id = ?", (batch,))
+
+    def batches(self) -> list[StoredBatch]:
+        """Return the batches that were submitted, the first one first."""
+        with self._lock:
+            return batches_of(self._writer)
+
     def absorb(self, other: Journal) -> int:
         """Copy the answers of another journal that this one does not have, as answers of this run; return how many.
 
@@ -300,6 +333,14 @@ def _values(answer: Answer, run: int, now: float) -> tuple[Any, ...]:
         usage.input_tokens, usage.output_tokens, usage.cached_tokens, usage.reasoning_tokens, len(answer.attempts),
         answer.cost, answer.seconds, now,
     )  # fmt: skip
+
+
+def batches_of(connection: sqlite3.Connection) -> list[StoredBatch]:
+    """Return the batches of a store, the first one first."""
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'batch'").fetchone():
+        return []
+    found = connection.execute("SELECT id, provider, submitted, names FROM batch ORDER BY submitted, id")
+    return [StoredBatch(id_, provider, submitted, json.loads(names)) for id_, provider, submitted, names in found]
 
 
 def answer_of(found: Sequence[Any]) -> Answer:

@@ -324,9 +324,17 @@ class Share:
             self._unsettled -= 1
             if ticket.tokens is not None and self._limiter.tokens is not None:
                 self._limiter.tokens.settle(ticket.tokens, now, total)
-            self.tokens.add(total)
-            if self.limits.prices is not None:
-                self.cost.add(self.limits.prices.of(usage))
+            self.count(usage)
+
+    def count(self, usage: Usage) -> None:
+        """Count tokens for the budgets alone."""
+        self.tokens.add(usage.total_tokens)
+        if self.limits.prices is not None:
+            self.cost.add(self.limits.prices.of(usage))
+
+    def has_budget(self) -> bool:
+        """Return whether the budgets admit another request."""
+        return self.tokens.admits(0, self.tokens.mean or 0) and self.cost.admits(0, 0.0)
 
     def leave(self) -> None:
         """Let the other runs have this share."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from instructor._install import install_command
+from instructor.bulk.batches import BatchEngine, Batches
 from instructor.bulk.configuration import configuration
 from instructor.bulk.engine import AsyncioEngine, Calls, Engine, EngineName, Reader, Work
 from instructor.bulk.estimate import estimate
@@ -120,6 +121,9 @@ class Prepared:
         engine, settings = self._given["engine"], self._settings()
         if engine == "asyncio":
             return AsyncioEngine(self._calls, settings.response_model, settings.options, self.limits)
+        if engine == "batch" or isinstance(engine, Batches):
+            batches = Batches() if engine == "batch" else engine
+            return BatchEngine(batches, self._calls, settings.response_model, settings.options, self.limits)
         from instructor.bulk.ray import RayActors
 
         actors = RayActors() if engine == "ray" else engine
@@ -147,7 +151,9 @@ def _check(given: Mapping[str, Any]) -> None:
     for name, known in (
         ("on_error", get_args(OnError)), ("reuse", ("exact", "compatible")), ("engine", get_args(EngineName)),
     ):  # fmt: skip
-        if given[name] not in known and not (name == "engine" and hasattr(given[name], "engine")):
+        if given[name] not in known and not (
+            name == "engine" and (isinstance(given[name], Batches) or hasattr(given[name], "engine"))
+        ):
             raise ConfigurationError(f"{name} must be one of {', '.join(known)}, got {given[name]!r}.")
     for name in ("limit", "sample"):
         value = given[name]

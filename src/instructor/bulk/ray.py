@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 
 from instructor._install import install_command
 from instructor.bulk.engine import Done, Work
-from instructor.bulk.journal import Answer
+from instructor.bulk.journal import Answer, Journal
 from instructor.bulk.limits import Limits
 from instructor.bulk.rows import BulkReport, JobStoppedError, Stopped
 from instructor.bulk.table import AnswerTable
@@ -97,7 +97,7 @@ class RayEngine:
         self._actors, self._make, self.folder, self._arguments = actors, make, folder, arguments
         self._load: dict[Any, int] = {}
         self._starts_ray = False
-        self.size = limits.concurrency
+        self.size = self.most = limits.concurrency
         self.rate_limited = self.parked = 0
         """The actors wait for their limits themselves, so that no row is parked here."""
         self._stopped = False
@@ -106,7 +106,8 @@ class RayEngine:
     def in_flight(self) -> int:
         return sum(min(load, self._share.concurrency) for load in self._load.values())
 
-    async def start(self, changed: Callable[[], None]) -> None:
+    async def start(self, changed: Callable[[], None], journal: Journal | None) -> None:
+        del journal  # each actor has its own
         self._changed = changed
         if not ray.is_initialized():
             self._starts_ray = True
@@ -155,6 +156,8 @@ class RayEngine:
             finally:
                 self._load[actor] -= 1
                 self._changed()
+
+    def ended(self) -> None: ...
 
     def stop(self) -> None:
         self._stopped = True

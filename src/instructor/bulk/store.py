@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from instructor.bulk.export import Exported, Table, columns_of, format_of, lines_of, one_schema, write
-from instructor.bulk.journal import check, connect
+from instructor.bulk.journal import StoredBatch, batches_of, check, connect
 from instructor.bulk.revalidate import revalidate
 from instructor.bulk.rows import StoreError
 from instructor.exceptions import ConfigurationError
@@ -107,6 +107,11 @@ class Store:
                 differs = {name: (before.get(name), facts[name]) for name in facts if before.get(name) != facts[name]}
                 found.append(RunInfo(id_, started, ended, stopped, rows, failed, cost, tokens, facts, differs, total))
         return found
+
+    def batches(self) -> list[StoredBatch]:
+        """Return the batches of the provider that `engine="batch"` has submitted, the first one first."""
+        with self.reader() as reader:
+            return batches_of(reader)
 
     def rows(self, *, failed: bool | None = None, since: float | None = None) -> Iterator[StoredRow]:
         """Yield the rows of the last run's job, in the order of the source.

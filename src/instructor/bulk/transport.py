@@ -13,7 +13,7 @@ import contextvars
 import math
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from functools import partial
 from typing import Any
@@ -28,6 +28,10 @@ from instructor.usage import Usage, with_short_files
 
 _SHORTEST, _LONGEST = 0.5, 60.0
 """Seconds between two attempts where the provider names none: they double from one to the other."""
+
+
+First = Callable[[Request], Awaitable[Json | None]]
+"""Returns the reply to the first request of a row; None if it must be sent after all."""
 
 
 class Stop(BaseException):
@@ -167,9 +171,13 @@ class _WholeReplies:
 class RowTransport(_WholeReplies):
     """Sends the requests of one row."""
 
-    def __init__(self, base: AsyncTransport, gate: Gate, attempts: int, report: Report) -> None:
+    def __init__(
+        self, base: AsyncTransport, gate: Gate, attempts: int, report: Report, first: First | None = None
+    ) -> None:
         super().__init__(base)
-        self._gate, self._most, self._report = gate, attempts, report
+        self._gate, self._most, self._report, self._first = gate, attempts, report, first
+        self._has_batched = False
+        """Whether the last reply came from a batch: it had no ticket."""
         self._unsettled: Ticket | None = None
         self._counted = Usage()
         self.attempts: list[Attempt] = []
@@ -177,6 +185,14 @@ class RowTransport(_WholeReplies):
 
     async def send(self, request: Request) -> Received:
         self.settle()
+        if self._first is not None:
+            first, self._first = self._first, None
+            wall, started = time.time(), self._gate.clock()
+            if (wire := await first(request)) is not None:
+                self.attempts.append(Attempt(wall, self._gate.clock() - started, "ok"))
+                self.replies.append(wire)
+                self._has_batched = True
+                return Received(wire, self.response(wire), {})
         gate, failures, refusals = self._gate, 0, 0
         guess = _guess(request)
         while True:
@@ -220,15 +236,18 @@ class RowTransport(_WholeReplies):
 
     def settle(self) -> None:
         """Count the tokens of the last reply: the call has read it by now."""
-        if self._unsettled is not None:
+        if self._unsettled is not None or self._has_batched:
             total, before = self._report.usage, self._counted
             used = Usage(
                 total.input_tokens - before.input_tokens,
                 total.output_tokens - before.output_tokens,
                 total.cached_tokens - before.cached_tokens,
             )
-            self._gate.share.settle(self._unsettled, self._gate.clock(), used)
-            self._unsettled, self._counted = None, total
+            if self._unsettled is None:
+                self._gate.share.count(used)
+            else:
+                self._gate.share.settle(self._unsettled, self._gate.clock(), used)
+            self._unsettled, self._counted, self._has_batched = None, total, False
             self._gate.freed()
 
     async def _pause(self, retry_after: float | None, number: int) -> None:

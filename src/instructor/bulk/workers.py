@@ -63,7 +63,7 @@ class Worker:
             return found
         if (engine := self._engine) is None:
             engine = self._engine = self._prepared.engine()
-            await engine.start(_nothing)
+            await engine.start(_nothing, None)
             if self._stopped:
                 engine.stop()
         task: asyncio.Task[Done] = asyncio.ensure_future(engine.ask(work))
