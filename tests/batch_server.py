@@ -26,7 +26,19 @@ class Provider:
     """The files and batches of all providers."""
 
     def __init__(self) -> None:
-        self.files: dict[str, bytes] = {}
+        self.files: list[list[Json]] = []
+        """The lines of OpenAI's and Mistral's files, in the order of their upload."""
+        self.batches: list[int] = []
+        """The file of each of their batches, from 1."""
+        self.submitted = threading.Semaphore(0)
+        self.live: list[Json] = []
+        """What was asked without a batch, of OpenAI."""
+        self.left_out: set[str] = set()
+        """Texts for which a batch has no reply."""
+        self.status = ""
+        """Of OpenAI's batches, instead of "completed"."""
+        self.errors = 0
+        """How many of the next questions for a batch fail."""
         self.asked: list[tuple[str, Any]] = []
         self.has_ended = True
         self.lines: list[Json] = []
@@ -34,6 +46,10 @@ class Provider:
 
         class Page(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                if provider.errors and "/batches/" in self.path:
+                    provider.errors -= 1
+                    self.send_error(503)
+                    return
                 self.answer(provider.get(self.path.partition("?")[0]))
 
             def do_POST(self) -> None:
@@ -63,25 +79,21 @@ class Provider:
 
     # OpenAI
 
-    def openai_batch(self, **more: Any) -> Json:
-        status = "completed" if self.has_ended else "in_progress"
+    def openai_batch(self, batch: int = 1, **more: Any) -> Json:
+        status = self.status or ("completed" if self.has_ended else "in_progress")
         counts = {"total": len(self.lines), "completed": len(self.lines), "failed": 0}
-        files = {"input_file_id": "file_1", "output_file_id": "file_out", "error_file_id": "file_err"}
+        files = {"input_file_id": "file_1", "output_file_id": f"file_out{batch}", "error_file_id": "file_err"}
         about = {"endpoint": "/v1/chat/completions", "completion_window": "24h", "created_at": 1}
         return {
-            "id": "batch_1",
-            "object": "batch",
-            "status": status,
-            "request_counts": counts,
-            **files,
-            **about,
+            "id": f"batch_{batch}", "object": "batch", "status": status, "request_counts": counts, **files, **about,
             **more,
-        }
+        }  # fmt: skip
 
     def openai_line(self, line: Json) -> Json:
         text = line["body"]["messages"][-1]["content"]
         message = {"role": "assistant", "content": json.dumps(person(text))}
         body = {"id": "1", "object": "chat.completion", "created": 1, "model": "m",
+                "usage": {"prompt_tokens": 5, "completion_tokens": 5, "total_tokens": 10},
                 "choices": [{"index": 0, "finish_reason": "stop", "message": message}]}  # fmt: skip
         return {"custom_id": line["custom_id"], "response": {"status_code": 200, "body": body}, "error": None}
 
@@ -146,12 +158,18 @@ class Provider:
             return {}
         return {"operations": [self.google_batch(state)]} if path.endswith("batches") else self.google_batch(state)
 
+    def is_left_out(self, line: Json) -> bool:
+        return any(text in json.dumps(line) for text in self.left_out)
+
     def get(self, path: str) -> bytes | Json:
         if path.startswith("/google"):
             return self.of_google(path, b"")
         self.asked.append((path, None))
-        if path.endswith("/file_out/content"):
-            return "".join(json.dumps(self.openai_line(line)) + "\n" for line in self.lines[::-1]).encode()
+        if path.endswith("/content") and "/file_out" in path:
+            number = path.removesuffix("/content").partition("/file_out")[2]
+            lines = self.files[self.batches[int(number) - 1] - 1] if number else self.lines
+            replies = [self.openai_line(line) for line in lines[::-1] if not self.is_left_out(line)]
+            return "".join(json.dumps(line) + "\n" for line in replies).encode()
         if path.endswith("/file_err/content"):
             of_line = {"code": "rate_limit", "message": "too many"}
             failed = {
@@ -168,7 +186,11 @@ class Provider:
         if "/batch/jobs" in path:
             job = self.mistral_job("SUCCESS" if self.has_ended else "RUNNING")
             return {"object": "list", "data": [job], "total": 1} if path.endswith("jobs") else job
-        batch = self.anthropic_batch() if "/messages/" in path else self.openai_batch()
+        if "/messages/" in path:
+            batch = self.anthropic_batch()
+        else:
+            number = path.rpartition("batch_")[2]
+            batch = self.openai_batch(int(number) if number.isdigit() else 1)
         return {"object": "list", "data": [batch], "has_more": False} if path.endswith("batches") else batch
 
     def post(self, path: str, data: bytes, kind: str) -> bytes | Json:
@@ -179,10 +201,18 @@ class Provider:
             parts = {part.get_param("name", header="content-disposition"): part for part in form.get_payload()}  # type: ignore[union-attr]
             content = parts["file"].get_payload(decode=True)  # type: ignore[union-attr]
             self.lines = [json.loads(line) for line in content.splitlines()]  # type: ignore[union-attr]
-            return {"id": "file_1", "object": "file", "bytes": len(data), "created_at": 1, "filename": "batch.jsonl",
-                    "purpose": "batch", "status": "processed", "sample_type": "batch_request",
-                    "source": "upload"}  # fmt: skip
+            self.files.append(self.lines)
+            about = {"filename": "batch.jsonl", "purpose": "batch", "status": "processed", "source": "upload"}
+            return {"id": f"file_{len(self.files)}", "object": "file", "bytes": len(data), "created_at": 1,
+                    "sample_type": "batch_request", **about}  # fmt: skip
         self.asked.append((path, json.loads(data) if data else None))
+        if path.endswith("/chat/completions"):
+            self.live.append(json.loads(data))
+            line = self.openai_line({"custom_id": "", "body": {"messages": [{"content": "Bob is 40"}]}})
+            reply: Json = line["response"]["body"]
+            return reply
+        if not path.endswith("/cancel"):
+            self.submitted.release()
         if "/batch/jobs" in path:
             return self.mistral_job("CANCELLED" if path.endswith("/cancel") else "QUEUED")
         if path.endswith("/cancel"):
@@ -190,7 +220,8 @@ class Provider:
         if "/messages/" in path:
             self.lines = json.loads(data)["requests"]
             return self.anthropic_batch()
-        return self.openai_batch()
+        self.batches.append(int(json.loads(data)["input_file_id"].removeprefix("file_")))
+        return self.openai_batch(len(self.batches), status="validating")
 
 
 def sdk_client(name: str, root: str, *, is_async: bool) -> Any:

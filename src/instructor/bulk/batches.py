@@ -66,7 +66,7 @@ class Batches:
 
 
 class BatchEngine:
-    """Answers the first request of each row from a batch, and makes the others itself. See the theory of this module."""
+    """Answers the first request of each row from a batch, and makes the others itself."""
 
     def __init__(
         self, batches: Batches, calls: Calls, response_model: Any, options: Mapping[str, Any], limits: Limits
@@ -93,6 +93,7 @@ class BatchEngine:
         self._coming = self._bytes = 0  # rows on their way to their first request; the size of the next batch
         self._has_all = self._is_stopped = False
         self._tasks: set[asyncio.Task[None]] = set()
+        self._submitting: set[asyncio.Task[str]] = set()  # these end first: a batch whose id nobody has is paid twice
 
     async def start(self, changed: Callable[[], None], journal: Journal | None) -> None:
         await self._live.start(changed, journal)
@@ -148,6 +149,9 @@ class BatchEngine:
             self._submit_the_last()
 
     def ended(self) -> None:
+        self._loop.call_soon(self._note_end)  # after the first steps of all rows: then they are counted as coming
+
+    def _note_end(self) -> None:
         self._has_all = True
         self._submit_the_last()
 
@@ -160,7 +164,7 @@ class BatchEngine:
     async def close(self) -> None:
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, *self._submitting, return_exceptions=True)
         await self._live.close()
 
     # Rows
@@ -193,9 +197,6 @@ class BatchEngine:
 
     def _submit(self) -> None:
         lines, self._lines, self._bytes = self._lines, {}, 0
-        if spent := self._live.spent:
-            self._fail([*lines], Stop(spent))
-            return
         self._begin(self._run(b"".join(lines.values()), [*lines]), [*lines])
 
     def _begin(self, run: Any, names: Sequence[str]) -> None:
@@ -220,10 +221,20 @@ class BatchEngine:
 
     async def _run(self, content: bytes, names: Sequence[str]) -> None:
         async with self._slots:
-            batch: str = await self._patiently(partial(self._service.submit, content, self._model, None))
-            if self._journal is not None:
-                await self._loop.run_in_executor(None, self._journal.add_batch, batch, self._provider, names)
-            await self._follow(batch, names)
+            if spent := self._live.spent:
+                self._fail(names, Stop(spent))
+                return
+            submitting = self._loop.create_task(self._submitted(content, names))
+            self._submitting.add(submitting)
+            submitting.add_done_callback(self._submitting.discard)
+            await self._follow(await asyncio.shield(submitting), names)
+
+    async def _submitted(self, content: bytes, names: Sequence[str]) -> str:
+        """Submit a batch, and return its id, which the store has by then."""
+        batch: str = await self._patiently(partial(self._service.submit, content, self._model, None))
+        if self._journal is not None:
+            await self._loop.run_in_executor(None, self._journal.add_batch, batch, self._provider, names)
+        return batch
 
     async def _resume(self, batch: str, names: Sequence[str]) -> None:
         async with self._slots:
@@ -252,7 +263,7 @@ class BatchEngine:
         if is_over:
             if self._journal is not None:  # its rows may be submitted again
                 await self._loop.run_in_executor(None, self._journal.forget_batch, batch)
-            raise ProviderError(self._provider, f"The batch {batch!r} is {info.status.value}.")
+            raise ProviderError(self._provider, f"The batch {batch!r} is {info.status.value}")
 
     def _once(self, batch: str) -> Steps:
         return (yield lambda: self._service.retrieve(batch))
