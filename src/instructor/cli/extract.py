@@ -75,7 +75,7 @@ def extract(
     rpm: Annotated[int | None, typer.Option(help="Requests a minute.", min=1)] = None,
     tpm: Annotated[int | None, typer.Option(help="Tokens a minute.", min=1)] = None,
     max_cost: Annotated[float | None, typer.Option(help="Stop when this much money is spent.")] = None,
-    engine: Annotated[str, typer.Option(help="asyncio, or ray.")] = "asyncio",
+    engine: Annotated[str, typer.Option(help="asyncio, batch (half the price), or ray.")] = "asyncio",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would take. No request is made.")] = False,
     limit: Annotated[int | None, typer.Option(help="Read this many rows at most.", min=1)] = None,
     sample: Annotated[int | None, typer.Option(help="Choose this many rows at random.", min=1)] = None,
