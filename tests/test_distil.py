@@ -12,9 +12,14 @@ from pydantic import BaseModel
 
 import instructor
 from harness import Harness
-from instructor.distil import FinetuneFormat, Instructions
+from instructor.distil import FinetuneFormat, Instructions, TrainingLines
 from instructor.exceptions import ConfigurationError
 from instructor.testing import answer
+
+
+class User(BaseModel):
+    name: str
+    age: int
 
 
 class Sum(BaseModel):
@@ -102,3 +107,67 @@ def test_no_key_is_needed_and_mistakes_are_named(monkeypatch: pytest.MonkeyPatch
 
     with pytest.raises(ConfigurationError, match="mode must be 'distil' or 'dispatch', got 'both'"):
         instructions.distil(mode="both")  # type: ignore[arg-type]
+
+
+# Lines of the answers of a client
+
+
+async def test_a_hook_writes_the_answers_of_calls(harness: Harness, scripted_server: Any, tmp_path: Path) -> None:
+    """A corrected answer is one line, as it should have come: without our corrections."""
+    server = scripted_server([answer({"name": "Ann", "age": "old"}), answer({"name": "Ann", "age": 3})])
+    client = harness.client(server)
+    client.on("answer", TrainingLines(tmp_path / "lines.jsonl"))
+    messages = [{"role": "user", "content": "Ann is 3"}]
+    await harness.result(client.create(User, messages, model="m"))
+    (line,) = lines_in(tmp_path / "lines.jsonl")
+    assert line["messages"][0] == messages[0]
+    assert [message["role"] for message in line["messages"]] == ["user", "assistant"]
+    (call,) = line["messages"][1]["tool_calls"]
+    assert (call["function"]["name"], json.loads(call["function"]["arguments"])) == ("User", {"name": "Ann", "age": 3})
+    assert line["tools"][0]["function"]["parameters"]["properties"].keys() == {"name", "age"}
+
+
+async def test_a_stream_of_items_is_one_line(harness: Harness, scripted_server: Any, tmp_path: Path) -> None:
+    people = [{"name": "Ann", "age": 1}, {"name": "Bob", "age": "old"}, {"name": "Cid", "age": 3}]
+    server = scripted_server([answer(people), answer([{"name": "Bob", "age": 2}])])
+    client = harness.client(server)
+    client.on("answer", TrainingLines(tmp_path / "lines.jsonl", FinetuneFormat.MESSAGES))
+    stream = client.create_iterable(messages=[{"role": "user", "content": "people"}], response_model=User, model="m")
+    await harness.items(stream)
+    (line,) = lines_in(tmp_path / "lines.jsonl")
+    call = line["messages"][-1]["function_call"]
+    assert [each["age"] for each in json.loads(call["arguments"])["tasks"]] == [1, 2, 3]
+    assert line["functions"][0]["name"] == call["name"]
+
+
+async def test_an_answer_that_is_not_complete_has_no_line(
+    harness: Harness, scripted_server: Any, tmp_path: Path
+) -> None:
+    server = scripted_server([answer([{"name": "Ann", "age": 1}, {"name": "Bob", "age": 2}])])
+    client = harness.client(server)
+    client.on("answer", TrainingLines(tmp_path / "lines.jsonl"))
+    stream = client.create_iterable(messages=[{"role": "user", "content": "people"}], response_model=User, model="m")
+    await harness.next(stream)
+    await harness.close(stream)
+    assert not (tmp_path / "lines.jsonl").exists()
+
+
+async def test_rows_of_a_bulk_run_are_lines(harness: Harness, scripted_server: Any, tmp_path: Path) -> None:
+    server = scripted_server(lambda asked: answer({"name": asked.body["messages"][-1]["content"], "age": 1}))
+    client = harness.client(server)
+    client.on("answer", TrainingLines(tmp_path / "lines.jsonl"))
+    await harness.items(client.map(["Ann", "Bob", "Cid"], response_model=User, model="m"))
+    found = {}
+    for line in lines_in(tmp_path / "lines.jsonl"):
+        call = line["messages"][1]["tool_calls"][0]["function"]
+        found[line["messages"][0]["content"]] = json.loads(call["arguments"])["name"]
+    assert found == {"Ann": "Ann", "Bob": "Bob", "Cid": "Cid"}
+
+
+def test_the_form_of_lines_must_be_one_for_conversations(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="finetune_format must be TOOLS or MESSAGES"):
+        TrainingLines(tmp_path / "lines.jsonl", FinetuneFormat.RAW)
+
+
+def lines_in(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]

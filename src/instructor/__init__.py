@@ -17,7 +17,9 @@ _NAMES = {
     "BatchRequest": "instructor.batch",
     "AsyncBatchProcessor": "instructor.batch",
     "BatchProcessor": "instructor.batch",
+    "Answer": "instructor.core.types",
     "Instructions": "instructor.distil",
+    "TrainingLines": "instructor.distil",
     "FinetuneFormat": "instructor.distil",
     "PDF": "instructor.media",
     "Audio": "instructor.media",
@@ -104,10 +106,12 @@ if TYPE_CHECKING:  # the same names again, for editors; a test compares the two
     from instructor.bulk.rows import StoreError as StoreError
     from instructor.client import AsyncInstructor as AsyncInstructor
     from instructor.core import prompts as prompts
+    from instructor.core.types import Answer as Answer
     from instructor.core.watchdog import RunawayError as RunawayError
     from instructor.core.watchdog import Watchdog as Watchdog
     from instructor.distil import FinetuneFormat as FinetuneFormat
     from instructor.distil import Instructions as Instructions
+    from instructor.distil import TrainingLines as TrainingLines
     from instructor.dsl import CitationMixin as CitationMixin
     from instructor.dsl import IterableModel as IterableModel
     from instructor.dsl import Maybe as Maybe

@@ -7,6 +7,8 @@
 
 Each call of `add` logs one line of JSON, in a form for fine-tuning. When a model has learnt from them,
 `mode="dispatch"` asks it instead of running the function.
+
+`TrainingLines` writes the same lines for the answers of a client, calls and bulk runs alike.
 """
 
 from __future__ import annotations
@@ -16,14 +18,17 @@ import functools
 import inspect
 import json
 import logging
+import os
+import threading
 import uuid
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
-from instructor.core.types import Json
+from instructor.core.types import Answer, Json
 from instructor.exceptions import ConfigurationError
 from instructor.function_calls import generate_openai_schema
 
@@ -206,6 +211,58 @@ class Instructions:
         if function.__doc__:
             text += f'\n{" " * self.indent}"""\n{" " * self.indent}{inspect.getdoc(function)}\n{" " * self.indent}"""'
         return text
+
+
+class TrainingLines:
+    """A hook that writes a line of training data for each complete and valid answer.
+
+    A line has the messages of the call and the answer as it should have come: corrections of ours, and what was wrong
+    before them, are not in it. Threads and tasks may share it.
+
+    Args:
+        file: The file that lines are appended to.
+        finetune_format: `TOOLS` (default), or `MESSAGES` for the older `function_call`: then an answer of several calls
+            is a line for each of them.
+
+    Raises:
+        ConfigurationError: The form is another one.
+
+    Example:
+        >>> client.on("answer", TrainingLines("people.jsonl"))
+        >>> for row in client.map("letters/", response_model=Person): ...
+    """
+
+    def __init__(self, file: str | os.PathLike[str], finetune_format: FinetuneFormat = FinetuneFormat.TOOLS) -> None:
+        if finetune_format not in (FinetuneFormat.TOOLS, FinetuneFormat.MESSAGES):
+            raise ConfigurationError(f"finetune_format must be TOOLS or MESSAGES, got {finetune_format!r}.")
+        self.file, self.finetune_format = Path(file), finetune_format
+        self._lock = threading.Lock()
+
+    def __call__(self, answer: Answer) -> None:
+        """Append the lines of an answer."""
+        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in self._lines(answer))
+        with self._lock, self.file.open("a", encoding="utf-8") as file:
+            file.write(text)
+
+    def _lines(self, answer: Answer) -> list[Json]:
+        messages = [to_jsonable_python(message) for message in answer.messages]
+        functions = [
+            {"name": tool.name, "description": tool.description, "parameters": tool.schema} for tool in answer.tools
+        ]
+        calls = [{"name": call.name, "arguments": call.arguments} for call in answer.calls]
+        if self.finetune_format is FinetuneFormat.MESSAGES:
+            return [
+                {"messages": [*messages, {"role": "assistant", "content": "", "function_call": call}],
+                 "functions": functions}
+                for call in calls
+            ]  # fmt: skip
+        tool_calls = [
+            {"id": f"call_{number}", "type": "function", "function": call} for number, call in enumerate(calls, 1)
+        ]
+        return [
+            {"messages": [*messages, {"role": "assistant", "tool_calls": tool_calls}],
+             "tools": [{"type": "function", "function": function} for function in functions]}
+        ]  # fmt: skip
 
 
 def _returned(function: Callable[..., Any]) -> type[BaseModel]:

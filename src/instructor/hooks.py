@@ -38,6 +38,8 @@ class HookName(str, enum.Enum):
     """When an answer has ended, with the indices of the items whose evidence is not what it was when it was read."""
     STREAM_CONTINUE = "stream:continue"
     """Before a broken answer is continued, with the report."""
+    ANSWER = "answer"
+    """When an answer is complete and valid, with an `instructor.Answer`: the messages, and what the model answered."""
     STREAM_END = "stream:end"
     """When an answer has ended, well or not, with the report."""
 

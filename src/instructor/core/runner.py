@@ -18,6 +18,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from tenacity import AsyncRetrying, DoAttempt, DoSleep, RetryCallState, RetryError, nap
@@ -53,6 +54,7 @@ from instructor.core.tool_names import Names, Naming
 from instructor.core.types import (
     PROVEN,
     UNPROVEN,
+    Answer,
     Call,
     Delta,
     Dialect,
@@ -138,6 +140,8 @@ class Run:
         self._hopeless = False  # asking again cannot help
         self._paused: tuple[ReplyParser, Naming] | None = None  # what reads a reply that was paused, and reads on
         self._sdk_error: Exception | None = None
+        self._kept: list[tuple[int, Valid]] | None = [] if state.tells(HookName.ANSWER) else None
+        """What was delivered, with the indices, if a hook wants the answer."""
         self.replaced = False
         """Whether the last value is not the answer, but what the policy gives instead."""
 
@@ -168,7 +172,12 @@ class Run:
 
     def finalizer(self) -> Steps:
         """Call the hooks for the end of the call, however it ended."""
-        return self.state.tell(HookName.STREAM_END, self._report)
+        if self._kept and self._report.complete and not self.replaced:
+            parts = [good for _, good in sorted(self._kept, key=itemgetter(0))]
+            reply = self._output.replay(parts, Mode.TOOLS)
+            answer = Answer(self._call.messages, self._output.tools, reply.calls)
+            yield from self.state.tell(HookName.ANSWER, answer)
+        yield from self.state.tell(HookName.STREAM_END, self._report)
 
     def _settle_account(self) -> None:
         self._pay()
@@ -510,6 +519,8 @@ class Run:
         report = self._report
         report.good += 1
         report.mended += good.mended
+        if self._kept is not None:
+            self._kept.append((index, good))
         if self._pending:
             self._repair(index)
         report.first_seen()

@@ -117,6 +117,16 @@ class Tool(NamedTuple):
     schema: Json
 
 
+class Answer(NamedTuple):
+    """A complete and valid answer, as calls of tools, in any mode. Hooks for "answer" get it."""
+
+    messages: Sequence[Message]
+    """The conversation, in the form of the chat wire, without corrections of ours."""
+    tools: Sequence[Tool]
+    calls: Sequence[ToolCall]
+    """What the model answered: corrected, and in one piece."""
+
+
 class Valid(NamedTuple):
     """A value that is right: its place in the reply and the text it came from.
 
