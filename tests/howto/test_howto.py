@@ -81,6 +81,7 @@ SCRIPTS: dict[str, Script] = {
         answer({"content": {"kind": "circle", "radius": 1.5}}),
     ],
     "batches": [],
+    "distillation": [answer({"name": "Jason", "age": 10})],
     "pictures": [answer({"colour": "red"}), answer({"colour": "red"})],
     "classification": [
         answer({"content": "spam"}),
