@@ -39,6 +39,7 @@ class Provider:
         """Of OpenAI's batches, instead of "completed"."""
         self.errors = 0
         """How many of the next questions for a batch fail."""
+        self.deleted = 0
         self.asked: list[tuple[str, Any]] = []
         self.has_ended = True
         self.lines: list[Json] = []
@@ -51,6 +52,13 @@ class Provider:
                     self.send_error(503)
                     return
                 self.answer(provider.get(self.path.partition("?")[0]))
+
+            def do_DELETE(self) -> None:
+                provider.deleted += 1
+                kind = {"id": "msgbatch_1", "type": "message_batch_deleted"} if "/messages/" in self.path else {}
+                self.answer(
+                    kind or ({} if "/google/" in self.path else {"id": "job_1", "object": "batch", "deleted": True})
+                )
 
             def do_POST(self) -> None:
                 data = self.rfile.read(int(self.headers.get("content-length") or 0))

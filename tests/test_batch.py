@@ -160,3 +160,46 @@ def test_the_oldest_interface(provider: Provider) -> None:
 def test_mistakes(make: Callable[[], Any], says: str) -> None:
     with pytest.raises(ConfigurationError, match=re.escape(says)):
         make()
+
+
+async def test_a_follow_up_asks_again_for_what_is_wrong(
+    harness: Harness, provider: Provider, processor: Any, tmp_path: Path
+) -> None:
+    """The wrong answer is sent back with its fault; what was refused is sent again as it was."""
+    ids = ["a", "b", "request-9"]
+    path = processor.create_batch_from_messages(conversations(), tmp_path / "in.jsonl", custom_ids=ids)
+    batch_id = await harness.result(processor.submit_batch(path))
+    results = await harness.result(processor.get_results(batch_id))
+    results = [each for each in results if each.custom_id != "request-9" or not each.success]  # refused as well
+    again = processor.create_follow_up(path, results, tmp_path / "again.jsonl")
+    lines = [json.loads(line) for line in text_of(again).splitlines()]
+    first = {name: body for name, body in map(processor._service.request, map(json.loads, text_of(path).splitlines()))}
+    bodies = dict(map(processor._service.request, lines))
+    assert bodies.keys() == {"b", "request-9"}
+    assert bodies["request-9"] == first["request-9"]
+    turns = {"google": "contents"}.get(processor.provider, "messages")
+    assert len(bodies["b"][turns]) == len(first["b"][turns]) + 2
+    assert bodies["b"][turns][:-2] == first["b"][turns]
+    assert "old" in json.dumps(bodies["b"][turns][-2])
+    assert "age" in json.dumps(bodies["b"][turns][-1])
+    await harness.result(processor.submit_batch(again))  # the provider takes it
+    assert len(provider.lines) == 2
+
+
+async def test_a_follow_up_needs_an_error_and_its_request(processor: Any, tmp_path: Path) -> None:
+    path = processor.create_batch_from_messages(conversations(), tmp_path / "in.jsonl")
+    with pytest.raises(ConfigurationError, match="nothing to ask again"):
+        processor.create_follow_up(path, [BatchSuccess("request-0", Person(name="Ann", age=1))])
+    with pytest.raises(ConfigurationError, match="does not have the requests 'other'"):
+        processor.create_follow_up(path, [BatchError("other", "x", "y")])
+
+
+async def test_a_batch_is_deleted_where_the_provider_can(harness: Harness, provider: Provider, processor: Any) -> None:
+    name = {"anthropic": "msgbatch_1", "google": "batches/b"}.get(processor.provider, "batch_1")
+    if processor.provider == "openai":
+        with pytest.raises(ConfigurationError, match="openai keeps its batches"):
+            await harness.result(processor.delete_batch(name))
+        return
+    info = await harness.result(processor.delete_batch(name))
+    assert info.status is BatchStatus.COMPLETED
+    assert provider.deleted == 1

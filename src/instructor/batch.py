@@ -27,10 +27,12 @@ from typing_extensions import TypeForm
 
 from instructor.batch_services import BatchJobInfo as BatchJobInfo
 from instructor.batch_services import BatchStatus as BatchStatus
-from instructor.batch_services import Service, Steps, service_of
+from instructor.batch_services import Service, Steps, lines_of, service_of
 from instructor.bulk.transport import RecordedSync
 from instructor.call import CallBuilder
-from instructor.core.types import Json
+from instructor.core import prompts
+from instructor.core.reask import format_errors
+from instructor.core.types import Json, Request
 from instructor.exceptions import ConfigurationError, InstructorError, ProviderError
 from instructor.factories import from_provider
 from instructor.outputs import output_for
@@ -59,6 +61,8 @@ class BatchError:
     error_message: str
     raw_data: Any = field(default=None, repr=False)
     """What came."""
+    cause: BaseException | None = field(default=None, repr=False, compare=False)
+    """What is wrong with the answer; None if there was none."""
     success: ClassVar[bool] = False
 
 
@@ -208,17 +212,46 @@ class _Batches(Generic[T]):
                 name, messages, self.response_model, self.model_name, max_tokens, temperature
             )
             lines.append(json.dumps(self._service.line(name, request._body(self._calls))))
-        content = "".join(f"{line}\n" for line in lines)
-        if file_path is None:
-            return io.BytesIO(content.encode())
-        target = Path(file_path)
-        part = target.with_name(f".{target.name}.{os.getpid()}.part")
-        try:
-            part.write_text(content, "utf-8")
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
-        return str(file_path)
+        return _written(lines, file_path)
+
+    def create_follow_up(
+        self, file: File, results: Iterable[BatchResult[T]], file_path: str | os.PathLike[str] | None = None
+    ) -> str | io.BytesIO:
+        """Write a file that asks again for the results that are errors; the names of the requests stay.
+
+        An invalid answer is sent back with what is wrong with it. A request that was refused is sent again as it was.
+
+        Args:
+            file: The file of the batch that the results are of.
+            results: The results; those that have a value are left out.
+            file_path: The file to write. None: the requests are returned in memory.
+
+        Returns:
+            The path, or the bytes.
+
+        Raises:
+            ConfigurationError: No result is an error, or the file does not have its request.
+
+        Example:
+            >>> follow_up = processor.create_follow_up("people.jsonl", processor.get_results(batch_id))
+            >>> batch_id = processor.submit_batch(follow_up)
+        """
+        errors = {each.custom_id: each for each in filter_errors(results)}
+        if not errors:
+            raise ConfigurationError("No result is an error: there is nothing to ask again.")
+        lines: list[str] = []
+        for line in lines_of(_content(file).decode()):
+            name, body = self._service.request(line)
+            if (error := errors.pop(name, None)) is None:
+                continue
+            if error.cause is not None:
+                reply = self._calls.binding.dialect.decode(error.raw_data)
+                notes = prompts.wrong(format_errors(error.cause))
+                body = dict(self._calls.binding.dialect.correct(Request(body), reply, notes).body)
+            lines.append(json.dumps(self._service.line(name, body)))
+        if errors:
+            raise ConfigurationError(f"The file does not have the requests {', '.join(map(repr, errors))}.")
+        return _written(lines, file_path)
 
     def parse_results(self, content: str | Iterable[Json]) -> list[BatchResult[T]]:
         """Read the lines of a batch's results, in the provider's form."""
@@ -237,10 +270,10 @@ class _Batches(Generic[T]):
             return BatchSuccess(custom_id, calls.create(self.response_model, _NOTHING, asked))
         except (InstructorError, ValueError, TypeError) as error:
             text = str(error).partition("\n")[0]
-            return BatchError(custom_id, type(error).__name__, text, wire)
+            return BatchError(custom_id, type(error).__name__, text, wire, error.__cause__ or error)
 
     def _submit(self, file: File, metadata: Mapping[str, str] | None) -> Steps:
-        content = file.getvalue() if isinstance(file, io.BytesIO) else Path(file).read_bytes()
+        content = _content(file)
         if not content.strip():
             raise ConfigurationError("The batch has no requests.")
         batch_id = yield from self._service.submit(content, self.model_name, metadata)
@@ -255,6 +288,11 @@ class _Batches(Generic[T]):
             batch = yield lambda: self._service.retrieve(batch_id)
         return self._service.info(batch)
 
+    def _deleted(self, batch_id: str) -> Steps:
+        info = yield from self._status(batch_id)
+        yield lambda: self._service.delete(batch_id)
+        return info
+
     def _listed(self, limit: int) -> Steps:
         page = yield lambda: self._service.list(limit)
         return [self._service.info(batch) for batch in self._service.listed(page)]
@@ -267,8 +305,27 @@ class _Batches(Generic[T]):
             )
         lines = yield from self._service.results(batch_id)
         if file_path is not None:
-            Path(file_path).write_text("".join(f"{json.dumps(line)}\n" for line in lines), "utf-8")
+            _written(map(json.dumps, lines), file_path)
         return self.parse_results(lines)
+
+
+def _content(file: File) -> bytes:
+    return file.getvalue() if isinstance(file, io.BytesIO) else Path(file).read_bytes()
+
+
+def _written(lines: Iterable[str], file_path: str | os.PathLike[str] | None) -> str | io.BytesIO:
+    """Write lines into a file that appears when it is complete; without a path, into memory."""
+    content = "".join(f"{line}\n" for line in lines)
+    if file_path is None:
+        return io.BytesIO(content.encode())
+    target = Path(file_path)
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        part.write_text(content, "utf-8")
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    return str(file_path)
 
 
 _NOTHING = [{"role": "user", "content": "(asked in a batch)"}]
@@ -333,6 +390,14 @@ class BatchProcessor(_Batches[T]):
         """Cancel a batch. What was answered before can be read."""
         return cast("BatchJobInfo", self._done(self._cancelled(batch_id)))
 
+    def delete_batch(self, batch_id: str) -> BatchJobInfo:
+        """Delete a batch that has ended, and return what it was.
+
+        Raises:
+            ConfigurationError: The provider keeps its batches (OpenAI).
+        """
+        return cast("BatchJobInfo", self._done(self._deleted(batch_id)))
+
 
 class AsyncBatchProcessor(_Batches[T]):
     """The same over an async client."""
@@ -375,6 +440,14 @@ class AsyncBatchProcessor(_Batches[T]):
     async def cancel_batch(self, batch_id: str) -> BatchJobInfo:
         """Cancel a batch. What was answered before can be read."""
         return cast("BatchJobInfo", await self._done(self._cancelled(batch_id)))
+
+    async def delete_batch(self, batch_id: str) -> BatchJobInfo:
+        """Delete a batch that has ended, and return what it was.
+
+        Raises:
+            ConfigurationError: The provider keeps its batches (OpenAI).
+        """
+        return cast("BatchJobInfo", await self._done(self._deleted(batch_id)))
 
 
 class BatchJob:

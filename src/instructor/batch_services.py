@@ -73,6 +73,10 @@ class Service(ABC):
         """Return a request's line in a file; `body` is what a call would send."""
 
     @abstractmethod
+    def request(self, line: Json) -> tuple[str, Json]:
+        """Return a line's id, and the body that a call would send."""
+
+    @abstractmethod
     def submit(self, content: bytes, model: str, metadata: Mapping[str, str] | None) -> Steps:
         """Send a file of lines, and return the batch's id."""
 
@@ -83,6 +87,10 @@ class Service(ABC):
     @abstractmethod
     def cancel(self, batch_id: str) -> Any:
         """Cancel a batch."""
+
+    def delete(self, batch_id: str) -> Any:
+        """Delete a batch that has ended."""
+        raise ConfigurationError(f"{self.provider} keeps its batches: {batch_id!r} can be cancelled, but not deleted.")
 
     @abstractmethod
     def list(self, limit: int) -> Any:
@@ -134,6 +142,9 @@ class OpenAIBatches(_Chat):
     def line(self, custom_id: str, body: Json) -> Json:
         return {"custom_id": custom_id, "method": "POST", "url": "/v1/chat/completions", "body": body}
 
+    def request(self, line: Json) -> tuple[str, Json]:
+        return line["custom_id"], line["body"]
+
     def submit(self, content: bytes, model: str, metadata: Mapping[str, str] | None) -> Steps:
         del model  # each line has it
         file = yield lambda: self.client.files.create(file=("batch.jsonl", content), purpose="batch")
@@ -177,6 +188,9 @@ class AnthropicBatches(Service):
     def line(self, custom_id: str, body: Json) -> Json:
         return {"custom_id": custom_id, "params": body}
 
+    def request(self, line: Json) -> tuple[str, Json]:
+        return line["custom_id"], line["params"]
+
     def submit(self, content: bytes, model: str, metadata: Mapping[str, str] | None) -> Steps:
         del model  # each line has it
         if metadata:
@@ -190,6 +204,9 @@ class AnthropicBatches(Service):
 
     def cancel(self, batch_id: str) -> Any:
         return self.client.messages.batches.cancel(batch_id)
+
+    def delete(self, batch_id: str) -> Any:
+        return self.client.messages.batches.delete(batch_id)
 
     def list(self, limit: int) -> Any:
         return self.client.messages.batches.list(limit=limit)
@@ -235,6 +252,9 @@ class MistralBatches(_Chat):
     def line(self, custom_id: str, body: Json) -> Json:
         return {"custom_id": custom_id, "body": {name: value for name, value in body.items() if name != "model"}}
 
+    def request(self, line: Json) -> tuple[str, Json]:
+        return line["custom_id"], line["body"]
+
     def submit(self, content: bytes, model: str, metadata: Mapping[str, str] | None) -> Steps:
         upload, create = self._function(self.client.files, "upload"), self._function(self.client.batch.jobs, "create")
         file = yield lambda: upload(file={"file_name": "batch.jsonl", "content": content}, purpose="batch")
@@ -247,6 +267,9 @@ class MistralBatches(_Chat):
 
     def cancel(self, batch_id: str) -> Any:
         return self._function(self.client.batch.jobs, "cancel")(job_id=batch_id)
+
+    def delete(self, batch_id: str) -> Any:
+        return self._function(self.client.batch.jobs, "delete")(job_id=batch_id)
 
     def list(self, limit: int) -> Any:
         return self._function(self.client.batch.jobs, "list")(page_size=limit)
@@ -303,6 +326,11 @@ class GoogleBatches(Service):
             "key": custom_id, "request": {"contents": body["contents"], **beside, "generation_config": config},
         }  # fmt: skip
 
+    def request(self, line: Json) -> tuple[str, Json]:
+        beside = dict(line["request"])
+        contents, config = beside.pop("contents"), beside.pop("generation_config", {})
+        return line["key"], {"contents": contents, "config": {**config, **beside}}
+
     def submit(self, content: bytes, model: str, metadata: Mapping[str, str] | None) -> Steps:
         about = dict(metadata or {})
         if about.keys() - {"display_name"}:
@@ -318,6 +346,9 @@ class GoogleBatches(Service):
 
     def cancel(self, batch_id: str) -> Any:
         return self.client.batches.cancel(name=batch_id)  # which returns nothing
+
+    def delete(self, batch_id: str) -> Any:
+        return self.client.batches.delete(name=batch_id)
 
     def list(self, limit: int) -> Any:
         return self.client.batches.list(config={"page_size": limit})
