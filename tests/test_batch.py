@@ -173,7 +173,7 @@ async def test_a_follow_up_asks_again_for_what_is_wrong(
     results = [each for each in results if each.custom_id != "request-9" or not each.success]  # refused as well
     again = processor.create_follow_up(path, results, tmp_path / "again.jsonl")
     lines = [json.loads(line) for line in text_of(again).splitlines()]
-    first = {name: body for name, body in map(processor._service.request, map(json.loads, text_of(path).splitlines()))}
+    first = dict(map(processor._service.request, map(json.loads, text_of(path).splitlines())))
     bodies = dict(map(processor._service.request, lines))
     assert bodies.keys() == {"b", "request-9"}
     assert bodies["request-9"] == first["request-9"]

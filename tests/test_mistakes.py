@@ -108,7 +108,7 @@ OF_ROWS: dict[str, tuple[dict[str, Any], str]] = {
     "text": ({"rows": "Ann is 1"}, r"For one text, pass rows=\[text\]"),
     "stream": ({"stream": True}, "a bulk run gives whole rows"),
     "on_error": ({"on_error": "ignore"}, "on_error must be one of collect, skip, raise, got 'ignore'"),
-    "engine": ({"engine": "spark"}, "engine must be one of asyncio, ray, got 'spark'"),
+    "engine": ({"engine": "spark"}, "engine must be one of asyncio, ray, batch, got 'spark'"),
 }
 
 
