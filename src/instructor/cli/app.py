@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from instructor._version import __version__
-from instructor.cli import extract, known, local, play, schema, stores
+from instructor.cli import batch, extract, files, jobs, known, local, play, schema, stores
 from instructor.cli.messages import INTERRUPTED, USAGE, tell
 
 app = typer.Typer(name="instructor", no_args_is_help=True, pretty_exceptions_enable=False)
@@ -19,6 +19,9 @@ app.command("providers")(known.list_providers)
 app.command()(schema.schema)
 app.command()(play.play)
 app.add_typer(local.group, name="local")
+app.add_typer(batch.group, name="batch")
+app.add_typer(files.group, name="files")
+app.add_typer(jobs.group, name="jobs")
 
 
 def run() -> int:

@@ -64,3 +64,16 @@ def errors_reported(hint: str, *, mistake: int = USAGE, failure: int = USAGE) ->
     except (InstructorError, OSError) as error:
         tell(str(error), hint)
         raise typer.Exit(mistake if isinstance(error, ConfigurationError) else failure) from None
+
+
+@contextlib.contextmanager
+def requests_reported(hint: str) -> Iterator[None]:
+    """End the command with a message where a request fails, too: SDKs have errors of their own."""
+    with errors_reported(hint, failure=FAILED):
+        try:
+            yield
+        except (InstructorError, OSError, typer.Exit):
+            raise
+        except Exception as error:
+            tell(f"{type(error).__name__}: {error}", hint)
+            raise typer.Exit(FAILED) from None

@@ -14,9 +14,9 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from instructor.cli.messages import printable, tell
 
@@ -239,3 +239,56 @@ def in_short(report: BulkReport) -> str:
 def counted(count: int, noun: str) -> str:
     """Return a number and what it counts."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+class Refresh(NamedTuple):
+    """How a list is shown: once, or drawn again every so many seconds; on the whole screen, or below the command."""
+
+    seconds: float | None
+    is_screen: bool = False
+
+
+def show_table(rows: Callable[[], Sequence[Mapping[str, object]]], empty: str, refresh: Refresh) -> None:
+    """Show rows with their names as columns: a table in a terminal, values with tabs between them elsewhere.
+
+    `rows` is called for each time that the table is drawn. Ctrl-C ends a table that is drawn again.
+    """
+    if refresh.seconds is None or not sys.stdout.isatty():
+        _print_rows(rows(), empty)
+        return
+    from rich.console import Console
+    from rich.live import Live
+
+    with contextlib.suppress(KeyboardInterrupt), Live(
+        _rows_table(rows()), console=Console(), screen=refresh.is_screen, auto_refresh=False
+    ) as display:  # fmt: skip
+        while True:
+            time.sleep(refresh.seconds)
+            display.update(_rows_table(rows()), refresh=True)
+
+
+def _print_rows(rows: Sequence[Mapping[str, object]], empty: str) -> None:
+    if not rows:
+        tell(empty)
+    elif sys.stdout.isatty():
+        from rich.console import Console
+
+        Console().print(_rows_table(rows))
+    else:
+        for row in rows:
+            sys.stdout.write("\t".join("" if value is None else str(value) for value in row.values()) + "\n")
+
+
+def _rows_table(rows: Sequence[Mapping[str, object]]) -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*(rows[0] if rows else ()))
+    for row in rows:
+        table.add_row(*(Text("" if value is None else printable(str(value))) for value in row.values()))
+    return table
+
+
+def at(seconds: float | None) -> str:
+    """Return a time in this place; nothing if it is not known."""
+    return "" if seconds is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
