@@ -8,7 +8,7 @@
 Each call of `add` logs one line of JSON, in a form for fine-tuning. When a model has learnt from them,
 `mode="dispatch"` asks it instead of running the function.
 
-`TrainingLines` writes the same lines for the answers of a client, calls and bulk runs alike.
+`TrainingLines` writes the same lines for the answers of a client: of calls, and of bulk runs.
 """
 
 from __future__ import annotations
