@@ -370,6 +370,17 @@ async def test_a_list_that_is_continued_has_evidence_in_order(harness: Harness, 
         assert len({starts(each)["name"] for each in found.evidence}) == len(found)
 
 
+async def test_a_corrected_item_has_its_place_in_the_list(harness: Harness, serve: Any) -> None:
+    """It comes after the others, but it is the first John Smith."""
+    text = "John Smith (29), then John Smith (41), then Ann Lee (30)."
+    wrong = [{"name": "John Smith", "age": "?"}, {"name": "John Smith", "age": 41}, {"name": "Ann Lee", "age": 30}]
+    server = serve(answer(*wrong), answer({"name": "John Smith", "age": 29}))
+    found = await grounded(harness, server, Iterable[Person], text, max_retries=2)
+    places = {(each.name, each.age): starts(evidence(each)) for each in found}
+    assert places["John Smith", 29] == {"name": 0, "age": text.index("29")}
+    assert places["John Smith", 41] == {"name": text.index("John", 1), "age": text.index("41")}
+
+
 async def test_an_answer_from_a_cache_has_evidence(harness: Harness, serve: Any) -> None:
     server, cache = serve(answer({"name": "Ann Lee"})), AutoCache()
     for _ in range(2):

@@ -22,7 +22,7 @@ class Grounds(Protocol):
         ...
 
     def refused(self, outcomes: Sequence[Outcome], name: str) -> list[Outcome]: ...
-    def add(self, valid: Valid) -> None: ...
+    def add(self, valid: Valid, index: int = 0) -> None: ...
     def close(self) -> None:
         """Note that there are no more values."""
 
@@ -61,7 +61,7 @@ class ValidatingRun(Run):
     def _note_good(self, index: int, good: Valid) -> None:
         super()._note_good(index, good)
         if self._grounds is not None:
-            self._grounds.add(good)
+            self._grounds.add(good, index)
 
     def finalizer(self) -> Steps:
         """Say which evidence has moved, however the call ended, and call the hooks for its end."""

@@ -111,6 +111,8 @@ class Grounding:
         self._matcher = Matcher(self._text)
         self.held: list[Held] = []
         """The evidence of each item, in the order in which they came."""
+        self._indices: list[int] = []
+        """Where each of them stands in the list: a corrected item comes late."""
         self._waiting: list[Valid] = []
         self._items: list[list[_Group]] = []
         self._shown: dict[int, Evidence] = {}
@@ -129,12 +131,18 @@ class Grounding:
         """How many tokens of the text were looked at."""
         return self._text.looked
 
-    def add(self, valid: Valid) -> None:
-        """Let an item that is delivered have evidence. Nothing is looked for before it is asked for."""
+    def add(self, valid: Valid, index: int = 0) -> None:
+        """Let an item that is delivered have evidence. Nothing is looked for before it is asked for.
+
+        Args:
+            valid: The item.
+            index: Where it stands in the list.
+        """
         if not self._many and self.held:  # the answer is asked for again: only the last one counts
             self._begin_again()
         held = Held(self, len(self.held))
         self.held.append(held)
+        self._indices.append(index)
         self._waiting.append(valid)
         self._attach(valid.value, held)
 
@@ -180,7 +188,7 @@ class Grounding:
         self._waiting.clear()
 
     def _begin_again(self) -> None:
-        for kept in (self._waiting, self._items, self.held, self._groups, self._leads):
+        for kept in (self._waiting, self._items, self.held, self._indices, self._groups, self._leads):
             kept.clear()
         for counted in (self._counts, self._taken, self._seen, self._shown):
             counted.clear()
@@ -330,7 +338,8 @@ class Grounding:
         return after == len(leads) or leads[after].start >= place.end
 
     def _assign(self) -> None:
-        """Assign the places of all groups together."""
+        """Assign the places of all groups together, in the order of the list."""
+        self._groups.sort(key=lambda group: self._indices[group.item])
         candidates, near = [], 0
         for group in self._groups:
             group.lead = self._lead_of(group)
