@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -58,6 +59,7 @@ async def test_the_order_of_a_call_that_is_asked_again(harness: Harness, scripte
         "completion:response",
         "completion:usage",
         "item:good",
+        "answer",
         "stream:end",
     ]
     first, second = heard.at("completion:kwargs")
@@ -75,6 +77,10 @@ async def test_the_order_of_a_call_that_is_asked_again(harness: Harness, scripte
     assert [about["attempt_number"] for _, about in usages] == [1, 2]
     assert heard.at("item:bad")[0][0] == (0, '{"name": "a"}', wrong)
     assert heard.at("item:good")[0][0] == (0, User(**USER))
+    ((complete,), _) = heard.at("answer")[0]
+    assert complete.messages == asking()["messages"]
+    assert [call.name for call in complete.calls] == [tool.name for tool in complete.tools] == ["User"]
+    assert json.loads(complete.calls[0].arguments) == USER
     ((report,), _) = heard.at("stream:end")[0]
     assert report.attempts == 2
 
@@ -148,6 +154,7 @@ async def test_a_stream_tells_its_response_before_what_its_end_decides(harness: 
         "completion:kwargs",
         "completion:response",
         "item:good",
+        "answer",
         "stream:end",
     ]
 
