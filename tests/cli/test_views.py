@@ -1,4 +1,4 @@
-"""What the terminal shows, as text snapshots in tests/cli/views/. `VIEWS=write` writes them anew: look at the difference."""
+"""What the terminal shows, as text snapshots in tests/cli/views/. `VIEWS=write` writes them anew."""
 
 from __future__ import annotations
 

@@ -212,12 +212,14 @@ class Progress:
 
 
 def _bar(report: BulkReport) -> Any:
-    from rich.console import Group
     from rich.progress_bar import ProgressBar
+    from rich.table import Table
     from rich.text import Text
 
-    bar = ProgressBar(total=report.total, completed=report.rows, pulse=report.total is None)
-    return Group(bar, Text(in_short(report)))
+    lines = Table.grid()  # a bar by itself does not end its line
+    lines.add_row(ProgressBar(total=report.total, completed=report.rows, pulse=report.total is None))
+    lines.add_row(Text(in_short(report)))
+    return lines
 
 
 def in_short(report: BulkReport) -> str:
