@@ -24,7 +24,7 @@ from instructor import Mode
 from instructor.bulk import Row, Store, StoreError
 from instructor.bulk.journal import Journal
 from instructor.exceptions import ConfigurationError
-from instructor.testing import Asked, Reply, answer, error
+from instructor.testing import Asked, Gate, Reply, answer
 
 
 class Pet(BaseModel):
@@ -203,8 +203,13 @@ async def test_a_copy_of_a_store_is_complete(harness: Harness, scripted_server: 
 
 
 async def test_a_store_is_read_while_a_run_writes_it(harness: Harness, scripted_server: Any, tmp_path: Path) -> None:
-    server, store = scripted_server(lambda asked: answer(BOB)), Store(tmp_path / "s.sqlite")
-    client = harness.client(server)
+    gate, store = Gate(), Store(tmp_path / "s.sqlite")
+
+    def reply(asked: Asked) -> Reply:  # the last row keeps the run going
+        is_last = asked.body["messages"][-1]["content"] == "Text 29"
+        return answer(BOB).but(wait_after=0, gate=gate) if is_last else answer(BOB)
+
+    client = harness.client(scripted_server(reply))
     run = client.map([f"Text {i}" for i in range(30)], response_model=Person, model="m", store=store)
     row = await harness.next(run)
     assert row.key in {stored.key for stored in store.rows()}  # it was committed before it was yielded
@@ -212,6 +217,7 @@ async def test_a_store_is_read_while_a_run_writes_it(harness: Harness, scripted_
     store.backup(tmp_path / "copy.sqlite")
     with pytest.raises(StoreError, match="is in use by another run"):
         await harness.items(client.map(["a"], response_model=Person, model="m", store=store))
+    gate.open()
     await harness.items(run)
     assert "s.sqlite-wal" not in os.listdir(tmp_path)
     assert len(list(store.rows())) == 30
