@@ -24,7 +24,7 @@ from instructor import Mode
 from instructor.bulk import Row, Store, StoreError
 from instructor.bulk.journal import Journal
 from instructor.exceptions import ConfigurationError
-from instructor.testing import Asked, Gate, Reply, answer
+from instructor.testing import Asked, Gate, Reply, answer, error
 
 
 class Pet(BaseModel):
