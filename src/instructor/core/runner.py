@@ -130,6 +130,7 @@ class Run:
         self._delivered: list[Item] = []  # items whose places are not known yet
         self._again = 0  # of those, how many came again in this reply
         self._asks_first = False  # whether, before the list goes on, its wrong items are asked for again
+        self._hears_items = False  # whether a hook is called for each item of this reply
         self._broke_off: Exception | None = None  # why the list goes on, once its wrong items were asked for again
         self._skips = policy.on_invalid == "skip" and call.output.many
         self._unpaid = False  # a stream is open whose tokens are not counted yet
@@ -295,6 +296,7 @@ class Run:
             firsts = [index for index, here in self._doubts.items() if 0 in here]
             self._overlap = OverlapFilter(self._history, firsts)
         self._answers, self._again, self._asks_first = [], 0, False
+        self._hears_items = self.state.tells(HookName.ITEM_GOOD)
         return self._output.parser(self._call), Naming(
             self._names, misnamed=self._output.distinct, named=self._by_calls
         )
@@ -417,7 +419,7 @@ class Run:
         elif self._asked:
             self._answers += outcomes  # which is which is known when all are there
         elif self._overlap.passed:
-            add, plain = self._history.add, not (self._delivered or self.state.tells(HookName.ITEM_GOOD))
+            add, plain = self._history.add, not (self._delivered or self._hears_items)
             for outcome in outcomes:
                 if plain and type(outcome) is Valid:  # a generator an item is not for nothing
                     self._note_good(add(outcome), outcome)
@@ -523,7 +525,8 @@ class Run:
             self._kept.append((index, good))
         if self._pending:
             self._repair(index)
-        report.first_seen()
+        if report.time_to_first_item is None:
+            report.first_seen()
 
     def _repair(self, index: int) -> None:
         """Count a valid item as repaired if it was invalid before."""

@@ -135,24 +135,23 @@ class ItemListParser:
 
     def _judge(self, slices: Sequence[Slice]) -> list[Outcome]:
         outcomes: list[Outcome] = []
+        mark, validate, call = self._mark, self._validate, self._call
         for text, is_loose in slices:
             if not text:
                 self._held.clear()
                 self._by_lines, self.doubted = False, self._count
                 continue
-            if self._mark and self._mark in text and self._single is not None and is_call(text):
-                if call := self._wrapping.called(text):
-                    listed = Invalid(0, call, ResponseParsingError(prompts.NO_LIST, text=text))
+            if mark and mark in text and self._single is not None and is_call(text):
+                if wrapped := self._wrapping.called(text):
+                    listed = Invalid(0, wrapped, ResponseParsingError(prompts.NO_LIST, text=text))
                     if is_loose:
                         self._held.append(listed)
                     else:
                         inside = self._lone.inside(listed)
-                        outcomes += self._numbered(
-                            validate_item(self._validate, each, 0, self._call) for each in inside
-                        )
+                        outcomes += self._numbered(validate_item(validate, each, 0, call) for each in inside)
                     continue
                 text = self._single.called(text) or text
-            outcome = validate_item(self._validate, text, self._count, self._call)
+            outcome = validate_item(validate, text, self._count, call)
             if type(outcome) is Invalid:
                 outcome = self._unquoted(outcome)
             if is_loose and not (self._by_lines and self._lone.certain):
