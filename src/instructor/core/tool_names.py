@@ -144,6 +144,15 @@ class Naming:
 
     def whole(self, deltas: Sequence[Delta]) -> list[Delta]:
         """Return what the answer's reader may hear of a whole reply."""
+        names = self._names
+        calls = [delta for delta in deltas if delta.channel >= 0]
+        if not self._written and all(call.name in names.answers and call.name not in names.users for call in calls):
+            for call in calls:
+                at, name = call.channel, call.name or ""
+                self._written[at] = _Written(at, call.id or "", name, has_text=_is_whole(call.text))
+                self._passed.add(at)
+                self._came = True
+            return list(deltas)
         return [*self.heard(self.read(deltas)), *self.rest()]
 
     def _is_known(self, call: _Waiting, last: Delta) -> bool:
