@@ -261,11 +261,12 @@ class ResponseAccumulator:
                 else:
                     self._room -= len(text)
                     parts.write(text)
-            if call_id and channel == TEXT:
-                self._turn.append((call_id, self._parts[TEXT].tell() if TEXT in self._parts else 0))
-            elif call_id or name:
-                was = self._names.get(channel, ("", ""))
-                self._names[channel] = (call_id or was[0], name or was[1])
+            if call_id or name:
+                if call_id and channel == TEXT:
+                    self._turn.append((call_id, self._parts[TEXT].tell() if TEXT in self._parts else 0))
+                else:
+                    was = self._names.get(channel, ("", ""))
+                    self._names[channel] = (call_id or was[0], name or was[1])
             if finish:
                 self.finish = finish
             if reason:

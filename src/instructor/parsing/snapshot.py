@@ -268,21 +268,17 @@ class Snapshot:
         if not open_:
             return self.value
         grown = self._grown
-        missing = grown is None or self._hidden
-        inner: Any = None if grown is None else grown.shown
-        for at in range(len(open_) - 1, -1, -1):
-            container = open_[at]
+        inner: Any = NOT_YET if grown is None or self._hidden else grown.shown
+        for container in reversed(open_):
             parts = container.parts
             parts = parts.copy() if len(parts) < _LONG else container.copy()
-            if missing:
-                missing = False
-            elif type(parts) is dict:
-                parts[container.key] = inner
-            elif not container.stuck:
-                parts.append(inner)
+            if inner is not NOT_YET:
+                if type(parts) is dict:
+                    parts[container.key] = inner
+                elif not container.stuck:
+                    parts.append(inner)
             inner = container.shape.show(parts)
-            missing = inner is NOT_YET
-        return self.value if missing else inner
+        return self.value if inner is NOT_YET else inner
 
     # Before the value, and when it cannot be read.
 
