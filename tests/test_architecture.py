@@ -116,8 +116,8 @@ EMPTY_WORDS = {"manager", "handler", "helper", "helpers", "util", "utils", "comm
 
 
 PRIVATE_WORDS = re.compile(
-    r"\b(colours?|Face|Good|Bad|Caller|Extraction|Ledger|Bystanders?|Seam|lacks|WayOut|way_out|let_go|farewell|Assembly|Lone|Shapes"
-    r"|Growing|Sink|ManySink|OneSink|judged|Forms|_?Doors|riders?|LastList|aside|alike|Remark|Quoted|Patient|Choosy"
+    r"\b(colours?|Face|Good|Bad|Caller|Extraction|Ledger|Bystanders?|Seam|lacks|WayOut|way_out|let_go|farewell|Assembly|_?[Ll]one|Shapes"
+    r"|Growing|Sink|ManySink|OneSink|judged|Forms|_?Doors|riders?|LastList|aside|_?alike|Remark|Quoted|Patient|Choosy"
     r"|OwnMessages|Renaming|Counting|Interruptible|fitting|told|taught|awaiting|blocking)\b"
 )
 """Words of our own that stood for the field's: sync, async, request, response, parser, validate ..."""

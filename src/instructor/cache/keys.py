@@ -135,9 +135,9 @@ def _plain(value: Any, place: str) -> Any:
         }
     if isinstance(value, (list, tuple)):
         parts = [_plain(part, f"{place}[{index}]") for index, part in enumerate(value)]
-        lone = parts[0] if len(parts) == 1 else None
-        if isinstance(lone, dict) and lone.keys() == {"type", "text"} and lone["type"] == "text":
-            return lone["text"]  # a text that is written as a list of one part
+        only = parts[0] if len(parts) == 1 else None
+        if isinstance(only, dict) and only.keys() == {"type", "text"} and only["type"] == "text":
+            return only["text"]  # a text that is written as a list of one part
         return parts
     return _opaque(value, place)
 

@@ -41,7 +41,7 @@ class ItemList:
         self.description = wrapper.__doc__ or prompts.segmentation(name_of(kind))
         choice = tagged_union_for(kind)
         self.validate = choice.validate_json if choice else self.adapter.validator.validate_json
-        self.lone = LooseObject(name_of(kind), item, *((choice.tag,) if choice else ()))
+        self.loose = LooseObject(name_of(kind), item, *((choice.tag,) if choice else ()))
         whole = schema_of(adapter_for(wrapper))
         if choice:
             whole = json_schema.with_part(whole, ("properties", KEY, "items"), choice.tagged)
@@ -66,7 +66,7 @@ class ItemListParser:
 
     def __init__(self, output: ItemList, call: Call) -> None:
         self._output, self._call, self._by_tool = output, call, call.mode.by_tool
-        self._lone, self._validate = output.lone, output.validate
+        self._loose, self._validate = output.loose, output.validate
         self._wrapping, self._single = output.wrapping, output.single
         self._mark = output.mark
         self._readers: dict[int, ItemReader] = {}
@@ -116,7 +116,7 @@ class ItemListParser:
     def _read(self, channel: int, text: str, name: str | None) -> list[Outcome]:
         reader = self._readers.get(channel)
         if reader is None:
-            opens, rivals = self._output.opens, self._lone.rivals
+            opens, rivals = self._output.opens, self._loose.rivals
             last = not (self._call.stream or self._call.mode.by_tool)
             reader = BestListReader(opens, rivals) if last else ItemReader(opens=opens, rivals=rivals)
             self._readers[channel] = reader
@@ -147,20 +147,20 @@ class ItemListParser:
                     if is_loose:
                         self._held.append(listed)
                     else:
-                        inside = self._lone.inside(listed)
+                        inside = self._loose.inside(listed)
                         outcomes += self._numbered(validate_item(validate, each, 0, call) for each in inside)
                     continue
                 text = self._single.called(text) or text
             outcome = validate_item(validate, text, self._count, call)
             if type(outcome) is Invalid:
                 outcome = self._unquoted(outcome)
-            if is_loose and not (self._by_lines and self._lone.certain):
-                if not self._by_lines and not (isinstance(outcome, Valid) and self._lone.owns(outcome)):
+            if is_loose and not (self._by_lines and self._loose.certain):
+                if not self._by_lines and not (isinstance(outcome, Valid) and self._loose.owns(outcome)):
                     self._held.append(outcome)
                     continue
                 self._by_lines = True
                 outcomes += self._lines()
-                outcome = self._lone.line(outcome)
+                outcome = self._loose.line(outcome)
             outcomes.append(outcome if outcome.at == self._count else outcome._replace(at=self._count))
             self._count += 1
         return outcomes
@@ -180,7 +180,7 @@ class ItemListParser:
     def _lines(self) -> list[Outcome]:
         """Take all that was held for items, right or wrong."""
         held, self._held = self._held, []
-        return self._numbered(map(self._lone.line, held))
+        return self._numbered(map(self._loose.line, held))
 
     def _settled(self) -> list[Outcome]:
         """Take what is held for what it is, now that no list came: items, or the list by another name."""
@@ -189,17 +189,17 @@ class ItemListParser:
             isinstance(outcome, Invalid) for outcome in self._held
         ):  # a wrapper with a key of an item may look like one
             for outcome in self._held:
-                found += map(self._judged, self._lone.under_key(outcome))
+                found += map(self._judged, self._loose.under_key(outcome))
             if found and all(isinstance(outcome, Valid) for outcome in found):
-                return self._numbered(map(self._lone.line, found))
-        if any(map(self._lone.owns, self._held)):
+                return self._numbered(map(self._loose.line, found))
+        if any(map(self._loose.owns, self._held)):
             return self._lines()
         found = []
         for outcome in self._held:
-            inner = [validate_item(self._validate, text, 0, self._call) for text in self._lone.inside(outcome)]
-            if any(map(self._lone.counts, inner)):
-                found += map(self._lone.line, inner)
-            elif self._lone.may_be(outcome):
+            inner = [validate_item(self._validate, text, 0, self._call) for text in self._loose.inside(outcome)]
+            if any(map(self._loose.counts, inner)):
+                found += map(self._loose.line, inner)
+            elif self._loose.may_be(outcome):
                 found.append(outcome)
         return self._numbered(found)
 
@@ -347,7 +347,7 @@ class Repeats:
         """Whether the first wrapper is open: all that comes before it closes is new, and is to be noted in `first`."""
         self._wrappers = 0  # how many were opened
         self._held: list[Slice] = []  # the items of a further wrapper, the same so far
-        self._alike = False
+        self._same_so_far = False
 
     def without(self, slices: Sequence[Slice], edges: list[int]) -> Sequence[Slice]:
         """Return the items that are certain to be no repeat; `edges`: before which of them a wrapper opens or ends."""
@@ -373,23 +373,23 @@ class Repeats:
         found += self.rest()
         self._wrappers += 1
         self.in_first = self._wrappers == 1
-        self._alike = self._wrappers > 1 and 0 < len(self.first) < MOST
+        self._same_so_far = self._wrappers > 1 and 0 < len(self.first) < MOST
 
     def _leave(self, found: list[Slice]) -> None:
         if len(self._held) < len(self.first):
             found += self._held
         self._held = []
-        self.in_first = self._alike = False
+        self.in_first = self._same_so_far = False
 
     def _take(self, slices: Sequence[Slice], found: list[Slice]) -> None:
         if self.in_first and len(self.first) < MOST:
             self.first.extend(map(hash, slices))
         for at, item in enumerate(slices):
-            if not self._alike:
+            if not self._same_so_far:
                 found += slices[at:]
                 return
             index = len(self._held)
             self._held.append(item)
             if index == len(self.first) or hash(item) != self.first[index]:
-                self._alike = False
+                self._same_so_far = False
                 found += self.rest()
