@@ -62,6 +62,13 @@ def test_items_in_reverse_order_all_find_their_places() -> None:
     assert in_any_order(items) == [0, 0, 0]
 
 
+def test_two_items_exchange_their_places_where_that_gains_characters() -> None:
+    first, second = (0, 4), (10, 14)
+    items = [[Candidate(*first, 4), Candidate(*second, 6)], [Candidate(*first, 6), Candidate(*second, 4)]]
+    assert in_order(items) == [0, 1]
+    assert in_any_order(items) == [1, 0]
+
+
 def test_the_second_of_two_equal_items_takes_the_second_place() -> None:
     both = [Candidate(0, 4, 4), Candidate(10, 14, 4)]
     assert in_order([both, both]) == [0, 1]

@@ -106,6 +106,16 @@ async def test_evidence_is_no_part_of_the_value(harness: Harness, serve: Any) ->
         assert evidence(other) == evidence(user)
 
 
+async def test_equal_names_are_told_apart_by_their_ages_in_any_order(harness: Harness, serve: Any) -> None:
+    text = "John Smith (30), John Smith (40) and John Smith (50)."
+    for ages in ([30, 40, 50], [50, 40, 30], [40, 30, 50], [50, 30, 40]):
+        people = [{"name": "John Smith", "age": age} for age in ages]
+        found = await grounded(harness, serve(answer(*people)), Iterable[Person], text)
+        assert [starts(evidence(each)) for each in found] == [
+            {"name": text.index(f"John Smith ({age}"), "age": text.index(str(age))} for age in ages
+        ]
+
+
 async def test_a_second_john_smith_is_the_second_place(harness: Harness, serve: Any) -> None:
     text = "John Smith (30) met Anna Lee (31). Later John Smith, aged 45, left."
     people = [{"name": "John Smith", "age": 30}, {"name": "Anna Lee", "age": 31}, {"name": "John Smith", "age": 45}]

@@ -15,6 +15,10 @@ class Candidate(NamedTuple):
     weight: int
 
 
+_PASSES = 4
+"""How often all items are asked whether an exchange of places gains characters."""
+
+
 class _Node(NamedTuple):
     item: int
     choice: int
@@ -54,7 +58,10 @@ def in_order(candidates: Sequence[Sequence[Candidate]]) -> list[int | None]:
 
 
 def in_any_order(candidates: Sequence[Sequence[Candidate]]) -> list[int | None]:
-    """Return which candidate each item takes: first as `in_order`, then the other items, wherever there is room."""
+    """Return which candidate each item takes: first as `in_order`, then the other items, wherever there is room.
+
+    At last two items change their places where more characters are matched so.
+    """
     taken = in_order(candidates)
     used = sorted(candidates[item][choice][:2] for item, choice in enumerate(taken) if choice is not None)
     for item, choice in enumerate(taken):
@@ -66,6 +73,28 @@ def in_any_order(candidates: Sequence[Sequence[Candidate]]) -> list[int | None]:
             if best is not None:
                 taken[item] = best
                 insort(used, candidates[item][best][:2])
+    return _exchanged(candidates, taken)
+
+
+def _exchanged(candidates: Sequence[Sequence[Candidate]], taken: list[int | None]) -> list[int | None]:
+    """Exchange the places of two items as long as that gains characters, in a few passes at most."""
+    holders = {candidates[item][choice][:2]: item for item, choice in enumerate(taken) if choice is not None}
+    for _ in range(_PASSES):
+        gained = False
+        for item, choices in enumerate(candidates):
+            for new, (start, end, weight) in enumerate(choices):
+                own, other = taken[item], holders.get((start, end), item)
+                others = taken[other]
+                if own is None or others is None or other == item:
+                    continue
+                place, before = choices[own][:2], choices[own].weight + candidates[other][others].weight
+                back = next((at for at, each in enumerate(candidates[other]) if each[:2] == place), None)
+                if back is not None and weight + candidates[other][back].weight > before:
+                    taken[item], taken[other] = new, back
+                    holders[start, end], holders[place] = item, other
+                    gained = True
+        if not gained:
+            break
     return taken
 
 

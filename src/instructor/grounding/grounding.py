@@ -274,14 +274,17 @@ class Grounding:
         return best
 
     def _candidates(self, group: _Group, near: int) -> list[Candidate]:
-        """Return the places that a group may have, and how much speaks for each."""
+        """Return the places that a group may have, and how much speaks for each, in half characters.
+
+        A value of the group counts in full for the place that it stands nearest to, and half for others near it.
+        """
         if group.lead is None:
             return []
         places = group.places[group.lead]
         if len(places) > _BEFORE + _AFTER:
             middle = bisect_left(places, (near, 0, ""))
             places = places[max(0, middle - _BEFORE) : middle + _AFTER]
-        base = group.leaves[group.lead].weight
+        base = 2 * group.leaves[group.lead].weight
         if len(places) == 1:
             return [Candidate(places[0].start, places[0].end, base)]
         others = [index for index in range(len(group.leaves)) if index != group.lead and group.places[index]][
@@ -293,7 +296,8 @@ class Grounding:
             for index in others:
                 near_by = _nearest(group.places[index], place)
                 if near_by is not None and _distance(near_by, place) <= _NEAR:
-                    weight += group.leaves[index].weight
+                    stands_with = _nearest(places, near_by) == place
+                    weight += (2 if stands_with else 1) * group.leaves[index].weight
             found.append(Candidate(place.start, place.end, weight))
         return found
 

@@ -34,6 +34,11 @@ _PER_WORD = 32
 """How many places of one word vote for them."""
 
 
+_MINUS = ("-", "−")
+_NEGATIVE = re.compile(r"(?<![^\W_])[-−][$€£¥]?\d")
+"""A minus sign, which stands before a number and not between two words or numbers."""
+
+
 class Place(NamedTuple):
     """Where a value is found, from the start of the first text, and how."""
 
@@ -100,6 +105,12 @@ class Matcher:
         spans = matches(value)
         if not spans or "\0" in value:
             return
+        negative = len(_NEGATIVE.findall(value))
+        for place in self._text_of_any_sign(value, spans, near):
+            if len(_NEGATIVE.findall(self.text.text, max(0, place.start - 1), place.end)) == negative:
+                yield place  # 5 is not -5
+
+    def _text_of_any_sign(self, value: str, spans: Sequence[tuple[int, int]], near: int) -> Iterator[Place]:
         keys = [keys_of(value[start:end]) for start, end in spans]
         found = False
         for first in self._at(keys, near):
@@ -163,6 +174,13 @@ class Matcher:
             if token[0].isdecimal() and value[spans[step - 1][0]].isdecimal():
                 return None  # 3 4 is not 34
         return rule
+
+    def _is_negative(self, start: int) -> bool:
+        """Return whether the number that starts there has a minus sign."""
+        whole = self.text.text
+        return (
+            whole.startswith(_MINUS, start - 1, start) and start > 0 and (start == 1 or not whole[start - 2].isalnum())
+        )
 
     def _is_bound_left(self, number: int) -> bool:
         """Return whether a token is not the rest of a longer word or number."""
@@ -243,7 +261,7 @@ class Matcher:
         for variant in of_number(value):
             for place in self._variant(variant, near, written.lstrip("-")):
                 start = place.start
-                if start and whole[start - 1] in "-−" and (start == 1 or not whole[start - 2].isalnum()):
+                if self._is_negative(start):
                     if value < 0:
                         yield place._replace(start=start - 1)
                 elif value >= 0 or (whole[start - 1 : start] == "(" and whole[place.end : place.end + 1] == ")"):
