@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 import fuzzing
 from harness import KINDS, Harness
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")  # no test depends on how busy the machine is
 
 pytest_plugins = ["instructor.testing.plugin"]
 
